@@ -1,0 +1,1 @@
+"""The data side of spacy-cascade: corpora in their published layouts to clean DocBins, and back."""

@@ -1,0 +1,154 @@
+"""Conversion of files and of whole directory trees."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .errors import CorpusError, CorpusFileNotFoundError, Errors
+from .formats import FORMATS, JSON_SUFFIXES, SUFFIXES, detect, get_format, read_records
+from .records import REJECTED, SKIPPED, Record, Report
+
+Progress = Callable[[Iterable[Record], str], Iterable[Record]]
+_LANGUAGE = re.compile(r"(?:NER_([a-z]{2,3})|([a-z]{2}))")
+
+
+@dataclass(frozen=True)
+class Job:
+    """One file to convert. name: as it stands in reports; group: its row in tables."""
+
+    source: Path
+    target: Path
+    format: str
+    name: str
+    group: str
+    about: Mapping[str, Any]
+
+
+def language_of(folder: str) -> str:
+    """'en' and 'NER_en' -> 'en'; '' if the folder's name is no language."""
+    match = _LANGUAGE.fullmatch(folder)
+    return (match[1] or match[2]) if match else ""
+
+
+def _about(path: Path, format: str) -> dict[str, str]:
+    """Language and data set by the layouts `<lang>/<dataset>/<split>` and `<dataset>/<lang>/<split>`."""
+    parent, above = path.resolve().parent.name, path.resolve().parent.parent.name
+    if format == "b2nerd":
+        about = {"language": language_of(above), "dataset": parent}
+    elif language_of(parent):
+        about = {"language": language_of(parent), "dataset": above}
+    else:
+        about = {"language": "", "dataset": parent}
+    return {k: v for k, v in about.items() if v}
+
+
+def plan(source: Path, target: Path, report: Report, *, from_format: str = "auto", to_format: str = "docbin") -> list[Job]:
+    """The files to convert. A tree is mirrored below `target` (`NER_en` becomes `en`); its files of no known format are
+    listed in the report.
+
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree without usable files,
+        T010 if two files have one target.
+    """
+    suffix = get_format(to_format).suffix
+    if from_format != "auto":
+        get_format(from_format)
+    if source.is_file():
+        format = detect(source) if from_format == "auto" else from_format
+        into = target if target.suffix == suffix else target / f"{source.stem}{suffix}"
+        return [Job(source, into, format, str(source), str(source), _about(source, format))]
+    if not source.is_dir():
+        raise CorpusFileNotFoundError(Errors.T001.format(path=source, cwd=Path.cwd()))
+    jobs: dict[Path, Job] = {}
+    for path, format in _files(source, report, from_format):
+        inner = path.relative_to(source)
+        folders = [language_of(p) or p for p in inner.parent.parts]
+        into = target.joinpath(*folders, f"{path.stem}{suffix}")
+        if into in jobs:
+            raise CorpusError(Errors.T010.format(a=jobs[into].source, b=path, target=into))
+        about = _about(path, format)
+        jobs[into] = Job(path, into, format, str(inner), about.get("language") or str(inner), about)
+    if not jobs:
+        endings = " ".join([*JSON_SUFFIXES, *SUFFIXES])
+        raise CorpusError(Errors.T007.format(path=source, formats=", ".join(FORMATS), endings=endings))
+    return list(jobs.values())
+
+
+def _files(root: Path, report: Report, from_format: str) -> Iterator[tuple[Path, str]]:
+    for path in sorted(root.rglob("*")):
+        known = path.suffix.lower() in (*JSON_SUFFIXES, *SUFFIXES)
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        # Label lists and README.txt lie beside the data.
+        beside = path.name.startswith("labels") or path.stem.upper() in ("README", "LICENSE")
+        if not path.is_file() or not known or hidden or beside:
+            continue
+        try:
+            yield path, detect(path) if from_format == "auto" else from_format
+        except CorpusError as err:
+            report.file(str(path.relative_to(root))).add(-1, SKIPPED, str(err))
+
+
+def convert(
+    source: Path,
+    target: Path,
+    *,
+    from_format: str = "auto",
+    to_format: str = "docbin",
+    strict: bool = False,
+    limit: int | None = None,
+    read_options: Mapping[str, Mapping[str, Any]] | None = None,
+    write_options: Mapping[str, Any] | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Converts a file or a directory tree.
+
+    target (Path): A file with the ending of the target format, or a directory.
+    strict (bool): A file with a rejected mention or record is not written and stands in `report.failed`.
+    limit (int): At most so many records per file.
+    read_options (Mapping): Options of readers by format: {"bio": {"scheme": "iob1"}}.
+    write_options (Mapping): Options of the writer.
+    progress (Callable): Wraps the records of each file, for a progress bar.
+
+    RETURNS (Report): In a tree, a file that can't be read at all stands in `report.failed` and the rest is converted.
+    RAISES CorpusFileNotFoundError, CorpusError: As `plan`, and for a single file what its reader and writer raise.
+    """
+    report = Report()
+    jobs = plan(source, target, report, from_format=from_format, to_format=to_format)
+    write = get_format(to_format).write
+    for job in jobs:
+        report.groups[job.name] = job.group
+        report.file(job.name)
+        options = (read_options or {}).get(job.format, {})
+        records: Iterable[Record] = read_records(
+            job.source, report, format=job.format, source=job.name, about=job.about, **options
+        )
+        if limit is not None:
+            records = itertools.islice(records, limit)
+        if progress is not None:
+            records = progress(records, job.name)
+        if strict:
+            records = _refuse(records, report, job)
+        try:
+            write(records, job.target, report, **(write_options or {}))
+        except CorpusError as err:
+            if err.code != "T006":
+                if len(jobs) == 1:
+                    raise
+                report.file(job.name).add(-1, REJECTED, str(err))
+            report.failed[job.name] = str(err)
+        for name in report.counts:  # a DocBin's records may stand under the files they first came from
+            report.groups.setdefault(name, job.group)
+    return report
+
+
+def _refuse(records: Iterable[Record], report: Report, job: Job) -> Iterator[Record]:
+    """Passes records on; at the end, when the writer has reported its own too, fails if any was rejected."""
+    before = len(report.of_kind(REJECTED))
+    yield from records
+    n = len(report.of_kind(REJECTED)) - before
+    if n:
+        raise CorpusError(Errors.T006.format(n=n, path=job.name, target=job.target))

@@ -1,0 +1,174 @@
+"""B2NERD: a list of `{"sentence": str, "entities": [{"name", "type", "pos": [start, end]}]}`, end exclusive.
+
+The label set is that of `labels.json` beside the file; a record's own "labels" replaces it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import CorpusError, Errors
+from ..files import Item, atomic_path, iter_json
+from ..locate import nearest
+from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
+from .common import count_record, extras, get_list, get_text, show, write_json_list
+
+KEYS = ("sentence", "entities", "labels", "id")
+LABELS_FILE = "labels.json"
+
+
+def read_labels(path: Path) -> tuple[str, ...] | None:
+    """The label names of a `labels.json`: the values of a mapping (raw label -> name) or a list. None without a file.
+
+    RAISES CorpusError: T005 if it holds anything else.
+    """
+    if not path.is_file():
+        return None
+    try:
+        data = json.loads(path.read_text("utf-8-sig"))
+    except ValueError as err:
+        raise CorpusError(Errors.T005.format(path=path, format="a label list", why=err)) from err
+    names = list(data.values()) if isinstance(data, Mapping) else data
+    if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
+        why = f"neither a list of names nor a mapping to names, found {show(data)}"
+        raise CorpusError(Errors.T005.format(path=path, format="a label list", why=why))
+    return tuple(dict.fromkeys(names))
+
+
+def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
+    """Reads a split: a JSON list or JSON lines.
+
+    A position that is missing, out of range or elsewhere than its name is repaired by search: the nearest unused
+    occurrence of the name.
+
+    YIELDS (Record): With "index" and "id" in `meta`. What can't be located is in `rejected`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T005 for a damaged labels.json.
+    """
+    log = report.file(source or str(path))
+    shared = read_labels(path.parent / LABELS_FILE)
+    for item in iter_json(path, log, record_keys=frozenset(KEYS)):
+        text = get_text(item, "sentence", log)
+        if text is not None:
+            entries = _entries(item, text, log)
+            meta = {"index": item.index, "id": item.value.get("id"), **extras(item.value, KEYS)}
+            labels = _own_labels(item, log, shared)
+            yield count_record(Record.from_entries(text, entries, labels=labels, meta=meta), log, item.index)
+
+
+def _own_labels(item: Item, log: FileLog, shared: tuple[str, ...] | None) -> tuple[str, ...] | None:
+    own = item.value.get("labels")
+    if own is None:
+        return shared
+    if isinstance(own, list) and all(isinstance(n, str) and n.strip() for n in own):
+        return tuple(own)
+    log.add(item.index, REJECTED, "'labels' must be a list of names; that of the data set is used instead", show(own))
+    return shared
+
+
+def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
+    """Entities with a right position first, since they say which occurrences are taken."""
+    entities = get_list(item, "entities", log)
+    result: list[Mention | Rejected | None] = [None] * len(entities)
+    used: set[tuple[int, int]] = set()
+    seen: set[Mention] = set()
+    for i, entity in enumerate(entities):
+        why = _fault(entity)
+        if why:
+            result[i] = _reject(entity, why, log, item.index)
+            continue
+        pos = _position(entity)
+        if pos and 0 <= pos[0] < pos[1] <= len(text) and text[slice(*pos)] == entity["name"]:
+            mention = Mention(*pos, entity["type"])
+            if mention in seen:
+                why = "the same name, type and position stand in the record twice"
+                result[i] = _reject(entity, why, log, item.index, kind=DUPLICATE)
+                continue
+            result[i] = mention
+            seen.add(mention)
+            used.add(pos)
+    for i, entity in enumerate(entities):
+        if result[i] is not None:
+            continue
+        name, pos = entity["name"], _position(entity)
+        why = _position_fault(entity, pos, text)
+        place = nearest(text, name, pos[0] if pos else 0, used)
+        if place is None:
+            reason = "does not occur in the sentence" if name not in text else "has no unused occurrence left"
+            result[i] = _reject(entity, f"{why}, and the name {reason}", log, item.index)
+            continue
+        used.add(place)
+        log.add(item.index, REPAIRED, f"{why}; found at {list(place)}", name)
+        result[i] = Mention(*place, entity["type"])
+    return [e for e in result if e is not None]
+
+
+def _fault(entity: Any) -> str:
+    if not isinstance(entity, Mapping):
+        return f"an entity must be a JSON object, found {show(entity)}"
+    for key in ("name", "type"):
+        value = entity.get(key)
+        if not isinstance(value, str) or not value.strip():
+            return f"'{key}' must be a non-empty string, found {show(value)}"
+    return ""
+
+
+def _position(entity: Mapping[str, Any]) -> tuple[int, int] | None:
+    pos = entity.get("pos")
+    whole = isinstance(pos, list) and len(pos) == 2 and all(type(p) is int for p in pos)
+    return (pos[0], pos[1]) if whole and pos else None
+
+
+def _position_fault(entity: Mapping[str, Any], pos: tuple[int, int] | None, text: str) -> str:
+    if pos is None:
+        return f"'pos' must be [start, end], found {show(entity['pos'])}" if "pos" in entity else "'pos' is missing"
+    if not 0 <= pos[0] < pos[1] <= len(text):
+        return f"'pos' {list(pos)} is out of range in a sentence of {len(text)} characters"
+    return f"'pos' {list(pos)} holds {show(text[slice(*pos)])}"
+
+
+def _reject(entity: Any, why: str, log: FileLog, index: int, *, kind: str = REJECTED) -> Rejected:
+    fields = entity if isinstance(entity, Mapping) else {"name": entity}
+    name, label = (v if isinstance(v, str) else show(v) for v in (fields.get("name", ""), fields.get("type", "")))
+    log.add(index, kind, why, name)
+    return Rejected(name, label, why, _position(fields))
+
+
+def write(
+    records: Iterable[Record], path: Path, report: Report | None = None, *, labels: Sequence[str] | None = None
+) -> None:
+    """Writes a split atomically, one record per line. Rejected entries are written too, at their old place.
+
+    labels (Sequence[str]): Label set of the data set, written to `labels.json`. Without it, an existing `labels.json`
+        beside the file counts. A record whose labels differ from it gets a "labels" list of its own.
+    RAISES CorpusError: T005 for a damaged labels.json.
+    """
+    if labels is not None:
+        write_json_object({name: name for name in labels}, path.parent / LABELS_FILE)
+    shared = read_labels(path.parent / LABELS_FILE)
+    write_json_list((_to_json(record, shared) for record in records), path)
+
+
+def write_json_object(data: Mapping[str, str], path: Path) -> None:
+    """A small JSON object, written atomically."""
+    with atomic_path(path) as temp:
+        temp.write_text(json.dumps(data, ensure_ascii=False, indent=1), encoding="utf8")
+
+
+def _to_json(record: Record, shared: tuple[str, ...] | None) -> dict[str, Any]:
+    entities = []
+    for entry in record.entries():
+        if isinstance(entry, Mention):
+            pos = [entry.start, entry.end]
+            entities.append({"name": record.name(entry), "type": entry.label, "pos": pos})
+        else:
+            where = {"pos": list(entry.pos)} if entry.pos else {}
+            entities.append({"name": entry.name, "type": entry.type, **where})
+    value: dict[str, Any] = {"sentence": record.text, "entities": entities}
+    if record.labels is not None and record.labels != shared:
+        value["labels"] = list(record.labels)
+    if record.meta.get("id") is not None:
+        value["id"] = record.meta["id"]
+    return {**value, **record.meta.get("extra", {})}

@@ -1,0 +1,77 @@
+"""Every message of the project. A message says what is wrong, the value found, the remedy and the names that exist."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class CascadeError(ValueError):
+    """An error with a code (`err.code`), so that programs can tell errors apart without reading the text."""
+
+    def __init__(self, message: str):
+        super().__init__(message)
+        self.code = message[1:5] if message.startswith("[C") else ""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (type(self), (str(self),))
+
+
+class CascadeTypeError(CascadeError, TypeError):
+    """A value of the wrong kind."""
+
+
+class CascadeFileNotFoundError(CascadeError, FileNotFoundError):
+    """A file or directory that should be there is not."""
+
+
+class Errors:
+    """Message templates: `raise CascadeError(Errors.C001.format(...))`."""
+
+    # Taxonomy
+    C001 = "[C001] '{name}' is not in taxonomy '{taxonomy}'. Did you mean: {close}? It has {n} types, among them: {some}."
+    C002 = "[C002] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Give the whole path, joined with ' > '."
+    C003 = "[C003] The taxonomy or label list is empty. Give at least one type name."
+    C004 = "[C004] Can't read a taxonomy from {source}: {why}. Known forms: nested dict, flat 'first-level' JSON, list of 'parent->child' names, plain list, {{'tree': ...}}."
+    C005 = "[C005] The type '{name}' stands twice under '{parent}'. Names must differ among siblings."
+    C006 = "[C006] A type name must be a non-empty string without '{sep}' or line breaks, but found {name!r}."
+    # Models
+    C010 = "[C010] The component '{name}' has no language model. Set [components.{name}.model] name to a local directory or hub name of a causal LM, or load a trained pipeline with spacy.load()."
+    C011 = "[C011] Can't load a causal language model from '{path}': {why}. The directory must hold config.json, a tokenizer and *.safetensors of a model with a language-modelling head (for example Qwen2.5)."
+    C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
+    C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."
+    C014 = "[C014] The tokenizer of '{path}' can't write the marker {marker!r} as one token (it gives {ids}). Use a template with native tokenization, or add the marker as a special token."
+    C015 = "[C015] The tokenizer of '{path}' lacks {what}. Tokens needed by the template: {needed}."
+    C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on."
+    C017 = "[C017] The shared language model '{component}' was not found in the pipeline (it has: {pipes}). Add that component before this one, or give the component its own [model]."
+    C018 = "[C018] Weights in '{path}' are damaged or unreadable: {why}. Copy the directory again or go back to an older checkpoint."
+    C019 = "[C019] The weights of '{path}' come as a pickle ({files}), which can run code when loaded. Convert them to safetensors, or set allow_pickle = true if you trust the source."
+    # Decoding and components
+    C020 = "[C020] Unknown value {value!r} for '{option}'. Choose one of: {choices}."
+    C021 = "[C021] '{option}' must be {rule}, but is {value!r}."
+    C022 = "[C022] A single token of {found} characters does not fit into the model's window of {limit} tokens. Raise max_length or use a model with a longer context."
+    C023 = "[C023] A type list is empty: the taxonomy offers no type at level {level} below '{parent}'."
+    C024 = "[C024] The per-document label set in doc.user_data['{key}'] must be a list of type names or a Taxonomy, but is {found}."
+    C025 = "[C025] '{name}' reads candidate mentions from doc.spans['{key}'], which no component set. Add 'cascade_extractor' before it, or set source = \"ents\" to refine the entities of another component."
+    C026 = "[C026] Copy verification did not settle within {passes} passes on a text of {n} characters. This is a defect: please report the text and model."
+    # Training
+    C030 = "[C030] The training data holds no usable example for '{name}': {why}."
+    C031 = "[C031] '{path}' is not a DocBin of gold documents for '{name}': {why}. Make one with `python -m corpus_tools convert`."
+    C032 = "[C032] The checkpoint '{path}' can't be used: {why}. Delete it to start again, or keep an older one beside it."
+    C033 = "[C033] The config has no [finetune] block. Add one with @training_loops = \"spacy-cascade.SFT.v1\", or use `spacy train`."
+    C034 = "[C034] The loss is not finite at step {step} ({loss}). Lower the learning rate, or use full precision."
+    C035 = "[C035] No component of this pipeline can be fine-tuned by this loop: [finetune] components = {found}, the pipeline has: {pipes}."
+    C036 = "[C036] The checkpoint '{path}' belongs to another run: its settings differ in {keys}. Use another --output or delete it."
+    C037 = "[C037] The adapter target {targets} matches no module of the base model. Modules: {modules}."
+    # Serialization
+    C040 = "[C040] '{path}' holds no '{what}' of this component. Was it written by to_disk() of '{name}'?"
+    C041 = "[C041] '{path}' was saved without weights (save_weights = \"{saved}\") and [model] gives no base to load. Set [components.{name}.model] name to the base '{base}'."
+
+
+class Warnings:
+    """Message templates of warnings."""
+
+    W001 = "[CW01] {n} gold mention(s) do not end at token boundaries of this pipeline's tokenizer and were {action} (alignment_mode = {mode}); first: {first!r}."
+    W002 = "[CW02] {n} gold mention(s) overlap others and can't be marked in one copy of the sentence; the longest are kept for training the extractor; first: {first!r}."
+    W003 = "[CW03] {n} gold type(s) are not in the taxonomy and their mentions are left out of the classifier's training: {names}."
+    W004 = "[CW04] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Took '{taken}'."
+    W005 = "[CW05] {n} mention(s) can't be written with the marker {marker!r} (the text itself holds it there); first: {first!r}."

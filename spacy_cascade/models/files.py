@@ -1,0 +1,110 @@
+"""Files of a model directory: which there are, whether they are safe and whole, and what identifies them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ..errors import CascadeError, Errors
+
+_BLOCK = 1 << 16
+
+
+def files_hash(path: Path) -> str:
+    """Identifies a model directory by content: sizes and 64 blocks spread over every weight file, and the config.
+
+    Reading gigabytes whole would cost more than loading them; any training changes every block.
+    """
+    digest = hashlib.sha256()
+    for file in sorted(path.iterdir()):
+        if file.suffix not in (".safetensors", ".json", ".bin"):
+            continue
+        size = file.stat().st_size
+        digest.update(f"{file.name}:{size}".encode())
+        with file.open("rb") as f:
+            if size <= 64 * _BLOCK:
+                digest.update(f.read())
+            else:
+                for i in range(64):
+                    f.seek(i * (size - _BLOCK) // 63)
+                    digest.update(f.read(_BLOCK))
+    return digest.hexdigest()[:16]
+
+
+def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
+    """RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles, C018 if a header is damaged."""
+    names = sorted(f.name for f in path.iterdir())
+    if "config.json" not in names:
+        raise CascadeError(Errors.C011.format(path=path, why=f"no config.json (files: {', '.join(names[:8]) or 'none'})"))
+    weights = [n for n in names if n.endswith(".safetensors")]
+    pickles = [n for n in names if n.endswith((".bin", ".pt", ".pth"))]
+    if not weights and not pickles:
+        raise CascadeError(Errors.C011.format(path=path, why="no *.safetensors file"))
+    if not weights and not allow_pickle:
+        raise CascadeError(Errors.C019.format(path=path, files=", ".join(pickles)))
+    for name in weights:
+        check_safetensors(path / name)
+
+
+def check_safetensors(file: Path) -> None:
+    """Compares the header with the file's length, which catches a copy that was cut off.
+
+    RAISES CascadeError: C018.
+    """
+    size = file.stat().st_size
+    try:
+        with file.open("rb") as f:
+            n = int.from_bytes(f.read(8), "little")
+            header = json.loads(f.read(min(n, size)))
+        end = max((v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"), default=0)
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise CascadeError(Errors.C018.format(path=file, why=f"unreadable header ({err})")) from err
+    if 8 + n + end != size:
+        raise CascadeError(Errors.C018.format(path=file, why=f"{size} bytes, but the header promises {8 + n + end}"))
+
+
+@contextmanager
+def atomic_dir(path: Path) -> Iterator[Path]:
+    """A temporary directory beside `path` that takes its place when the block ends without an error."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tmp = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    tmp.chmod(0o755)
+    try:
+        yield tmp
+        old = None
+        if path.exists():
+            old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+            os.replace(path, old)
+        os.replace(tmp, path)
+        if old is not None:
+            _remove(old)
+    finally:
+        if tmp.exists():
+            _remove(tmp)
+
+
+def _remove(path: Path) -> None:
+    import shutil
+
+    shutil.rmtree(path, ignore_errors=True)
+
+
+def pack_dir(path: Path) -> dict[str, bytes]:
+    """All files below a directory, by relative path."""
+    return {str(f.relative_to(path)): f.read_bytes() for f in sorted(path.rglob("*")) if f.is_file()}
+
+
+def unpack_dir(files: dict[str, Any], path: Path) -> None:
+    """The reverse of `pack_dir`. Refuses names that lead out of the directory."""
+    for name, data in files.items():
+        target = (path / name).resolve()
+        if path.resolve() not in target.parents:
+            raise CascadeError(Errors.C018.format(path=name, why="the name leads out of the directory"))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)

@@ -1,0 +1,410 @@
+"""Hugging Face causal LMs in this process."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+import numpy as np
+import torch
+import transformers
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+from ..decoding.tree import ancestor_mask, depths
+from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..ty import Query
+from .casing import CASE_MARKS, split_case
+from .files import check_model_dir, files_hash
+from .probe import probe
+from .spec import HFSpec
+from .vocab import token_bytes
+
+logger = logging.getLogger("spacy_cascade")
+
+_LOADED: WeakValueDictionary[tuple[Any, ...], HFCausalLM] = WeakValueDictionary()
+# Elements of one dense attention mask: 64 MB in float32.
+_MASK_ELEMENTS = 1 << 24
+
+
+class HFCausalLM:
+    """A causal LM with its tokenizer, and any number of named LoRA adapters on it.
+
+    Only hidden states at asked positions meet the output embedding, and of that only the candidates' rows: logits
+    over the whole vocabulary never exist for a whole sequence.
+    """
+
+    def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
+        self.name = name
+        self.model = model.eval()
+        self.tokenizer = tokenizer
+        self.batch_tokens = spec.batch_tokens
+        limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+        self.max_length = min(spec.max_length, limit) if spec.max_length else limit
+        self.decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+        self.head = model.get_output_embeddings()
+        self.case_marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
+        self._peft: Any = None
+        self._active: str | None = None
+        self._pid = os.getpid()
+        self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
+        self._bytes: list[bytes | None] | None = None
+        self.exact_rows, self.trees = probe(self)
+
+    # -- Text <-> tokens --------------------------------------------------------------------------------------
+
+    def encode(self, text: str, *, control: bool = False) -> list[int]:
+        """Token ids of a piece of text; see `ty.CausalLM.encode`."""
+        return list(self._encode_cached(text, control))
+
+    def _encode(self, text: str, control: bool) -> tuple[int, ...]:
+        if not text:
+            return ()
+        if self.case_marks and not control:
+            mark, text = split_case(text)
+            return (*((self.token_id(mark),) if mark else ()), *self._plain(text))
+        if control:
+            return tuple(self.tokenizer.encode(text, add_special_tokens=False))
+        return tuple(self._plain(text))
+
+    def _plain(self, text: str) -> list[int]:
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is None:
+            return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
+        backend.encode_special_tokens = True
+        try:
+            return backend.encode(text, add_special_tokens=False).ids
+        finally:
+            backend.encode_special_tokens = False
+
+    def token_id(self, token: str) -> int:
+        """Id of one token. RAISES CascadeError: C015 if the vocabulary lacks it."""
+        i = self.tokenizer.convert_tokens_to_ids(token)
+        if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token):
+            raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
+        return int(i)
+
+    def token_bytes(self) -> Sequence[bytes | None]:
+        if self._bytes is None:
+            self._bytes = token_bytes(self.tokenizer, self.head.weight.shape[0])
+        return self._bytes
+
+    def set_dropout(self, rate: float) -> None:
+        """BPE dropout (subword regularization) for training; switches the encoding cache off while it is on."""
+        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        if backend is not None and type(backend.model).__name__ == "BPE":
+            backend.model.dropout = rate or None
+            cached = lru_cache(maxsize=1 << 16)(self._encode)
+            self._encode_cached = self._encode if rate else cached  # type: ignore[assignment]
+
+    # -- Adapters ---------------------------------------------------------------------------------------------
+
+    @property
+    def adapters(self) -> list[str]:
+        return list(self._peft.peft_config) if self._peft is not None else []
+
+    def add_adapter(self, name: str, config: Any) -> None:
+        """A new LoRA adapter with the given `peft` config.
+
+        RAISES CascadeError: C037 if its targets match nothing.
+        """
+        import peft
+
+        try:
+            if self._peft is None:
+                self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
+            else:
+                self._peft.add_adapter(name, config)
+        except ValueError as err:
+            modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
+            raise CascadeError(Errors.C037.format(targets=config.target_modules, modules=", ".join(modules))) from err
+        self._settle()
+
+    def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
+        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged."""
+        import peft
+
+        from .files import check_safetensors
+
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (path / file).is_file():
+                raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
+        check_safetensors(path / "adapter_model.safetensors")
+        try:
+            if self._peft is None:
+                self._peft = peft.PeftModel.from_pretrained(
+                    self.model, str(path), adapter_name=name, is_trainable=trainable, torch_device=str(self.device)
+                )
+            else:
+                self._peft.load_adapter(str(path), name, is_trainable=trainable, torch_device=str(self.device))
+        except (RuntimeError, ValueError, KeyError, TypeError) as err:
+            raise CascadeError(Errors.C013.format(path=path, why=err)) from err
+        self._settle()
+
+    def _settle(self) -> None:
+        self._peft.to(self.device)
+        self._peft.eval()
+        self._active = None
+        self._peft.base_model.disable_adapter_layers()
+
+    def save_adapter(self, name: str, path: Path) -> None:
+        import peft
+        from safetensors.torch import save_file
+
+        path.mkdir(parents=True, exist_ok=True)
+        state = peft.get_peft_model_state_dict(self._peft, adapter_name=name)
+        state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
+        save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
+        config = self._peft.peft_config[name]
+        config.base_model_name_or_path = self.name
+        config.inference_mode = True
+        config.save_pretrained(str(path))
+
+    def drop_adapter(self, name: str) -> None:
+        if name in self.adapters and len(self.adapters) > 1:
+            self._peft.delete_adapter(name)
+            self._settle()
+
+    @contextmanager
+    def adapter(self, name: str | None) -> Iterator[None]:
+        """Switching is skipped if the adapter is on already, so alternating stages pay only for real changes."""
+        if name != self._active and self._peft is not None:
+            if name is None:
+                self._peft.base_model.disable_adapter_layers()
+            else:
+                self._peft.base_model.enable_adapter_layers()
+                self._peft.base_model.set_adapter(name)
+            self._active = name
+        yield
+
+    def adapter_parameters(self, name: str) -> dict[str, Any]:
+        """Trainable tensors of an adapter, by name."""
+        with self.adapter(name):
+            return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}
+
+    # -- Running ----------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        return self.head.weight.device
+
+    def hidden_states(self, queries: Sequence[Query]) -> torch.Tensor:
+        """Last hidden states of one batch. Shape (queries, longest, width)."""
+        self._after_fork()
+        longest = max(len(q.ids) for q in queries)
+        if longest > self.max_length:
+            raise CascadeError(Errors.C022.format(found=longest, limit=self.max_length))
+        ids = np.zeros((len(queries), longest), dtype=np.int64)
+        for row, q in enumerate(queries):
+            ids[row, : len(q.ids)] = q.ids
+        x = torch.from_numpy(ids).to(self.device)
+        if all(q.parents is None for q in queries):
+            # Padding stands on the right, where causal attention never looks: no mask is needed.
+            return self.decoder(input_ids=x, use_cache=False).last_hidden_state
+        see = np.zeros((len(queries), longest, longest), dtype=bool)
+        pos = np.zeros((len(queries), longest), dtype=np.int64)
+        see[:, np.arange(longest), np.arange(longest)] = True
+        for row, q in enumerate(queries):
+            n = len(q.ids)
+            see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
+            pos[row, :n] = np.arange(n) if q.parents is None else depths(q.parents)
+        dtype = self.head.weight.dtype
+        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
+        return self.decoder(
+            input_ids=x,
+            attention_mask=mask[:, None].to(self.device),
+            position_ids=torch.from_numpy(pos).to(self.device),
+            use_cache=False,
+        ).last_hidden_state
+
+    def gather(self, queries: Sequence[Query], hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Candidate logits at all asked positions of a batch.
+
+        RETURNS: float32 logits (positions, most candidates) with -inf padding, and a bool mask of the same shape.
+        """
+        rows = [r for r, q in enumerate(queries) for _ in q.positions]
+        cols = [p for q in queries for p in q.positions]
+        cands = [c for q in queries for c in q.candidates]
+        width = max(map(len, cands))
+        table = np.zeros((len(cands), width), dtype=np.int64)
+        mask = np.zeros((len(cands), width), dtype=bool)
+        for i, c in enumerate(cands):
+            table[i, : len(c)] = c
+            mask[i, : len(c)] = True
+        where = torch.from_numpy(table).to(self.device)
+        keep = torch.from_numpy(mask).to(self.device)
+        h = hidden[rows, cols]
+        if self.exact_rows:
+            logits = torch.einsum("ph,pch->pc", h, self.head.weight[where])
+            if getattr(self.head, "bias", None) is not None:
+                logits = logits + self.head.bias[where]
+        else:
+            logits = self.all_logits(h).gather(1, where)
+        return logits.float().masked_fill(~keep, float("-inf")), keep
+
+    def all_logits(self, hidden: torch.Tensor) -> torch.Tensor:
+        """Logits over the whole vocabulary, with the model's own scaling. Shape (n, vocabulary)."""
+        logits = self.head(hidden)
+        config = self.model.config
+        if getattr(config, "logit_scale", None):
+            logits = logits * config.logit_scale
+        if getattr(config, "logits_scaling", None):
+            logits = logits / config.logits_scaling
+        cap = getattr(config, "final_logit_softcapping", None)
+        return torch.tanh(logits / cap) * cap if cap else logits
+
+    @torch.no_grad()
+    def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
+        """See `ty.CausalLM.candidate_logits`. Splits into batches by length; the order of `queries` does not matter."""
+        if not self.trees and any(q.parents is not None for q in queries):
+            from .linear import candidate_logits_without_trees
+
+            return candidate_logits_without_trees(self, queries)
+        out: list[np.ndarray] = [np.zeros((0, 0), dtype=np.float32)] * len(queries)
+        for batch in self.batches(queries):
+            part = [queries[i] for i in batch]
+            if not any(q.positions for q in part):
+                continue
+            logits = self.gather(part, self.hidden_states(part))[0].cpu().numpy()
+            row = 0
+            for i in batch:
+                n = len(queries[i].positions)
+                out[i] = logits[row : row + n]
+                row += n
+        return out
+
+    def batches(self, queries: Sequence[Query]) -> Iterator[list[int]]:
+        """Indices of similar length that fit `batch_tokens` together."""
+        order = sorted(range(len(queries)), key=lambda i: len(queries[i].ids))
+        batch: list[int] = []
+        for i in order:
+            longest = len(queries[i].ids)
+            tokens = longest * (len(batch) + 1)
+            dense = queries[i].parents is not None and tokens * longest > _MASK_ELEMENTS
+            if batch and (tokens > self.batch_tokens or dense):
+                yield batch
+                batch = []
+            batch.append(i)
+        if batch:
+            yield batch
+
+    def _after_fork(self) -> None:
+        # OpenMP's worker threads do not survive a fork; using them in the child (nlp.pipe with n_process) hangs.
+        if os.getpid() != self._pid:
+            torch.set_num_threads(1)
+            self._pid = os.getpid()
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def save(self, path: Path) -> None:
+        """Base weights (without adapters) as safetensors, config and tokenizer."""
+        path.mkdir(parents=True, exist_ok=True)
+        state = {}
+        for key, value in self.model.state_dict().items():
+            if ".lora_" in key or ".modules_to_save." in key:
+                continue
+            state[key.replace(".base_layer.", ".")] = value
+        self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
+        self.tokenizer.save_pretrained(str(path))
+
+    def fingerprint(self) -> str:
+        """Identifies the base weights by sampled values, whatever file, dtype or device they are in."""
+        import hashlib
+
+        digest = hashlib.sha256()
+        for key, value in sorted(self.model.state_dict().items()):
+            if ".lora_" in key or value.numel() == 0 or not value.is_floating_point():
+                continue
+            flat = value.detach().reshape(-1)
+            sample = flat[:: max(1, flat.numel() // 1024)][:1024].to("cpu", torch.bfloat16)
+            digest.update(key.replace(".base_layer.", ".").encode())
+            digest.update(sample.view(torch.int16).numpy().tobytes())
+        return digest.hexdigest()[:16]
+
+
+def pick_device(device: str) -> str:
+    """'auto' follows `spacy.require_gpu()`, else takes CUDA if there is one."""
+    if device != "auto":
+        return device
+    from thinc.api import get_current_ops
+
+    if get_current_ops().name == "cupy" or torch.cuda.is_available():
+        return "cuda"
+    return "cpu"
+
+
+def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False) -> HFCausalLM:
+    """Load a spec, from a saved directory if given. Equal weights in equal settings are shared in this process.
+
+    RAISES CascadeError: C010 (nothing to load), C011 (no causal LM), C012 (not on disk and no hub), C018, C019.
+    """
+    source = Path(path) if path is not None else Path(spec.name)
+    if path is None and not spec.name:
+        raise CascadeError(Errors.C010.format(name="cascade_*"))
+    device = pick_device(spec.device)
+    local = source.is_dir()
+    settings = (device, spec.dtype, spec.attention, spec.quantization, spec.batch_tokens, spec.max_length)
+    if local:
+        check_model_dir(source, allow_pickle=spec.allow_pickle)
+        key: tuple[Any, ...] = (files_hash(source), *settings)
+    else:
+        key = (spec.name, spec.revision, *settings)
+    if not private and key in _LOADED:
+        return _LOADED[key]
+    lm = _read(spec, str(source) if local else spec.name, device, local=local)
+    if not private:
+        _LOADED[key] = lm
+    return lm
+
+
+def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
+    common = {"trust_remote_code": spec.trust_remote_code, "local_files_only": local}
+    if spec.revision and not local:
+        common["revision"] = spec.revision
+    dtype: Any = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
+    extra: dict[str, Any] = {}
+    if spec.quantization:
+        from transformers import BitsAndBytesConfig
+
+        extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{spec.quantization}": True})
+    extra["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
+    if not spec.allow_pickle:
+        extra["use_safetensors"] = True
+    level = transformers.logging.get_verbosity()
+    transformers.logging.set_verbosity_error()
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(
+            name, attn_implementation=spec.attention, output_loading_info=True, **common, **extra
+        )
+        tokenizer = AutoTokenizer.from_pretrained(name, **common)
+    except OSError as err:
+        if local:
+            raise CascadeError(Errors.C011.format(path=name, why=_first_line(err))) from err
+        raise CascadeFileNotFoundError(Errors.C012.format(path=name, why=_first_line(err))) from err
+    except (ValueError, KeyError, RuntimeError, ImportError, TypeError) as err:
+        raise CascadeError(Errors.C011.format(path=name, why=_first_line(err))) from err
+    finally:
+        transformers.logging.set_verbosity(level)
+    if info["missing_keys"]:
+        why = f"{len(info['missing_keys'])} weights are missing, such as '{sorted(info['missing_keys'])[0]}'"
+        raise CascadeError(Errors.C011.format(path=name, why=why))
+    if model.config.is_encoder_decoder or model.get_output_embeddings() is None:
+        raise CascadeError(Errors.C011.format(path=name, why=f"a {model.config.model_type} model is no decoder"))
+    if device == "cpu" and model.dtype == torch.float16:
+        model = model.float()
+    if not spec.quantization:
+        model = model.to(device)
+    for mark in CASE_MARKS.values():
+        if tokenizer.init_kwargs.get("cascade_case_marks") and mark not in tokenizer.get_vocab():
+            raise CascadeError(Errors.C015.format(path=name, what=mark, needed=", ".join(CASE_MARKS.values())))
+    logger.info("Loaded language model '%s' on %s", name, device)
+    return HFCausalLM(model, tokenizer, name=name, spec=spec)
+
+
+def _first_line(err: BaseException) -> str:
+    return (str(err).strip() or type(err).__name__).splitlines()[0][:300]

@@ -1,0 +1,103 @@
+"""Writing results to a Doc, fusing candidates, and the attributes that read them back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from spacy.tokens import Doc, Span, SpanGroup
+
+from ..errors import CascadeError, Errors
+from ..taxonomy import Taxonomy
+
+SPANS_KEY = "cascade"
+MENTION = "MENTION"
+LABELS_KEY = "cascade_labels"
+COVERAGE_KEY = "cascade_coverage"
+
+
+def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
+    """Result fusion, length first: of candidates that overlap the longest stays, of equally long ones the likelier,
+    then the first (CascadeNER, arXiv 2409.11022).
+
+    candidates (Iterable): (start, end, score). RETURNS (list[int]): Indices of those that stay, in text order.
+    """
+    items = list(candidates)
+    taken: list[tuple[int, int]] = []
+    kept = []
+    for i in sorted(range(len(items)), key=lambda i: (items[i][0] - items[i][1], -items[i][2], items[i][0])):
+        start, end, _ = items[i]
+        if all(end <= s or e <= start for s, e in taken):
+            taken.append((start, end))
+            kept.append(i)
+    return sorted(kept, key=lambda i: items[i][0])
+
+
+def set_candidates(doc: Doc, key: str, spans: Sequence[Span], **attrs: list[Any]) -> None:
+    """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are)."""
+    doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=list(spans))
+
+
+def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
+    """Write flat entities. Entities of earlier components stay unless `overwrite`; mentions that have no type yet
+    are always replaced."""
+    kept = [] if overwrite else [e for e in doc.ents if e.label_ != MENTION]
+    taken = {i for e in kept for i in range(e.start, e.end)}
+    doc.set_ents([*kept, *(s for s in spans if not any(i in taken for i in range(s.start, s.end)))])
+
+
+def labels_of(doc: Doc) -> Taxonomy | None:
+    """The label set of this Doc alone: a Taxonomy or a list of names in `doc.user_data["cascade_labels"]`.
+
+    RAISES CascadeError: C024 for anything else, C003 for an empty list.
+    """
+    found = doc.user_data.get(LABELS_KEY)
+    if found is None or isinstance(found, Taxonomy):
+        return found
+    if not isinstance(found, (list, tuple)) or not all(isinstance(x, str) for x in found):
+        raise CascadeError(Errors.C024.format(key=LABELS_KEY, found=repr(found)[:80]))
+    return Taxonomy.from_labels(found)
+
+
+def _lookup(span: Span, attr: str) -> Any:
+    group = span.doc.spans.get(SPANS_KEY)
+    values = group.attrs.get(attr) if group is not None else None
+    if not values:
+        return None
+    for value, other in zip(values, group, strict=False):
+        if other.start == span.start and other.end == span.end:
+            return value
+    return None
+
+
+def get_path(span: Span) -> str:
+    """'location > geo-political entity > city', or '' if the cascade gave this span no type."""
+    return _lookup(span, "paths") or ""
+
+
+def get_score(span: Span) -> float | None:
+    """Probability of the boundaries times that of the label path, or None if the span is not of the cascade."""
+    boundary, path = _lookup(span, "scores"), _lookup(span, "path_scores")
+    if boundary is None:
+        return path
+    return boundary if path is None else boundary * path
+
+
+def get_coverage(doc: Doc) -> list[tuple[int, int, str]]:
+    """(start_char, end_char, 'processed' | 'split' | 'skipped' | 'failed') ranges that the extractor accounted for."""
+    return list(doc.user_data.get(COVERAGE_KEY, ()))
+
+
+def _set_labels(doc: Doc, value: Any) -> None:
+    doc.user_data[LABELS_KEY] = value
+
+
+def register_extensions() -> None:
+    """`span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_coverage`, `doc._.cascade_labels`."""
+    Span.set_extension("cascade_path", getter=get_path, force=True)
+    Span.set_extension("cascade_score", getter=get_score, force=True)
+    Doc.set_extension("cascade_coverage", getter=get_coverage, force=True)
+    Doc.set_extension("cascade_labels", getter=lambda doc: doc.user_data.get(LABELS_KEY), setter=_set_labels, force=True)
+
+
+register_extensions()

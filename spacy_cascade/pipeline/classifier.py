@@ -1,0 +1,338 @@
+"""Stage 2: the language model names the type of every mention, level by level through a taxonomy."""
+
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..decoding.labels import LabelTrie
+from ..decoding.tree import TokenTree
+from ..errors import CascadeError, CascadeTypeError, Errors
+from ..models.spec import HFSpec, SharedSpec
+from ..scorers import cascade_score
+from ..taxonomy import Taxonomy, TypePath, builtin, format_path
+from ..ty import Query, TrainingItem, TypeResult
+from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
+from .component import LMPipe
+from .gold import gold_mentions
+from .typing import STRATEGIES, UNKNOWN, Asked, Typer, context_unit
+from .windows import cut
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
+    "template": {"@prompts": "spacy-cascade.CompactClassify.v1"},
+    "taxonomy": {"@taxonomies": "spacy-cascade.DynamicNER.v1"},
+    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
+    "source": "spans",
+    "strategy": "progressive",
+    "beam_width": 3,
+    "min_score": 0.0,
+    "unknown": False,
+    "max_tokens": 256,
+    "overwrite_ents": False,
+    "save_weights": "full",
+    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
+}
+SOURCES = ("spans", "ents")
+
+
+@Language.factory(
+    "cascade_classifier",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={
+        "cascade_fine_f": 0.5,
+        "cascade_coarse_f": 0.3,
+        "cascade_medium_f": 0.2,
+        "cascade_typed_f": 0.0,
+        "cascade_accuracy": 0.0,
+    },
+)
+def make_classifier(
+    nlp: Language,
+    name: str,
+    model: Any,
+    template: Any,
+    taxonomy: Any,
+    adapter: dict[str, Any] | None,
+    source: str,
+    strategy: str,
+    beam_width: int,
+    min_score: float,
+    unknown: bool,
+    max_tokens: int,
+    overwrite_ents: bool,
+    save_weights: str,
+    scorer: Callable[..., Any] | None,
+) -> "CascadeClassifier":
+    """Create a `cascade_classifier`; see `CascadeClassifier` for the settings."""
+    return CascadeClassifier(
+        nlp,
+        name,
+        model,
+        template,
+        taxonomy=taxonomy,
+        adapter=adapter,
+        source=source,
+        strategy=strategy,
+        beam_width=beam_width,
+        min_score=min_score,
+        unknown=unknown,
+        max_tokens=max_tokens,
+        overwrite_ents=overwrite_ents,
+        save_weights=save_weights,
+        scorer=scorer,
+    )
+
+
+class CascadeClassifier(LMPipe):
+    """Gives every candidate mention a label path; `doc.ents` gets the fused mentions with their deepest type.
+
+    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
+    template: How to ask it, `@prompts`.
+    taxonomy (Taxonomy | list | dict): The types.
+    adapter (Optional[dict]): LoRA settings for training; None: train all weights.
+    source (str): spans: the extractor's candidates; ents: refine the entities of whatever component set them.
+    strategy (str): progressive (best coarse type, then its children ...), beam (joint probability of the path with
+        `beam_width` paths alive), path (whole paths in one list).
+    min_score (float): Back-off: the path stops before its probability falls below this. A mention whose coarse type
+        is below has no type.
+    unknown (bool): Put `unknown` into the first list; a mention that gets it is no entity.
+    max_tokens (int): Most model tokens of the context around a mention.
+    overwrite_ents (bool): Whether to write over entities of other components.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        model: HFSpec | SharedSpec,
+        template: Any,
+        *,
+        taxonomy: Any = None,
+        adapter: dict[str, Any] | None = None,
+        source: str = "spans",
+        strategy: str = "progressive",
+        beam_width: int = 3,
+        min_score: float = 0.0,
+        unknown: bool = False,
+        max_tokens: int = 256,
+        overwrite_ents: bool = False,
+        save_weights: str = "full",
+        scorer: Callable[..., Any] | None = cascade_score,
+    ):
+        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        for option, value, choices in (("source", source, SOURCES), ("strategy", strategy, STRATEGIES)):
+            if value not in choices:
+                raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
+        for option, number, rule, ok in (
+            ("beam_width", beam_width, "1 or more", beam_width >= 1),
+            ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
+            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
+        ):
+            if not ok:
+                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=number))
+        self.template = template
+        self.source = source
+        self.strategy = strategy
+        self.beam_width = beam_width
+        self.min_score = min_score
+        self.unknown = unknown
+        self.max_tokens = max_tokens
+        self.overwrite_ents = overwrite_ents
+        self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
+
+    # -- Labels -----------------------------------------------------------------------------------------------
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return self._taxonomy
+
+    def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any]) -> None:
+        """Change the label set, at any time: a Taxonomy, a list of names, a nested dict, or a file.
+
+        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
+        """
+        if isinstance(taxonomy, Path) or (isinstance(taxonomy, str) and taxonomy.endswith((".json", ".yml", ".yaml", ".txt"))):
+            self._taxonomy = Taxonomy.from_file(taxonomy)
+        elif isinstance(taxonomy, str):
+            raise CascadeTypeError(Errors.C004.format(source=repr(taxonomy), why="a string that names no file"))
+        else:
+            self._taxonomy = Taxonomy.from_object(taxonomy)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of all types, each once."""
+        return tuple(dict.fromkeys(path[-1] for path in self.taxonomy))
+
+    @property
+    def label_data(self) -> dict[str, Any]:
+        return self.taxonomy.to_dict()
+
+    # -- Running ----------------------------------------------------------------------------------------------
+
+    def predict(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, float, TypeResult]]]:
+        """For each Doc: (start token, end token, boundary score, type) of every candidate."""
+        return self.classify(docs, [self._candidates(doc) for doc in docs])
+
+    def classify(
+        self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
+    ) -> list[list[tuple[int, int, float, TypeResult]]]:
+        """Type given token spans (start, end, boundary score) of each Doc; nothing is written to the Docs."""
+        lm = self.lm
+        asked, where = [], []
+        for i, doc in enumerate(docs):
+            if not candidates[i]:
+                continue
+            taxonomy = labels_of(doc) or self.taxonomy
+            windows = self._windows(doc)
+            for k, (start, end, _) in enumerate(candidates[i]):
+                unit, first = context_unit(doc, windows, start, end)
+                asked.append(Asked(unit, start - first, end - first, taxonomy))
+                where.append((i, k))
+        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown)
+        with lm.adapter(self._adapter):
+            results = typer(lm, asked)
+        out: list[list[Any]] = [[None] * len(c) for c in candidates]
+        for (i, k), result in zip(where, results, strict=True):
+            out[i][k] = (*candidates[i][k], result)
+        return out
+
+    def _windows(self, doc: Doc) -> list[Any]:
+        limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
+
+        def cost(text: str) -> int:
+            return max(1, len(self.lm.encode(text)))
+
+        return cut(doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost)[0]
+
+    def _candidates(self, doc: Doc) -> list[tuple[int, int, float]]:
+        if self.source == "ents":
+            return [(e.start, e.end, 1.0) for e in doc.ents]
+        group = doc.spans.get(SPANS_KEY)
+        if group is None:
+            raise CascadeError(Errors.C025.format(name=self.name, key=SPANS_KEY))
+        scores = group.attrs.get("scores") or [1.0] * len(group)
+        return [(s.start, s.end, p) for s, p in zip(group, scores, strict=True)]
+
+    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+        for doc, found in zip(docs, results, strict=True):
+            spans = []
+            for start, end, _, result in found:
+                label = result.path[-1] if result.path else UNKNOWN
+                spans.append(Span(doc, start, end, label=label))
+            set_candidates(
+                doc,
+                SPANS_KEY,
+                spans,
+                scores=[p for _, _, p, _ in found],
+                paths=[format_path(r.path) for *_, r in found],
+                path_scores=[r.score for *_, r in found],
+                step_scores=[list(r.step_scores) for *_, r in found],
+            )
+            typed = [k for k, (*_, r) in enumerate(found) if r.path]
+            kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
+            ents = [spans[typed[k]] for k in kept]
+            if self.source == "ents":
+                # Refining: an entity whose type stays unknown keeps the label it came with.
+                old = {(e.start, e.end): e for e in doc.ents}
+                ents += [e for (s, t), e in old.items() if not any(x.start < t and s < x.end for x in ents)]
+                doc.set_ents(sorted(ents, key=lambda e: e.start))
+            else:
+                rejected = {(s, e) for s, e, _, r in found if not r.path}
+                doc.set_ents([e for e in doc.ents if e.label_ != MENTION or (e.start, e.end) not in rejected])
+                set_ents(doc, ents, overwrite=self.overwrite_ents)
+
+    # -- Training ---------------------------------------------------------------------------------------------
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+        weights: str | Path | None = None,
+        taxonomy: dict[str, Any] | list[str] | str | None = None,
+    ) -> None:
+        """Get ready for training, or take over trained weights.
+
+        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        taxonomy: Replaces the configured one.
+        """
+        if weights is not None:
+            self.from_disk(weights)
+        if taxonomy is not None:
+            self.set_taxonomy(taxonomy)
+        if weights is None and get_examples is not None:
+            self.start_training()
+
+    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+        out = []
+        for example in examples:
+            doc = example.predicted
+            taxonomy = labels_of(example.reference) or self.taxonomy
+            windows = self._windows(doc)
+            trees: dict[int, _ItemBuilder] = {}
+            for start, end, path in gold_mentions(example):
+                known = self._known_path(taxonomy, path)
+                if known is None:
+                    continue
+                unit, first = context_unit(doc, windows, start, end)
+                key = first if self.template.continues else len(trees)
+                builder = trees.setdefault(key, _ItemBuilder(self))
+                builder.add(unit, start - first, end - first, taxonomy, known)
+            out.append([b.item() for b in trees.values()])
+        return out
+
+    def _known_path(self, taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
+        if path in taxonomy:
+            return path
+        try:
+            return taxonomy.resolve(format_path(path))
+        except CascadeError:
+            return None
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, Any]:
+        return {"taxonomy": self.taxonomy.to_dict()}
+
+    def _load_settings(self, settings: dict[str, Any]) -> None:
+        self.set_taxonomy(settings["taxonomy"])
+
+
+class _ItemBuilder:
+    """Collects the decisions of several mentions that share a text into one token tree."""
+
+    def __init__(self, pipe: "CascadeClassifier"):
+        self.pipe = pipe
+        self.tree = TokenTree()
+        self.query = Query(self.tree.ids, parents=self.tree.parents)
+        self.gold: list[int] = []
+        self.answer: list[int] = []
+        self.text: list[int] = []
+
+    def add(self, unit: Any, start: int, end: int, taxonomy: Taxonomy, path: TypePath) -> None:
+        lm, template = self.pipe.lm, self.pipe.template
+        if not self.text:
+            self.text = list(range(1, 1 + template.text_length(lm, unit)))
+        for level in range(len(path)):
+            parent = path[:level]
+            types = [p[-1] for p in taxonomy.children(parent)]
+            stem = self.tree.insert(template.prompt(lm, unit, start, end, parent, types))
+            trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
+            node = stem
+            for trie_node, token in trie.steps[types.index(path[level])]:
+                options = tuple(trie.children[trie_node])
+                if len(options) > 1:
+                    self.query.positions.append(node)
+                    self.query.candidates.append(options)
+                    self.gold.append(options.index(token))
+                node = self.tree.insert([token], node)
+                self.answer.append(node)
+
+    def item(self) -> TrainingItem:
+        return TrainingItem(self.query, self.gold, self.answer, self.text)

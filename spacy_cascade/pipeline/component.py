@@ -1,0 +1,275 @@
+"""What the components have in common: a language model with an adapter of their own, batching, saving, training."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.pipeline import Pipe
+from spacy.tokens import Doc
+from spacy.training import Example, validate_examples
+from spacy.util import minibatch
+
+from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..models.files import atomic_dir, pack_dir, unpack_dir
+from ..models.spec import HFSpec, SharedSpec
+from ..ty import TrainingItem
+
+logger = logging.getLogger("spacy_cascade")
+
+SAVE_WEIGHTS = ("full", "adapter", "none")
+_counter = itertools.count()
+
+
+class LMPipe(Pipe):
+    """A trainable pipe around a causal LM. Subclasses give `predict`, `set_annotations` and `training_items`.
+
+    nlp (Language): The pipeline, for language models shared between its components.
+    spec (HFSpec | SharedSpec): The language model. It is loaded on first use, not here.
+    adapter (dict): LoRA settings used when training starts (see `training.lora`), or None for full fine-tuning.
+    save_weights (str): "full" (base and adapter), "adapter" or "none".
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        spec: HFSpec | SharedSpec,
+        *,
+        adapter: dict[str, Any] | None,
+        save_weights: str,
+        scorer: Callable[..., Any] | None,
+    ):
+        if save_weights not in SAVE_WEIGHTS:
+            raise CascadeError(
+                Errors.C020.format(value=save_weights, option="save_weights", choices=", ".join(SAVE_WEIGHTS))
+            )
+        self.vocab = nlp.vocab
+        self.name = name
+        self.spec = spec
+        self.adapter_settings = adapter
+        self.save_weights = save_weights
+        self.scorer = scorer
+        self._nlp = nlp
+        self._lm: Any = None
+        self._adapter: str | None = None
+        self._training: Any = None
+
+    # -- The language model -----------------------------------------------------------------------------------
+
+    @property
+    def lm(self) -> Any:
+        """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
+        if self._lm is None:
+            self._lm = self._load_base()
+        return self._lm
+
+    @property
+    def model(self) -> Any:
+        """spaCy asks every trainable pipe for a `model`; here it is the language model's description."""
+        return self.spec
+
+    def _load_base(self, path: Path | None = None) -> Any:
+        if path is not None:
+            spec = self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
+            return spec.load(path)
+        if isinstance(self.spec, SharedSpec):
+            pipes = dict(self._nlp.components)
+            other = pipes.get(self.spec.component)
+            if not isinstance(other, LMPipe) or other is self:
+                raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing"))
+            return other.lm
+        if not self.spec.name:
+            raise CascadeError(Errors.C010.format(name=self.name))
+        return self.spec.load()
+
+    def _new_adapter_name(self) -> str:
+        return f"{self.name}_{next(_counter)}".replace(".", "_").replace("-", "_")
+
+    # -- Running ----------------------------------------------------------------------------------------------
+
+    def predict(self, docs: Sequence[Doc]) -> list[Any]:
+        """One result per Doc, without touching the Docs."""
+        raise NotImplementedError
+
+    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+        raise NotImplementedError
+
+    def __call__(self, doc: Doc) -> Doc:
+        """Process one Doc in place. Errors go to the pipe's error handler."""
+        for _ in self._process([doc]):
+            pass
+        return doc
+
+    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+        """Process a stream; the model runs on whole batches. The result does not depend on `batch_size`."""
+        for docs in minibatch(stream, size=batch_size):
+            yield from self._process(list(docs))
+
+    def _process(self, docs: list[Doc]) -> Iterator[Doc]:
+        try:
+            self.set_annotations(docs, self.predict(docs))
+        except Exception as err:
+            if len(docs) == 1:
+                self.on_failure(docs[0])
+                self.get_error_handler()(self.name, self, docs, err)
+                return
+            # One bad Doc must not take the batch with it.
+            for doc in docs:
+                yield from self._process([doc])
+            return
+        yield from docs
+
+    def on_failure(self, doc: Doc) -> None:
+        """Leave a trace on a Doc that failed."""
+
+    # -- Training ---------------------------------------------------------------------------------------------
+
+    @property
+    def is_trainable(self) -> bool:
+        return True
+
+    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+        """What there is to learn from each example; an empty list for one without gold annotation."""
+        raise NotImplementedError
+
+    def start_training(self) -> Any:
+        """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
+
+        RETURNS (training.weights.Trainable)
+        """
+        if self._training is None:
+            from ..training.weights import Trainable, lora_config
+
+            if self._adapter is None and self.adapter_settings is not None:
+                self._adapter = self._new_adapter_name()
+                self.lm.add_adapter(self._adapter, lora_config(self.adapter_settings))
+            elif self._adapter is None:
+                self._take_base()
+            self._training = Trainable(self.lm, self._adapter)
+        return self._training
+
+    # Whether the base's weights are this component's alone, so that training may change them.
+    _owns_base = False
+    # Where the base was loaded from, if not by its spec.
+    _base_path: Path | None = None
+
+    def _take_base(self) -> None:
+        """Full fine-tuning changes the base, which other components may use: take a copy of one's own."""
+        if self._owns_base:
+            return
+        with tempfile.TemporaryDirectory() as tmp:
+            self.lm.save(Path(tmp))
+            spec = self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
+            name, self._lm = self.lm.name, spec.load(Path(tmp), private=True)
+        self._lm.name = name
+        self._owns_base = True
+
+    def update(
+        self,
+        examples: Iterable[Example],
+        *,
+        drop: float = 0.0,
+        sgd: Any = None,
+        losses: dict[str, float] | None = None,
+    ) -> dict[str, float]:
+        """One step of `spacy train`: gradients are summed until `finish_update`. `drop` is BPE dropout."""
+        losses = {} if losses is None else losses
+        losses.setdefault(self.name, 0.0)
+        examples = list(examples)
+        validate_examples(examples, f"{type(self).__name__}.update")
+        trainable = self.start_training()
+        self.lm.set_dropout(drop)
+        try:
+            items = [item for found in self.training_items(examples) for item in found]
+            if items:
+                losses[self.name] += trainable.backward(items)
+        finally:
+            self.lm.set_dropout(0.0)
+        if sgd is not None:
+            self.finish_update(sgd)
+        return losses
+
+    def finish_update(self, sgd: Any) -> None:
+        """Let a thinc optimizer step over the gradients, as spaCy does for PyTorch models."""
+        if self._training is not None:
+            self._training.thinc_step(sgd)
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        return self.scorer(list(examples), **kwargs) if self.scorer is not None else {}
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, Any]:
+        """More of a subclass's state, JSON-serializable."""
+        return {}
+
+    def _load_settings(self, settings: dict[str, Any]) -> None:
+        pass
+
+    def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
+        """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
+        has_base = self._lm is not None or self._base_path is not None
+        with atomic_dir(Path(path)) as tmp:
+            meta: dict[str, Any] = {"name": self.name, "save_weights": self.save_weights, **self._settings()}
+            weights = self.save_weights if has_base and "weights" not in exclude else "none"
+            shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
+            if has_base:
+                meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
+            meta["adapter"] = bool(self._adapter) and weights != "none"
+            meta["weights"] = weights
+            if weights == "full" and not shared:
+                self.lm.save(tmp / "model")
+            if meta["adapter"]:
+                self.lm.save_adapter(self._adapter, tmp / "adapter")
+            srsly.write_json(tmp / "cascade.json", meta)
+
+    def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
+        """Load what `to_disk` wrote. Never touches the network if the weights are there.
+
+        RAISES CascadeError: C013, C016, C018, C040, C041.
+        """
+        path = Path(path)
+        if not (path / "cascade.json").is_file():
+            raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="cascade.json", name=self.name))
+        try:
+            meta = srsly.read_json(path / "cascade.json")
+        except ValueError as err:
+            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=err)) from err
+        self._load_settings(meta)
+        if "weights" in exclude:
+            return self
+        self._training, self._adapter, self._owns_base = None, None, False
+        if (path / "model").is_dir():
+            self._lm, self._base_path = self._load_base(path / "model"), path / "model"
+        else:
+            if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
+                raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
+            self._lm, self._base_path = None, None
+            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and meta.get("base"):
+                base = meta["base"]["name"]
+                raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
+        if meta["adapter"]:
+            found = self.lm.fingerprint()
+            if found != meta["base"]["hash"]:
+                raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
+            self._adapter = self._new_adapter_name()
+            self.lm.load_adapter(self._adapter, path / "adapter")
+        return self
+
+    def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
+        with tempfile.TemporaryDirectory() as tmp:
+            self.to_disk(Path(tmp) / "pipe", exclude=exclude)
+            return srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
+
+    def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> LMPipe:
+        with tempfile.TemporaryDirectory() as tmp:
+            unpack_dir(srsly.msgpack_loads(data), Path(tmp))
+            self.from_disk(Path(tmp), exclude=exclude)
+        return self

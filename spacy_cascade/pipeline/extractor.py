@@ -1,0 +1,268 @@
+"""Stage 1: the language model copies the sentence and puts markers around every mention."""
+
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc
+from spacy.training import Example
+
+from ..decoding.automaton import Guess
+from ..decoding.copy import Job, Sampling, decode
+from ..errors import CascadeError, Errors
+from ..models.spec import HFSpec, SharedSpec
+from ..scorers import cascade_score
+from ..ty import Query, TrainingItem
+from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, set_candidates, set_ents
+from .component import LMPipe
+from .gold import flat_gold
+from .windows import FAILED, PROCESSED, SPLIT, Window, cut
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
+    "template": {"@prompts": "spacy-cascade.CompactExtract.v1"},
+    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
+    "rounds": 1,
+    "temperature": 1.0,
+    "open_threshold": 0.5,
+    "window": "auto",
+    "max_tokens": 256,
+    "overlap": 64,
+    "drafts": "none",
+    "annotate_ents": True,
+    "overwrite_ents": False,
+    "save_weights": "full",
+    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
+}
+WINDOWS = ("auto", "sents", "stride")
+DRAFTS = ("none", "ents")
+
+
+@Language.factory(
+    "cascade_extractor",
+    assigns=["doc.spans", "doc.ents"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={"cascade_extraction_f": 1.0, "cascade_extraction_p": 0.0, "cascade_extraction_r": 0.0},
+)
+def make_extractor(
+    nlp: Language,
+    name: str,
+    model: Any,
+    template: Any,
+    adapter: dict[str, Any] | None,
+    rounds: int,
+    temperature: float,
+    open_threshold: float,
+    window: str,
+    max_tokens: int,
+    overlap: int,
+    drafts: str,
+    annotate_ents: bool,
+    overwrite_ents: bool,
+    save_weights: str,
+    scorer: Callable[..., Any] | None,
+) -> "CascadeExtractor":
+    """Create a `cascade_extractor`; see `CascadeExtractor` for the settings."""
+    return CascadeExtractor(
+        nlp,
+        name,
+        model,
+        template,
+        adapter=adapter,
+        rounds=rounds,
+        temperature=temperature,
+        open_threshold=open_threshold,
+        window=window,
+        max_tokens=max_tokens,
+        overlap=overlap,
+        drafts=drafts,
+        annotate_ents=annotate_ents,
+        overwrite_ents=overwrite_ents,
+        save_weights=save_weights,
+        scorer=scorer,
+    )
+
+
+class CascadeExtractor(LMPipe):
+    """Finds mentions of any kind. All candidates go to `doc.spans["cascade"]`, the fused ones to `doc.ents` with
+    the label MENTION until a `cascade_classifier` names their type.
+
+    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
+    template: How to ask it, `@prompts`.
+    adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
+    rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
+    temperature (float): Of the sampled rounds.
+    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no cost.
+    window (str): auto (sentences where the Doc has them), sents, or stride.
+    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
+    drafts (str): none, or ents: begin with the entities that are already there. Faster if they are good; the result
+        is the same.
+    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over entities of other components.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        model: HFSpec | SharedSpec,
+        template: Any,
+        *,
+        adapter: dict[str, Any] | None = None,
+        rounds: int = 1,
+        temperature: float = 1.0,
+        open_threshold: float = 0.5,
+        window: str = "auto",
+        max_tokens: int = 256,
+        overlap: int = 64,
+        drafts: str = "none",
+        annotate_ents: bool = True,
+        overwrite_ents: bool = False,
+        save_weights: str = "full",
+        scorer: Callable[..., Any] | None = cascade_score,
+    ):
+        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        for option, value, rule, ok in (
+            ("rounds", rounds, "1 or more", rounds >= 1),
+            ("temperature", temperature, "above 0", temperature > 0),
+            ("open_threshold", open_threshold, "between 0 and 1", 0 < open_threshold < 1),
+            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
+            ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
+        ):
+            if not ok:
+                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
+        for option, text, choices in (("window", window, WINDOWS), ("drafts", drafts, DRAFTS)):
+            if text not in choices:
+                raise CascadeError(Errors.C020.format(option=option, value=text, choices=", ".join(choices)))
+        self.template = template
+        self.rounds = rounds
+        self.temperature = temperature
+        self.open_threshold = open_threshold
+        self.window = window
+        self.max_tokens = max_tokens
+        self.overlap = overlap
+        self.drafts = drafts
+        self.annotate_ents = annotate_ents
+        self.overwrite_ents = overwrite_ents
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (MENTION,)
+
+    # -- Running ----------------------------------------------------------------------------------------------
+
+    def predict(self, docs: Sequence[Doc]) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
+        """For each Doc: candidates (start token, end token, score), and the coverage ranges."""
+        lm = self.lm
+        cuts = [self._cut(doc) for doc in docs]
+        found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
+        with lm.adapter(self._adapter):
+            for round in range(self.rounds):
+                bias = math.log((1 - self.open_threshold) / self.open_threshold)
+                sampling = Sampling(bias, self.temperature if round else 0.0, round)
+                jobs = [
+                    (i, w, self.template.job(lm, w.unit, Guess(w.unit, self._known(docs[i], w))))
+                    for i, (windows, _) in enumerate(cuts)
+                    for w in windows
+                ]
+                decode(lm, [job for _, _, job in jobs], sampling)
+                for i, w, job in jobs:
+                    for start, end, score in _token_spans(job, w):
+                        key = (start, end)
+                        found[i][key] = max(score, found[i].get(key, 0.0))
+        return [([(s, e, p) for (s, e), p in sorted(f.items())], ledger) for f, (_, ledger) in zip(found, cuts, strict=True)]
+
+    def _cut(self, doc: Doc) -> tuple[list[Window], list[tuple[int, int, str]]]:
+        room = (self.lm.max_length - self.template.overhead(self.lm)) // 3
+        limit = max(1, min(self.max_tokens, room))
+        overlap = min(self.overlap, limit // 2)
+
+        def cost(text: str) -> int:
+            return max(1, self.template.cost(self.lm, text) // 2)
+
+        return cut(doc, mode=self.window, limit=limit, overlap=overlap, cost=cost)
+
+    def _known(self, doc: Doc, window: Window) -> list[tuple[int, int]]:
+        if self.drafts == "none":
+            return []
+        inside = [e for e in doc.ents if e.start >= window.start and e.end <= window.end]
+        return [(e.start - window.start, e.end - window.start) for e in inside]
+
+    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+        for doc, (candidates, ledger) in zip(docs, results, strict=True):
+            spans = [doc[s:e] for s, e, _ in candidates]
+            for span in spans:
+                span.label_ = MENTION
+            set_candidates(doc, SPANS_KEY, spans, scores=[p for _, _, p in candidates])
+            doc.user_data[COVERAGE_KEY] = ledger
+            if self.annotate_ents:
+                set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
+
+    def on_failure(self, doc: Doc) -> None:
+        set_candidates(doc, SPANS_KEY, [], scores=[])
+        doc.user_data[COVERAGE_KEY] = [(0, len(doc.text), FAILED)]
+
+    # -- Training ---------------------------------------------------------------------------------------------
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        """Get ready for training, or take over trained weights.
+
+        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        """
+        if weights is not None:
+            self.from_disk(weights)
+        elif get_examples is not None:
+            self.start_training()
+
+    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+        out = []
+        for example in examples:
+            windows, _ = self._cut(example.predicted)
+            gold = flat_gold(example)
+            items = []
+            for w in windows:
+                if w.status not in (PROCESSED, SPLIT):
+                    continue
+                spans = [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]
+                items.append(self._item(self.template.job(self.lm, w.unit, Guess(w.unit, spans))))
+            out.append(items)
+        return out
+
+    def _item(self, job: Job) -> TrainingItem:
+        automaton, state = job.automaton, job.automaton.start()
+        tokens = automaton.draft(state, job.guess)
+        positions, candidates, gold = [], [], []
+        for k, token in enumerate(tokens):
+            allowed = automaton.allowed(state)
+            if len(allowed) > 1 and token in allowed:
+                positions.append(len(job.prompt) + k - 1)
+                candidates.append(allowed)
+                gold.append(list(allowed).index(token))
+            state = automaton.step(state, token)
+        n = len(job.prompt)
+        return TrainingItem(
+            Query(job.prompt + tokens, positions, candidates),
+            gold,
+            answer=list(range(n, n + len(tokens))),
+            text=list(self.template.text_range(self.lm, job)),
+        )
+
+
+def _token_spans(job: Job, window: Window) -> list[tuple[int, int, float]]:
+    """Mentions of a window as token spans of its Doc; those that another window answers for are left to it."""
+    starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
+    ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}
+    out = []
+    for mention in job.mentions:
+        start, end = window.start + starts[mention.start], window.start + ends[mention.end]
+        if window.owns(start, end):
+            out.append((start, end, mention.score))
+    return out

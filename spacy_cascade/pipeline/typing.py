@@ -1,0 +1,143 @@
+"""Naming the type of mentions through a taxonomy: which lists are asked, in which order, and where to stop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from spacy.tokens import Doc
+
+from ..decoding.labels import LabelJob, LabelTrie, score_labels
+from ..errors import CascadeError, Errors
+from ..taxonomy import Taxonomy, TypePath, format_path
+from ..ty import CausalLM, TypeResult, Unit
+from .windows import Window, make_unit
+
+STRATEGIES = ("progressive", "beam", "path")
+UNKNOWN = "unknown"
+
+
+@dataclass
+class Asked:
+    """A mention (token indices in its unit) and the taxonomy it is asked about."""
+
+    unit: Unit
+    start: int
+    end: int
+    taxonomy: Taxonomy
+
+
+@dataclass
+class _Beam:
+    path: TypePath
+    steps: tuple[float, ...]
+
+    @property
+    def log_prob(self) -> float:
+        return sum(self.steps)
+
+
+class Typer:
+    """Asks level after level for many mentions at once. Progressive classification is a beam of width one."""
+
+    def __init__(self, template: Any, strategy: str, beam_width: int, min_score: float, unknown: bool):
+        self.template = template
+        self.strategy = strategy
+        self.width = 1 if strategy == "progressive" else beam_width
+        self.floor = math.log(min_score) if min_score > 0 else -math.inf
+        self.unknown = unknown
+        self._tries: dict[tuple[str, ...], LabelTrie] = {}
+
+    def __call__(self, lm: CausalLM, asked: Sequence[Asked]) -> list[TypeResult]:
+        if self.strategy == "path":
+            return self._whole_paths(lm, asked)
+        beams: list[list[_Beam]] = [[_Beam((), ())] for _ in asked]
+        done: list[list[_Beam]] = [[] for _ in asked]
+        while any(beams):
+            jobs, owners = [], []
+            for i, a in enumerate(asked):
+                for beam in beams[i]:
+                    types = self._types(a.taxonomy, beam.path)
+                    jobs.append(self._job(lm, a, beam.path, types))
+                    owners.append((i, beam, types))
+            score_labels(lm, jobs)
+            grown: list[list[_Beam]] = [[] for _ in asked]
+            for (i, beam, types), job in zip(owners, jobs, strict=True):
+                for name, value in zip(types, job.log_probs, strict=True):
+                    grown[i].append(_Beam((*beam.path, name), (*beam.steps, float(value))))
+            for i, a in enumerate(asked):
+                best = sorted(grown[i], key=lambda b: -b.log_prob)[: self.width]
+                beams[i] = [b for b in best if b.path[-1:] != (UNKNOWN,) and a.taxonomy.children(b.path)]
+                done[i] += [b for b in best if b not in beams[i]]
+        return [self._back_off(max(d, key=lambda b: b.log_prob)) for d in done]
+
+    def _types(self, taxonomy: Taxonomy, parent: TypePath) -> list[str]:
+        types = [p[-1] for p in taxonomy.children(parent)]
+        if not types:
+            raise CascadeError(Errors.C023.format(level=len(parent) + 1, parent=format_path(parent)))
+        if self.unknown and not parent and UNKNOWN not in types:
+            types.append(UNKNOWN)
+        return types
+
+    def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
+        prompt = self.template.prompt(lm, a.unit, a.start, a.end, parent, types)
+        return LabelJob(prompt, self._trie(lm, tuple(types)))
+
+    def _trie(self, lm: Any, types: tuple[str, ...]) -> LabelTrie:
+        found = self._tries.get(types)
+        if found is None:
+            answers = [self.template.answer(lm, t) for t in types]
+            found = self._tries[types] = LabelTrie(answers, self.template.end_id(lm))
+        return found
+
+    def _whole_paths(self, lm: Any, asked: Sequence[Asked]) -> list[TypeResult]:
+        """All leaves in one list. With a template that continues its prompt, a path is the answers one after the
+        other; else it is written out."""
+        jobs, leaves = [], []
+        for a in asked:
+            paths = [*a.taxonomy.leaves, *([(UNKNOWN,)] if self.unknown else [])]
+            leaves.append(paths)
+            if self.template.continues:
+                end = self.template.end_id(lm)
+                answers = [[t for n, name in enumerate(p) for t in ([end] if n else []) + self.template.answer(lm, name)] for p in paths]
+                prompt = self.template.prompt(lm, a.unit, a.start, a.end, (), [p[0] for p in paths])
+                jobs.append(LabelJob(prompt, LabelTrie(answers, end)))
+            else:
+                names = [format_path(p) for p in paths]
+                jobs.append(self._job(lm, a, (), names))
+        score_labels(lm, jobs)
+        out = []
+        for paths, job in zip(leaves, jobs, strict=True):
+            best = paths[int(job.log_probs.argmax())]
+            steps, before = [], 0.0
+            for level in range(1, len(best) + 1):
+                # the probability of a node is that of all leaves below it
+                below = [v for p, v in zip(paths, job.log_probs, strict=True) if p[:level] == best[:level]]
+                mass = math.log(min(1.0, sum(math.exp(v) for v in below)) or 1e-300)
+                steps.append(mass - before)
+                before = mass
+            out.append(self._back_off(_Beam(best, tuple(steps))))
+        return out
+
+    def _back_off(self, beam: _Beam) -> TypeResult:
+        path, steps = beam.path, beam.steps
+        if path == (UNKNOWN,):
+            return TypeResult((), (math.exp(beam.log_prob),))
+        while path and sum(steps) < self.floor:
+            path, steps = path[:-1], steps[:-1]
+        return TypeResult(path, tuple(math.exp(s) for s in steps))
+
+
+def context_unit(doc: Doc, windows: Sequence[Window], start: int, end: int) -> tuple[Unit, int]:
+    """The text a mention is read in: the window that holds it best; for one that crosses sentences, a few tokens on
+    both sides. RETURNS: the unit and its first token."""
+    for w in windows:
+        if w.owns(start, end):
+            return w.unit, w.start
+    for w in windows:
+        if w.start <= start and end <= w.end:
+            return w.unit, w.start
+    first, last = max(0, start - 10), min(len(doc), end + 10)
+    return make_unit(doc, first, last), first

@@ -1,0 +1,120 @@
+"""Cutting a Doc into units that fit the model. Nothing is cut off silently: every range is accounted for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from spacy.tokens import Doc
+
+from ..ty import Unit
+
+PROCESSED, SPLIT, SKIPPED, FAILED = "processed", "split", "skipped", "failed"
+
+
+@dataclass(frozen=True)
+class Window:
+    """Tokens [start, end) of a Doc as a unit. It answers for mentions that begin in [own_start, own_end): where
+    windows overlap, the one with more context on both sides."""
+
+    start: int
+    end: int
+    own_start: int
+    own_end: int
+    unit: Unit
+    status: str
+
+    def owns(self, start: int, end: int) -> bool:
+        return self.own_start <= start < self.own_end and end <= self.end
+
+
+def make_unit(doc: Doc, start: int, end: int) -> Unit:
+    """Tokens [start, end) as a unit; offsets are relative to its first token."""
+    base = doc[start].idx
+    tokens = tuple((t.idx - base, t.idx - base + len(t)) for t in doc[start:end])
+    return Unit(doc.text[base : base + tokens[-1][1]], tokens, tuple(t.is_space for t in doc[start:end]))
+
+
+def cut(
+    doc: Doc, *, mode: str, limit: int, overlap: int, cost: Callable[[str], int]
+) -> tuple[list[Window], list[tuple[int, int, str]]]:
+    """Windows of a Doc, and the ranges (start_char, end_char, status) of the whole text.
+
+    mode (str): "auto" cuts at sentences where the Doc has them, "sents" likewise but needs them, "stride" fills
+        windows up to the limit. A sentence over the limit is cut into overlapping strides.
+    limit (int): Most model tokens of a window's text.
+    overlap (int): Model tokens that neighbouring strides share.
+    cost (Callable): Model tokens of a piece of text.
+    """
+    windows: list[Window] = []
+    ledger: list[tuple[int, int, str]] = []
+    for start, end in _pieces(doc, mode):
+        while start < end and doc[start].is_space:
+            start += 1
+        while end > start and doc[end - 1].is_space:
+            end -= 1
+        if start == end:
+            continue
+        cuts = [doc[start].idx, *(t.idx + len(t) for t in doc[start:end])]
+        costs = [cost(doc.text[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        for a, b, ok in _runs(costs, limit):
+            a, b = a + start, b + start
+            if not ok:
+                ledger.append((doc[a].idx, doc[b - 1].idx + len(doc[b - 1]), SKIPPED))
+                continue
+            strides = list(_strides(costs[a - start : b - start], limit, overlap))
+            for i, (s, e) in enumerate(strides):
+                own_start = a if i == 0 else a + (s + strides[i - 1][1]) // 2
+                own_end = b if i + 1 == len(strides) else a + (strides[i + 1][0] + e) // 2
+                status = PROCESSED if len(strides) == 1 else SPLIT
+                first, last = a + s, a + e
+                while first < last and doc[first].is_space:
+                    first += 1
+                while last > first and doc[last - 1].is_space:
+                    last -= 1
+                if first == last:
+                    continue
+                windows.append(Window(first, last, own_start, own_end, make_unit(doc, first, last), status))
+                stop = doc[own_end - 1]
+                ledger.append((doc[own_start].idx, stop.idx + len(stop), status))
+    return windows, ledger
+
+
+def _pieces(doc: Doc, mode: str) -> Iterator[tuple[int, int]]:
+    if len(doc) == 0:
+        return
+    if mode == "sents" or (mode == "auto" and doc.has_annotation("SENT_START")):
+        for sent in doc.sents:
+            yield sent.start, sent.end
+    else:
+        yield 0, len(doc)
+
+
+def _runs(costs: list[int], limit: int) -> Iterator[tuple[int, int, bool]]:
+    """Stretches without a token that exceeds the limit all by itself, and those tokens."""
+    start = 0
+    for i, c in enumerate(costs):
+        if c > limit:
+            if i > start:
+                yield start, i, True
+            yield i, i + 1, False
+            start = i + 1
+    if start < len(costs):
+        yield start, len(costs), True
+
+
+def _strides(costs: list[int], limit: int, overlap: int) -> Iterator[tuple[int, int]]:
+    start = 0
+    while True:
+        end, total = start, 0
+        while end < len(costs) and total + costs[end] <= limit:
+            total += costs[end]
+            end += 1
+        yield start, end
+        if end == len(costs):
+            return
+        back, shared = end, 0
+        while back > start + 1 and shared + costs[back - 1] <= overlap:
+            back -= 1
+            shared += costs[back]
+        start = back

@@ -1,0 +1,142 @@
+"""Prompts for pretrained chat models, in the model's own chat format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from ..decoding.automaton import Guess
+from ..decoding.copy import Job
+from ..decoding.native import NativeAutomaton, Vocabulary
+from ..errors import CascadeError, Errors
+from ..registry import prompts
+from ..taxonomy import TypePath
+from ..ty import Unit
+
+_HOLE = "CASCADE-USER-TURN"
+_LEVELS = ("first", "second", "third")
+_vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
+
+
+def vocabulary(lm: Any) -> Vocabulary:
+    """The byte table of a model's tokenizer, built once."""
+    found = _vocabularies.get(lm)
+    if found is None:
+        found = _vocabularies[lm] = Vocabulary(lm.token_bytes())
+    return found
+
+
+@lru_cache(maxsize=64)
+def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
+    """Token ids before and behind the user's turn, and the id of the token that ends the answer.
+
+    RAISES CascadeError: C015 if the tokenizer has no token to end a turn with.
+    """
+    tokenizer = lm.tokenizer
+    end = tokenizer.eos_token_id
+    if end is None:
+        raise CascadeError(Errors.C015.format(path=lm.name, what="an end-of-sequence token", needed="eos_token"))
+    if not getattr(tokenizer, "chat_template", None):
+        head, tail = f"{system}\n\n", "\n"
+    else:
+        messages = [{"role": "system", "content": system}, {"role": "user", "content": _HOLE}]
+        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        head, tail = text.split(_HOLE)
+    return lm.encode(head, control=True), lm.encode(tail, control=True), end
+
+
+@dataclass(frozen=True)
+class ChatExtract:
+    """User: instruction and text. Assistant: the text with `##` around every mention."""
+
+    system: str = "You are a helpful assistant."
+    user: str = "{text}"
+    marker: str = "##"
+
+    def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
+        head, tail, end = frame(lm, self.system)
+        prompt = [*head, *lm.encode(self.user.format(text=unit.text)), *tail]
+        automaton = NativeAutomaton(unit, vocabulary(lm), lm.encode, marker=self.marker, end=end)
+        return Job(unit, prompt, automaton, guess)
+
+    def text_range(self, lm: Any, job: Job) -> range:
+        return range(len(frame(lm, self.system)[0]), len(job.prompt) - len(frame(lm, self.system)[1]))
+
+    def cost(self, lm: Any, segment: str) -> int:
+        return 2 * len(lm.encode(segment)) + 1
+
+    def overhead(self, lm: Any) -> int:
+        head, tail, _ = frame(lm, self.system)
+        return len(head) + len(tail) + len(lm.encode(self.user.format(text=""))) + 8
+
+
+@dataclass(frozen=True)
+class ChatClassify:
+    """User: a question with the type list and the marked mention. Assistant: the type.
+
+    user (str): With {types}, {text}, {mention}, {marked} (the text with this mention marked), {level} (first, second,
+        third) and {unknown}.
+    unknown (str): Sentence that is put in when `unknown` is in the list.
+    """
+
+    system: str = "You are a helpful assistant."
+    user: str = (
+        "Entity types: {types}.\nText: {text}\nWhich type does the entity marked with ## have?{unknown}\n{marked}"
+    )
+    unknown: str = " If none of them applies, answer unknown."
+    continues: bool = False
+
+    def prompt(self, lm: Any, unit: Unit, start: int, end: int, parent: TypePath, types: list[str]) -> list[int]:
+        head, tail, _ = frame(lm, self.system)
+        begin, stop = unit.tokens[start][0], unit.tokens[end - 1][1]
+        text, mention = unit.text, unit.text[begin:stop]
+        question = self.user.format(
+            types=", ".join(t for t in types if t != "unknown"),
+            text=text,
+            mention=mention,
+            marked=f"{text[:begin]}##{mention}##{text[stop:]}",
+            level=_LEVELS[min(len(parent), 2)],
+            unknown=self.unknown if "unknown" in types else "",
+        )
+        return [*head, *lm.encode(question), *tail]
+
+    def answer(self, lm: Any, name: str) -> list[int]:
+        return lm.encode(name)
+
+    def end_id(self, lm: Any) -> int:
+        return frame(lm, self.system)[2]
+
+    def text_length(self, lm: Any, unit: Unit) -> int:
+        return 0
+
+
+@prompts("spacy-cascade.ChatExtract.v1")
+def chat_extract(
+    system: str = "You are a helpful assistant.",
+    instruction: str = "Copy the text and put ## before and after every named entity.",
+) -> ChatExtract:
+    """For pretrained instruct models that you fine-tune or use as they are."""
+    return ChatExtract(system=system, user=(instruction.replace("{", "{{").replace("}", "}}") + "\n{text}"))
+
+
+@prompts("spacy-cascade.ChatClassify.v1")
+def chat_classify(system: str = "You are a helpful assistant.") -> ChatClassify:
+    """List first, so that the prompts of a corpus share a long prefix."""
+    return ChatClassify(system=system)
+
+
+@prompts("spacy-cascade.CascadeNERExtract.v1")
+def cascadener_extract() -> ChatExtract:
+    """Stage 1 exactly as the released CascadeNER checkpoints were trained: the sentence alone."""
+    return ChatExtract()
+
+
+@prompts("spacy-cascade.CascadeNERClassify.v1")
+def cascadener_classify() -> ChatClassify:
+    """Stage 2 exactly as the released CascadeNER checkpoints ask it."""
+    return ChatClassify(
+        user='The ##{mention}## in the sentence: "{text}" belong to which entity in the {level} list: {types}?{unknown}',
+        unknown=" If none of them applied, return unknown.",
+    )

@@ -1,0 +1,48 @@
+"""Corpus reader for gold DocBins."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from spacy.language import Language
+from spacy.training import Corpus, Example
+from spacy.util import registry
+
+from .errors import CascadeError, CascadeFileNotFoundError, Errors
+
+
+@registry.readers("spacy-cascade.Corpus.v1")
+def create_corpus(
+    path: Path | None, limit: int = 0, augmenter: Callable[[Language, Example], Iterable[Example]] | None = None
+) -> Callable[[Language], Iterable[Example]]:
+    """Like `spacy.Corpus.v1`, with checks: a wrong file is an error that says so.
+
+    path (Path): A .spacy file or a directory of them. limit (int): Most documents; 0: all.
+    RAISES CascadeError: C031 when read, if the path is missing or no DocBin with gold mentions.
+    """
+    if path is None:
+        raise CascadeError(Errors.C031.format(path="None", name="the corpus", why="no path is given ([paths] in the config)"))
+
+    def read(nlp: Language) -> Iterable[Example]:
+        if not Path(path).exists():
+            raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the corpus", why="there is no such file"))
+        annotated = seen = 0
+        try:
+            for example in Corpus(path, limit=limit, augmenter=augmenter or _plain)(nlp):
+                seen += 1
+                annotated += bool(example.reference.ents or example.reference.spans.get("gold"))
+                yield example
+        except (ValueError, KeyError, OSError, EOFError) as err:
+            if isinstance(err, CascadeError) or seen:
+                raise
+            raise CascadeError(Errors.C031.format(path=path, name="the corpus", why=f"it can't be read ({err})")) from err
+        if not annotated:
+            why = f"none of its {seen} documents has an entity"
+            raise CascadeError(Errors.C031.format(path=path, name="the corpus", why=why))
+
+    return read
+
+
+def _plain(nlp: Language, example: Example) -> Iterable[Example]:
+    yield example

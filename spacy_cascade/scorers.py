@@ -1,0 +1,150 @@
+"""The hierarchical scorer: strict span F1 at every level of the taxonomy, used by training loops and `spacy evaluate`."""
+
+from __future__ import annotations
+
+import re
+import string
+from collections import Counter
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from spacy.tokens import Doc
+from spacy.training import Example
+from spacy.util import registry
+
+from .pipeline.annotate import MENTION, SPANS_KEY
+from .pipeline.gold import gold_chars
+from .taxonomy import TypePath, parse_path
+
+_LEVEL_NAMES = {1: ("fine",), 2: ("coarse", "fine"), 3: ("coarse", "medium", "fine")}
+Item = tuple[int, int, TypePath]
+
+
+@registry.scorers("spacy-cascade.CascadeScorer.v1")
+def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
+    """nested (bool): Score all mentions, nested ones included, instead of the flat entities."""
+
+    def score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        return cascade_score(examples, nested=nested)
+
+    return score
+
+
+def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any) -> dict[str, Any]:
+    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets.
+
+    RETURNS (dict), all in [0, 1], None where there is nothing to score:
+        cascade_extraction_p/r/f: boundaries only
+        cascade_coarse_f, _medium_f, _fine_f (and _p, _r): boundaries and label path down to that level
+        cascade_typed_p/r/f: boundaries and the whole gold path
+        cascade_hierarchical_p/r/f: every node of a path counts (a right coarse type of a wrong fine one is half right)
+        cascade_accuracy: whole path right, of the mentions whose boundaries are right
+        cascade_string_set_f: UniNER's and GNER's measure, for comparison with their figures only: per sentence the
+            set of (normalized string, type) pairs, without positions
+        cascade_per_type: p, r, f by path of the gold's depth
+    """
+    pairs = [(_gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
+    depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
+    out: dict[str, Any] = {}
+    out.update(_prf("extraction", pairs, lambda item: item[:2]))
+    names = _LEVEL_NAMES.get(depth) or tuple(f"level{i + 1}" for i in range(depth))
+    for level, name in enumerate(names, 1):
+        out.update(_prf(name, pairs, lambda item, level=level: (*item[:2], item[2][:level]) if len(item[2]) >= level else None))
+    out.update(_prf("typed", pairs, lambda item: item))
+    out.update(_hierarchical(pairs))
+    matched = [(g[2], q) for gold, pred in pairs for g in gold for q in [_same(g, pred)] if q is not None]
+    out["cascade_accuracy"] = sum(g == q for g, q in matched) / len(matched) if matched else None
+    out["cascade_string_set_f"] = _string_set_f(examples, pairs)
+    out["cascade_per_type"] = _per_type(pairs)
+    return out
+
+
+def _gold(doc: Doc, nested: bool) -> list[Item]:
+    items = list(dict.fromkeys(gold_chars(doc)))
+    if nested:
+        return items
+    flat = {(e.start_char, e.end_char) for e in doc.ents}
+    return [i for i in items if i[:2] in flat]
+
+
+def _predicted(doc: Doc, nested: bool) -> list[Item]:
+    group = doc.spans.get(SPANS_KEY)
+    paths = (group.attrs.get("paths") or []) if group is not None else []
+    known: dict[tuple[int, int], TypePath] = {}
+    for span, path in zip(group if group is not None else (), paths, strict=False):
+        known[span.start_char, span.end_char] = parse_path(path)
+    if nested and group is not None:
+        return [(s.start_char, s.end_char, known.get((s.start_char, s.end_char), ())) for s in group]
+    out = []
+    for e in doc.ents:
+        path = known.get((e.start_char, e.end_char)) or (() if e.label_ == MENTION else parse_path(e.label_))
+        out.append((e.start_char, e.end_char, path))
+    return out
+
+
+def _same(item: Item, others: list[Item]) -> TypePath | None:
+    return next((p for s, e, p in others if (s, e) == item[:2]), None)
+
+
+def prf(tp: float, n_pred: float, n_gold: float) -> tuple[float | None, float | None, float | None]:
+    """Precision, recall, F1; None without gold."""
+    if not n_gold:
+        return None, None, None
+    p, r = (tp / n_pred if n_pred else 0.0), tp / n_gold
+    return p, r, (2 * p * r / (p + r) if p + r else 0.0)
+
+
+def _named(name: str, values: tuple[Any, Any, Any]) -> dict[str, Any]:
+    return {f"cascade_{name}_{k}": v for k, v in zip("prf", values, strict=True)}
+
+
+def _prf(name: str, pairs: list[tuple[list[Item], list[Item]]], key: Callable[[Item], Any]) -> dict[str, Any]:
+    tp = n_pred = n_gold = 0
+    for gold, pred in pairs:
+        a, b = Counter(key(i) for i in gold), Counter(key(i) for i in pred)
+        a.pop(None, None)
+        b.pop(None, None)
+        tp += sum((a & b).values())
+        n_gold += sum(a.values())
+        n_pred += sum(b.values())
+    return _named(name, prf(tp, n_pred, n_gold))
+
+
+def _hierarchical(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, Any]:
+    tp = n_pred = n_gold = 0
+    for gold, pred in pairs:
+        a = {(s, e, p[:k]) for s, e, p in gold for k in range(1, len(p) + 1)}
+        b = {(s, e, p[:k]) for s, e, p in pred for k in range(1, len(p) + 1)}
+        tp, n_pred, n_gold = tp + len(a & b), n_pred + len(b), n_gold + len(a)
+    return _named("hierarchical", prf(tp, n_pred, n_gold))
+
+
+def normalize_string(text: str) -> str:
+    """As UniNER's and GNER's scripts: lower case, no ASCII punctuation, no articles, single spaces."""
+    text = "".join(ch for ch in text.lower() if ch not in string.punctuation)
+    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+
+
+def _string_set_f(examples: Iterable[Example], pairs: list[tuple[list[Item], list[Item]]]) -> float | None:
+    tp = n_pred = n_gold = 0
+    for eg, (gold, pred) in zip(examples, pairs, strict=True):
+        text = eg.reference.text
+        a = {(normalize_string(text[s:e]), p[-1:]) for s, e, p in gold}
+        b = {(normalize_string(text[s:e]), p[-1:]) for s, e, p in pred}
+        tp, n_pred, n_gold = tp + len(a & b), n_pred + len(b), n_gold + len(a)
+    return prf(tp, n_pred, n_gold)[2]
+
+
+def _per_type(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, dict[str, float | None]]:
+    tp: Counter[TypePath] = Counter()
+    n_pred: Counter[TypePath] = Counter()
+    n_gold: Counter[TypePath] = Counter()
+    for gold, pred in pairs:
+        a, b = Counter(gold), Counter(pred)
+        for items, total in ((a, n_gold), (b, n_pred), (a & b, tp)):
+            for (_, _, path), n in items.items():
+                total[path] += n
+    return {
+        " > ".join(path): dict(zip("prf", prf(tp[path], n_pred[path], n_gold[path]), strict=True))
+        for path in sorted(n_gold)
+    }

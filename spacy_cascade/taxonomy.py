@@ -1,0 +1,304 @@
+"""The type tree. Nodes are identified by path, since names may repeat on different branches and levels."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import srsly
+
+from .errors import CascadeError, CascadeFileNotFoundError, Errors, Warnings
+from .registry import taxonomies
+
+logger = logging.getLogger("spacy_cascade")
+
+SEP = " > "
+TypePath = tuple[str, ...]
+
+# Spelling slips of the published type files; each use is written to `Taxonomy.notes`.
+CORRECTIONS = {"transortation": "transportation"}
+
+
+def normalize_name(name: str) -> str:
+    """Lower case, single spaces, known spelling slips corrected."""
+    name = re.sub(r"\s+", " ", name.strip()).lower()
+    for wrong, right in CORRECTIONS.items():
+        name = name.replace(wrong, right)
+    return name
+
+
+def format_path(path: Sequence[str]) -> str:
+    """('location', 'address', 'road') -> 'location > address > road'."""
+    return SEP.join(path)
+
+
+def parse_path(text: str) -> TypePath:
+    """Reads 'a > b' as well as B2NERD's 'a->b'."""
+    return tuple(part.strip() for part in re.split(r"\s*->\s*|\s+>\s+", text.strip()) if part.strip())
+
+
+class Taxonomy:
+    """An ordered tree of type names.
+
+    tree (Mapping): Nested mapping from name to children (a mapping, a list of names, or None for a leaf).
+    name (str): Used in messages.
+    levels (Sequence[str]): Names of the levels, for reports. Default: coarse, medium, fine for three levels.
+    descriptions (Mapping[str, str]): One line per type, keyed by path string or by name.
+    aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or name.
+    RAISES CascadeError: C003 if empty, C005 for equal siblings, C006 for an unusable name.
+    """
+
+    def __init__(
+        self,
+        tree: Mapping[str, Any],
+        *,
+        name: str = "types",
+        levels: Sequence[str] = (),
+        descriptions: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+    ):
+        self.name = name
+        self.notes: list[str] = []
+        self._children: dict[TypePath, list[str]] = {(): []}
+        self._by_name: dict[str, list[TypePath]] = {}
+        self._reported: set[str] = set()
+        self._add(tree, ())
+        if not self._by_name:
+            raise CascadeError(Errors.C003)
+        self.depth = max(len(p) for p in self._children)
+        default = ("coarse", "medium", "fine") if self.depth == 3 else ("fine",) if self.depth == 1 else ()
+        self.levels = tuple(levels or default)
+        if len(self.levels) != self.depth:
+            self.levels = tuple(f"level{i + 1}" for i in range(self.depth))
+        self.descriptions = dict(descriptions or {})
+        self.aliases = {normalize_name(k): v for k, v in (aliases or {}).items()}
+
+    def _add(self, tree: Any, parent: TypePath) -> None:
+        items: Iterable[tuple[Any, Any]]
+        if isinstance(tree, Mapping):
+            items = tree.items()
+        elif isinstance(tree, str):
+            items = [(t, None) for t in tree.split(",") if t.strip()]
+        elif isinstance(tree, Sequence):
+            items = [(t, None) for t in tree]
+        else:
+            raise CascadeError(Errors.C004.format(source=repr(tree), why="not a mapping, list or string"))
+        for raw, children in items:
+            if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
+                raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
+            name = normalize_name(raw)
+            if name != re.sub(r"\s+", " ", raw.strip()).lower():
+                self.notes.append(f"'{raw}' read as '{name}'")
+            path = (*parent, name)
+            if path in self._children:
+                raise CascadeError(Errors.C005.format(name=name, parent=format_path(parent) or "the root"))
+            self._children[parent].append(name)
+            self._children[path] = []
+            self._by_name.setdefault(name, []).append(path)
+            if children:
+                self._add(children, path)
+
+    # -- Reading ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def from_labels(cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any) -> Taxonomy:
+        """A plain list; 'parent->child' and 'parent > child' entries make deeper levels. Duplicates collapse."""
+        tree: dict[str, Any] = {}
+        for label in labels:
+            if not isinstance(label, str) or not parse_path(label):
+                raise CascadeError(Errors.C006.format(name=label, sep=SEP.strip()))
+            node = tree
+            for part in parse_path(label):
+                node = node.setdefault(normalize_name(part), {})
+        return cls(tree, name=name, **kwargs)
+
+    @classmethod
+    def from_object(cls, data: Any, *, source: str = "object", name: str = "") -> Taxonomy:
+        """Reads any of the known forms (see C004).
+
+        RAISES CascadeError: C004 if the form is unknown.
+        """
+        name = name or source
+        if isinstance(data, Taxonomy):
+            return data
+        if isinstance(data, Mapping) and "first-level" in data:
+            return cls(_nest_flat(data), name=str(data.get("dataset") or name))
+        if isinstance(data, Mapping) and isinstance(data.get("tree"), (Mapping, list)):
+            kwargs = {k: data[k] for k in ("levels", "descriptions", "aliases") if data.get(k)}
+            return cls(data["tree"], name=data.get("name", name), **kwargs)
+        if isinstance(data, Mapping):
+            # labels.json of a B2NERD-style data set: raw label -> natural name
+            if data and all(isinstance(v, str) for v in data.values()):
+                return cls.from_labels(data.values(), name=name)
+            return cls(data, name=name)
+        if isinstance(data, (list, tuple)):
+            return cls.from_labels(data, name=name)
+        raise CascadeError(Errors.C004.format(source=source, why=f"found {type(data).__name__}"))
+
+    @classmethod
+    def from_file(cls, path: str | Path) -> Taxonomy:
+        """Reads JSON, YAML or plain text (one label per line).
+
+        RAISES CascadeFileNotFoundError, CascadeError: C004.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise CascadeFileNotFoundError(Errors.C004.format(source=f"'{path}'", why="there is no such file"))
+        try:
+            if path.suffix == ".json":
+                data = srsly.read_json(path)
+            elif path.suffix in (".yml", ".yaml"):
+                data = srsly.read_yaml(path)
+            else:
+                data = [line.strip() for line in path.read_text("utf8").splitlines() if line.strip()]
+        except (ValueError, UnicodeDecodeError) as err:
+            raise CascadeError(Errors.C004.format(source=f"'{path}'", why=err)) from err
+        return cls.from_object(data, source=f"'{path}'", name=path.stem)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-serializable; `from_object` reads it back."""
+
+        def nest(path: TypePath) -> dict[str, Any]:
+            return {child: nest((*path, child)) for child in self._children[path]}
+
+        return {
+            "name": self.name,
+            "levels": list(self.levels),
+            "descriptions": self.descriptions,
+            "aliases": self.aliases,
+            "tree": nest(()),
+        }
+
+    # -- Looking up -------------------------------------------------------------------------------------------
+
+    def __contains__(self, path: object) -> bool:
+        return bool(path) and path in self._children
+
+    def __len__(self) -> int:
+        return len(self._children) - 1
+
+    def __iter__(self) -> Iterator[TypePath]:
+        """All paths, depth first."""
+        return (p for p in self._children if p)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Taxonomy) and self.to_dict()["tree"] == other.to_dict()["tree"]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        counts = "/".join(str(len(self.paths(i + 1))) for i in range(self.depth))
+        return f"Taxonomy({self.name!r}, {counts})"
+
+    def children(self, path: TypePath = ()) -> tuple[TypePath, ...]:
+        """Paths of the children of a node, in order; of the root: the coarse types."""
+        return tuple((*path, name) for name in self._children[path])
+
+    def paths(self, level: int) -> tuple[TypePath, ...]:
+        """All paths of a level; 1 is the coarsest."""
+        return tuple(p for p in self._children if len(p) == level)
+
+    @property
+    def leaves(self) -> tuple[TypePath, ...]:
+        return tuple(p for p, children in self._children.items() if p and not children)
+
+    def description(self, path: TypePath) -> str:
+        return self.descriptions.get(format_path(path)) or self.descriptions.get(path[-1], "")
+
+    def resolve(self, name: str) -> TypePath:
+        """Path of a name, an alias or a path string. Prefers the deepest node of that name.
+
+        RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
+        """
+        parts = tuple(normalize_name(p) for p in parse_path(name)) if isinstance(name, str) else ()
+        if len(parts) > 1 and parts in self._children:
+            return parts
+        key = normalize_name(name) if isinstance(name, str) else ""
+        if key not in self._by_name and key in self.aliases:
+            return self.resolve(self.aliases[key])
+        if len(parts) > 1:
+            found = [p for p in self._by_name.get(parts[-1], ()) if _is_subsequence(parts, p)]
+        else:
+            found = self._by_name.get(key, [])
+        if not found:
+            names = list(self._by_name)
+            raise CascadeError(
+                Errors.C001.format(
+                    name=name,
+                    taxonomy=self.name,
+                    n=len(self),
+                    close=", ".join(difflib.get_close_matches(key, names, 3)) or "nothing close",
+                    some=", ".join(names[:12]),
+                )
+            )
+        best = max(found, key=len)
+        rivals = [p for p in found if p != best and p != best[: len(p)]]
+        if any(len(p) == len(best) for p in rivals):
+            paths = "; ".join(map(format_path, found))
+            raise CascadeError(Errors.C002.format(name=name, taxonomy=self.name, paths=paths))
+        if rivals and key not in self._reported:
+            self._reported.add(key)
+            paths = "; ".join(map(format_path, found))
+            logger.warning(Warnings.W004.format(name=name, taxonomy=self.name, paths=paths, taken=format_path(best)))
+        return best
+
+    def subset(self, names: Iterable[str]) -> Taxonomy:
+        """The part of the tree that holds these types, their ancestors and their descendants."""
+        wanted = [self.resolve(n) for n in names]
+        if not wanted:
+            raise CascadeError(Errors.C003)
+
+        def nest(path: TypePath) -> dict[str, Any]:
+            return {
+                c[-1]: nest(c)
+                for c in self.children(path)
+                if any(c == w[: len(c)] or w == c[: len(w)] for w in wanted)
+            }
+
+        kept = {k: v for k, v in self.descriptions.items() if k}
+        return Taxonomy(nest(()), name=f"{self.name} (subset)", levels=(), descriptions=kept)
+
+
+def _is_subsequence(parts: TypePath, path: TypePath) -> bool:
+    rest = iter(path)
+    return all(p in rest for p in parts)
+
+
+def _nest_flat(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The flat JSON: levels as comma-separated strings keyed by their parent's name."""
+
+    def split(text: str) -> list[str]:
+        return [t.strip() for t in text.split(",") if t.strip()]
+
+    second, third = data.get("second-level", {}), data.get("third-level", {})
+    return {
+        coarse: {medium: split(third.get(medium, "")) for medium in split(second.get(coarse, ""))}
+        for coarse in split(data["first-level"])
+    }
+
+
+def builtin(name: str) -> Taxonomy:
+    """A taxonomy that ships with the package: 'dynamicner' or 'universal'."""
+    return Taxonomy.from_file(Path(__file__).parent / "data" / f"{name}.json")
+
+
+@taxonomies("spacy-cascade.DynamicNER.v1")
+def dynamicner_taxonomy() -> Taxonomy:
+    """DynamicNER: 8 coarse, 31 medium, 155 fine types."""
+    return builtin("dynamicner")
+
+
+@taxonomies("spacy-cascade.File.v1")
+def file_taxonomy(path: str) -> Taxonomy:
+    """Any file that `Taxonomy.from_file` reads."""
+    return Taxonomy.from_file(path)
+
+
+@taxonomies("spacy-cascade.Labels.v1")
+def label_taxonomy(labels: list[str]) -> Taxonomy:
+    """A list of names; 'parent->child' makes levels."""
+    return Taxonomy.from_labels(labels)

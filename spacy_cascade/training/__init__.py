@@ -1,0 +1,1 @@
+"""Fine-tuning: objectives, augmentation, checkpoints and the registered loops."""

@@ -1,0 +1,89 @@
+"""What is trained: an adapter's tensors or all of a base, and the gradient steps over them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+
+from ..errors import CascadeError, Errors
+from ..ty import TrainingItem
+from .objectives import item_loss
+
+_LORA_DEFAULTS: dict[str, Any] = {"rank": 16, "alpha": 32, "dropout": 0.0, "targets": "all-linear", "rslora": False}
+
+
+def lora_config(settings: dict[str, Any]) -> Any:
+    """A `peft.LoraConfig`.
+
+    settings (dict): rank, alpha, dropout, targets ("all-linear" or module names), rslora.
+    RAISES CascadeError: C020 for an unknown setting, C021 for an impossible value.
+    """
+    from peft import LoraConfig
+
+    for key in settings:
+        if key not in _LORA_DEFAULTS:
+            raise CascadeError(Errors.C020.format(value=key, option="adapter", choices=", ".join(_LORA_DEFAULTS)))
+    s = {**_LORA_DEFAULTS, **settings}
+    if not isinstance(s["rank"], int) or s["rank"] < 1:
+        raise CascadeError(Errors.C021.format(option="adapter.rank", rule="1 or more", value=s["rank"]))
+    return LoraConfig(
+        r=s["rank"],
+        lora_alpha=s["alpha"],
+        lora_dropout=s["dropout"],
+        target_modules=s["targets"],
+        use_rslora=s["rslora"],
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+
+
+class Trainable:
+    """The trainable tensors of a language model, for one adapter (or None: the whole base)."""
+
+    def __init__(self, lm: Any, adapter: str | None):
+        self.lm = lm
+        self.adapter = adapter
+        if adapter is None:
+            self.parameters = {n: p for n, p in lm.model.named_parameters() if ".lora_" not in n}
+        else:
+            self.parameters = lm.adapter_parameters(adapter)
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Training mode, with gradients for these tensors alone: the base may carry other components' adapters."""
+        own = {id(p) for p in self.parameters.values()}
+        with self.lm.adapter(self.adapter):
+            for p in self.lm.model.parameters():
+                p.requires_grad_(id(p) in own)
+            self.lm.model.train()
+            try:
+                yield
+            finally:
+                self.lm.model.eval()
+
+    def backward(self, items: Sequence[TrainingItem], *, objective: str = "decisions", lm_weight: float = 0.0) -> float:
+        """Sum up gradients of the mean loss. RETURNS (float): The mean loss."""
+        parts = list(self.lm.batches([item.query for item in items]))
+        value = 0.0
+        with self.active():
+            for part in parts:
+                batch = [items[i] for i in part]
+                loss, n = item_loss(self.lm, batch, objective=objective, lm_weight=lm_weight)
+                weight = n / max(1, sum(len(i.gold if objective == "decisions" else i.answer) for i in items))
+                (loss * weight).backward()
+                value += float(loss.detach()) * weight
+        return value
+
+    def thinc_step(self, sgd: Any) -> None:
+        """Step with a thinc optimizer (schedules, clipping and weight decay as in spaCy's [training.optimizer])."""
+        for name, p in self.parameters.items():
+            if p.grad is None:
+                continue
+            value, grad = p.data.float().cpu().numpy(), p.grad.float().cpu().numpy()
+            updated, _ = sgd((id(self), name), value, grad)
+            p.data.copy_(torch.from_numpy(updated))
+            p.grad = None
+        sgd.step_schedules()

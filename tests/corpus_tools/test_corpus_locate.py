@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from corpus_tools.locate import ABSENT, NO_MORE, Place, assign, nearest
+
+
+def test_repeated_names_from_left_to_right():
+    assert assign("Ann met Ann", ["Ann", "Ann"]) == [Place(0, 3), Place(8, 11)]
+
+
+def test_longest_first_whatever_the_order():
+    text = "York and New York"
+    assert assign(text, ["York", "New York"]) == [Place(0, 4), Place(9, 17)]
+    assert assign("New York", ["York", "New York"]) == [Place(4, 8, nested=True), Place(0, 8)]
+
+
+def test_the_free_occurrence_is_taken_before_the_inner_one():
+    assert assign("New York, York", ["New York", "York"]) == [Place(0, 8), Place(10, 14)]
+
+
+def test_whole_words_before_pieces_of_words():
+    assert assign("a party for art", ["art"]) == [Place(12, 15)]
+    assert assign("a party", ["art"]) == [Place(3, 6)]
+    assert assign("我在北京人北京", ["北京"]) == [Place(2, 4)]
+
+
+def test_what_is_not_there():
+    assert assign("Ann", ["Bob", "Ann", "Ann", ""]) == [ABSENT, Place(0, 3), NO_MORE, ABSENT]
+    assert assign("aaa", ["aa", "aa"]) == [Place(0, 2), NO_MORE]
+
+
+def test_nearest():
+    assert nearest("Ann Ann Ann", "Ann", 7, set()) == (8, 11)
+    assert nearest("Ann Ann Ann", "Ann", 7, {(8, 11)}) == (4, 7)
+    assert nearest("Ann", "Bob", 0, set()) is None
+
+
+@given(st.text(alphabet="ab 中", max_size=20), st.lists(st.text(alphabet="ab 中", max_size=4), max_size=6))
+def test_places_spell_their_names_and_are_unique(text, names):
+    places = assign(text, names)
+    found = [(p.start, p.end) for p in places if isinstance(p, Place)]
+    assert len(set(found)) == len(found)
+    for name, place in zip(names, places, strict=True):
+        if isinstance(place, Place):
+            assert text[place.start : place.end] == name
+        else:
+            assert (place == ABSENT) == (not name or name not in text)
+    top = [p for p in places if isinstance(p, Place) and not p.nested]
+    assert all(a.end <= b.start or b.end <= a.start for i, a in enumerate(top) for b in top[:i])
