@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from tqdm import tqdm
+from typer.core import TyperCommand
 from wasabi import msg, table
 
 from spacy_cascade.taxonomy import Taxonomy, builtin
@@ -17,8 +18,19 @@ from .convert import convert
 from .errors import CorpusError, Errors
 from .fetch import fetch
 from .files import atomic_path
-from .formats import docbin, read_records
-from .records import DUPLICATE, MISALIGNED, NESTED, OFF_LIST, REJECTED, REPAIRED, SKIPPED, Record, Report
+from .formats import detect, docbin, read_records
+from .records import (
+    DUPLICATE,
+    MISALIGNED,
+    NESTED,
+    NOT_WRITTEN,
+    OFF_LIST,
+    REJECTED,
+    REPAIRED,
+    SKIPPED,
+    Record,
+    Report,
+)
 from .twins import THRESHOLD, find_twins
 
 app = typer.Typer(
@@ -36,7 +48,7 @@ def convert_cli(
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
     from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
-    lang: Annotated[str, typer.Option(help="Language of the blank pipeline that tokenizes")] = "xx",
+    lang: Annotated[str, typer.Option(help="Language of the records and of the pipeline that tokenizes; xx: any")] = "xx",
     taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths")] = "",
     alignment: Annotated[str, typer.Option(help="Mentions off token boundaries: strict, contract, expand")] = "expand",
     strict: Annotated[bool, typer.Option(help="Fail on rejected mentions and records")] = False,
@@ -65,6 +77,7 @@ def convert_cli(
             target,
             from_format=from_format,
             to_format=to_format,
+            language=lang if lang != "xx" else None,
             strict=strict,
             limit=limit,
             read_options={"bio": bio},
@@ -102,10 +115,25 @@ def fetch_cli(
     msg.good(f"{name} is in {folder}")
 
 
-@app.command("check-twins")
+class _ManyTests(TyperCommand):
+    """Lets `--test A B` stand for `--test A --test B`; otherwise B would silently count as training data."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        spread: list[str] = []
+        after_test = False
+        for arg in args:
+            if arg == "--test":
+                after_test = True
+                continue
+            after_test = after_test and not arg.startswith("-")
+            spread += ["--test", arg] if after_test else [arg]
+        return super().parse_args(ctx, spread)
+
+
+@app.command("check-twins", cls=_ManyTests)
 def check_twins_cli(
     train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Training files of any format")],
-    test: Annotated[list[Path], typer.Option("--test", help="Test file of any format; repeat it for more")],
+    test: Annotated[list[Path], typer.Option("--test", metavar="TEST...", help="Test files of any format")],
     threshold: Annotated[float, typer.Option(help="Jaccard similarity of character 5-grams")] = THRESHOLD,
 ) -> None:
     """Prove that no test sentence is a training sentence with other mentions. Exit code 1 if one is."""
@@ -157,10 +185,12 @@ def _progress(records: Iterable[Record], name: str) -> Iterable[Record]:
 def _read_all(paths: Iterable[Path], counts: dict[str, int], report: Report) -> Iterator[Record]:
     for path in paths:
         counts[str(path)] = 0
-        for record in read_records(path, report):
+        format = detect(path)
+        for number, record in enumerate(read_records(path, report, format=format)):
             counts[str(path)] += 1
-            # Where the record lies now, not where a DocBin's record first came from.
-            yield Record(record.text, record.mentions, meta={"source": str(path), "index": counts[str(path)] - 1})
+            # A DocBin's records say where they first came from; here it matters where they lie now.
+            index = number if format == "docbin" else record.meta["index"]
+            yield Record(record.text, record.mentions, meta={"source": str(path), "index": index})
 
 
 def _print_report(report: Report, report_path: Path | None) -> None:
@@ -173,7 +203,12 @@ def _print_report(report: Report, report_path: Path | None) -> None:
     if report.unknown_types:
         n, kinds = sum(report.unknown_types.values()), len({label for _, label in report.unknown_types})
         msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
-    for kind, what in ((OFF_LIST, "answer(s) not in their own type list, kept"), (SKIPPED, "file(s) of no known format")):
+    notes = (
+        (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
+        (OFF_LIST, "answer(s) not in their own type list, kept"),
+        (SKIPPED, "file(s) of no known format"),
+    )
+    for kind, what in notes:
         if report.total(kind):
             msg.warn(f"{report.total(kind)} {what}")
     rejected = report.of_kind(REJECTED)

@@ -59,7 +59,8 @@ def plan(source: Path, target: Path, report: Report, *, from_format: str = "auto
         get_format(from_format)
     if source.is_file():
         format = detect(source) if from_format == "auto" else from_format
-        into = target if target.suffix == suffix else target / f"{source.stem}{suffix}"
+        is_file = bool(target.suffix) and not target.is_dir()
+        into = target if is_file else target / f"{source.stem}{suffix}"
         return [Job(source, into, format, str(source), str(source), _about(source, format))]
     if not source.is_dir():
         raise CorpusFileNotFoundError(Errors.T001.format(path=source, cwd=Path.cwd()))
@@ -98,6 +99,7 @@ def convert(
     *,
     from_format: str = "auto",
     to_format: str = "docbin",
+    language: str | None = None,
     strict: bool = False,
     limit: int | None = None,
     read_options: Mapping[str, Mapping[str, Any]] | None = None,
@@ -106,7 +108,8 @@ def convert(
 ) -> Report:
     """Converts a file or a directory tree.
 
-    target (Path): A file with the ending of the target format, or a directory.
+    target (Path): For a single file: a directory, or a file if it has an ending. For a tree: a directory.
+    language (str): Of all records. None: by the names of the folders.
     strict (bool): A file with a rejected mention or record is not written and stands in `report.failed`.
     limit (int): At most so many records per file.
     read_options (Mapping): Options of readers by format: {"bio": {"scheme": "iob1"}}.
@@ -123,8 +126,9 @@ def convert(
         report.groups[job.name] = job.group
         report.file(job.name)
         options = (read_options or {}).get(job.format, {})
+        about = {**job.about, "language": language} if language else job.about
         records: Iterable[Record] = read_records(
-            job.source, report, format=job.format, source=job.name, about=job.about, **options
+            job.source, report, format=job.format, source=job.name, about=about, **options
         )
         if limit is not None:
             records = itertools.islice(records, limit)

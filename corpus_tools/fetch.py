@@ -28,4 +28,4 @@ def fetch(name: str, target: Path) -> Path:
         return Path(snapshot_download(repo, repo_type="dataset", local_dir=target))
     except Exception as err:  # which ones depends on the release: those of requests, of httpx, or the hub's own
         lines = str(err).strip().splitlines() or [type(err).__name__]
-        raise CorpusError(Errors.T020.format(repo=repo, why=f"{type(err).__name__}: {lines[0]}")) from err
+        raise CorpusError(Errors.T020.format(repo=repo, why=f"{type(err).__name__}: {lines[0].rstrip('.')}")) from err

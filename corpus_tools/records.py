@@ -13,6 +13,7 @@ NESTED = "nested"  # inside or across a longer mention: kept among the gold span
 DUPLICATE = "duplicate"  # says again what another entry of the record says
 MISALIGNED = "misaligned"  # not at token boundaries: moved to the nearest ones, exact offsets kept beside
 UNKNOWN_TYPE = "unknown_type"  # not in the taxonomy; once per file and type
+NOT_WRITTEN = "not_written"  # the target format can't hold it
 OFF_LIST = "off_list"  # an answer that its own type list does not hold
 SKIPPED = "skipped"  # a file of a directory tree that is in no known format
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from ..errors import CorpusError, Errors
 from ..files import atomic_path, clean_item, open_text
-from ..records import NESTED, REJECTED, REPAIRED, FileLog, Mention, Record, Report
+from ..records import NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Mention, Record, Report
 from .common import count_record, show
 from .tags import OUTSIDE, Tokens, check_scheme, decode, detect_scheme, encode
 
@@ -177,9 +177,9 @@ def _tokens(record: Record, number: int, report: Report) -> tuple[list[str], lis
         if inside:
             found.append((inside[0], inside[-1] + 1, mention.label))
         else:
-            log.add(index, REJECTED, "not written: the mention is white space", record.name(mention))
+            log.add(index, NOT_WRITTEN, "the mention is white space", record.name(mention))
     for mention in left_out:
-        log.add(index, NESTED, "not written: tags can't hold overlapping mentions", record.name(mention))
+        log.add(index, NOT_WRITTEN, "tags can't hold overlapping mentions", record.name(mention))
     return [record.text[s:e] for s, e in offsets], found
 
 

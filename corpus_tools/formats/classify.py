@@ -9,7 +9,7 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
 from ..locate import ABSENT, assign
-from ..records import DUPLICATE, OFF_LIST, REJECTED, FileLog, Mention, Record, Rejected, Report
+from ..records import DUPLICATE, NOT_WRITTEN, OFF_LIST, REJECTED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record
 from .questions import LEVELS, Question, split_context
 
@@ -141,13 +141,13 @@ def ask(
     own = dict(zip(record.mentions, lists, strict=True)) if len(lists) == len(record.mentions) else {}
     for entry in entries:
         if isinstance(entry, Rejected):
-            log.add(number, REJECTED, "not written: there is no question about a mention without a place", entry.name)
+            log.add(number, NOT_WRITTEN, "there is no question about a mention without a place", entry.name)
             continue
         answer = entry.label
         if isinstance(types, Taxonomy):
             path, why = _path(types, entry.label, level)
             if path is None:
-                log.add(number, REJECTED, f"not written: {why}", record.name(entry))
+                log.add(number, NOT_WRITTEN, why, record.name(entry))
                 continue
             answer, choices = path[-1], _choices(types, path, level)
         else:

@@ -16,7 +16,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from ..errors import CorpusError, Errors
 from ..files import Item, iter_json
 from ..locate import ABSENT, assign
-from ..records import DUPLICATE, NESTED, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
+from ..records import DUPLICATE, NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .classify import ask, group_questions
 from .common import count_record, show, write_json_list
 from .markers import mark, markable, marked_names, unmark
@@ -152,5 +152,5 @@ def _mark_record(record: Record, index: int, report: Report) -> tuple[str, str]:
         reason = "stage 1 has no marks for overlapping mentions"
         if span in flat:
             reason = "can't be marked, since the sentence itself holds parts of the marker beside it"
-        log.add(index, REJECTED if span in flat else NESTED, f"not written: {reason}", record.text[slice(*span)])
+        log.add(index, NOT_WRITTEN, reason, record.text[slice(*span)])
     return record.text, mark(record.text, spans)

@@ -1,0 +1,13 @@
+"""`python -m spacy cascade ...`: found by spaCy through the entry point `spacy_cli`."""
+
+import typer
+from spacy.cli._util import app
+
+cascade_app = typer.Typer(
+    name="cascade", help="Train, score and show NER with small local LLMs (spacy-cascade).", no_args_is_help=True
+)
+
+from . import base, evaluate, finetune, visualize  # noqa: E402, F401
+
+if not any(group.name == "cascade" for group in app.registered_groups):
+    app.add_typer(cascade_app)

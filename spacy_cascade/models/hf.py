@@ -54,13 +54,31 @@ class HFCausalLM:
         self._pid = os.getpid()
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._bytes: list[bytes | None] | None = None
+        self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
         self.exact_rows, self.trees = probe(self)
 
     # -- Text <-> tokens --------------------------------------------------------------------------------------
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Token ids of a piece of text; see `ty.CausalLM.encode`."""
+        if self._noise is not None and not control and len(text) > 2:
+            rng, rate, known = self._noise
+            if text not in known:
+                cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
+                known[text] = [*self._encode_cached(text[:cut], False), *self._encode_cached(text[cut:], False)]
+            return list(known[text])
         return list(self._encode_cached(text, control))
+
+    @contextmanager
+    def subword_noise(self, rng: Any, rate: float) -> Iterator[None]:
+        """Subword regularization for training: a piece of text is, at this rate, written in two parts, the same ones
+        wherever it stands inside the context. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so that a run
+        can be resumed exactly."""
+        self._noise = (rng, rate, {}) if rate else None
+        try:
+            yield
+        finally:
+            self._noise = None
 
     def _encode(self, text: str, control: bool) -> tuple[int, ...]:
         if not text:
@@ -93,14 +111,6 @@ class HFCausalLM:
         if self._bytes is None:
             self._bytes = token_bytes(self.tokenizer, self.head.weight.shape[0])
         return self._bytes
-
-    def set_dropout(self, rate: float) -> None:
-        """BPE dropout (subword regularization) for training; switches the encoding cache off while it is on."""
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
-        if backend is not None and type(backend.model).__name__ == "BPE":
-            backend.model.dropout = rate or None
-            cached = lru_cache(maxsize=1 << 16)(self._encode)
-            self._encode_cached = self._encode if rate else cached  # type: ignore[assignment]
 
     # -- Adapters ---------------------------------------------------------------------------------------------
 
@@ -198,7 +208,9 @@ class HFCausalLM:
         self._after_fork()
         longest = max(len(q.ids) for q in queries)
         if longest > self.max_length:
-            raise CascadeError(Errors.C022.format(found=longest, limit=self.max_length))
+            deepest = max(len(q.ids) if q.parents is None else int(depths(q.parents).max()) + 1 for q in queries)
+            if deepest > self.max_length:
+                raise CascadeError(Errors.C022.format(found=deepest, limit=self.max_length))
         ids = np.zeros((len(queries), longest), dtype=np.int64)
         for row, q in enumerate(queries):
             ids[row, : len(q.ids)] = q.ids

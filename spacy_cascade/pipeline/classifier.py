@@ -38,6 +38,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
 SOURCES = ("spans", "ents")
+# Attention within a tree is quadratic: a text with very many mentions is trained on in several trees.
+_TREE_NODES = 768
 
 
 @Language.factory(
@@ -269,25 +271,30 @@ class CascadeClassifier(LMPipe):
         if weights is None and get_examples is not None:
             self.start_training()
 
-    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+    def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
             doc = example.predicted
             taxonomy = labels_of(example.reference) or self.taxonomy
             windows = self._windows(doc)
-            trees: dict[int, _ItemBuilder] = {}
+            trees: list[_ItemBuilder] = []
+            last: tuple[int, int] | None = None
             for start, end, path in gold_mentions(example):
-                known = self._known_path(taxonomy, path)
+                known = self.known_path(taxonomy, path)
                 if known is None:
                     continue
                 unit, first = context_unit(doc, windows, start, end)
-                key = first if self.template.continues else len(trees)
-                builder = trees.setdefault(key, _ItemBuilder(self))
-                builder.add(unit, start - first, end - first, taxonomy, known)
-            out.append([b.item() for b in trees.values()])
+                here = (first, len(unit.tokens))
+                if here != last or len(trees[-1].tree) > _TREE_NODES:
+                    trees.append(_ItemBuilder(self))
+                last = here if self.template.continues else None
+                trees[-1].add(unit, start - first, end - first, taxonomy, known)
+            out.append([b.item() for b in trees])
         return out
 
-    def _known_path(self, taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
+    @staticmethod
+    def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
+        """The path in this taxonomy of a gold path, or None."""
         if path in taxonomy:
             return path
         try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -135,7 +136,7 @@ class LMPipe(Pipe):
     def is_trainable(self) -> bool:
         return True
 
-    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+    def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         """What there is to learn from each example; an empty list for one without gold annotation."""
         raise NotImplementedError
 
@@ -162,8 +163,8 @@ class LMPipe(Pipe):
 
     def _take_base(self) -> None:
         """Full fine-tuning changes the base, which other components may use: take a copy of one's own."""
-        if self._owns_base:
-            return
+        if self._owns_base or isinstance(self.spec, SharedSpec):
+            return  # a shared base is trained together with the component it belongs to
         with tempfile.TemporaryDirectory() as tmp:
             self.lm.save(Path(tmp))
             spec = self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
@@ -179,19 +180,17 @@ class LMPipe(Pipe):
         sgd: Any = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """One step of `spacy train`: gradients are summed until `finish_update`. `drop` is BPE dropout."""
+        """One step of `spacy train`: gradients are summed until `finish_update`. `drop` is the rate of
+        subword regularization."""
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
         trainable = self.start_training()
-        self.lm.set_dropout(drop)
-        try:
+        with self.lm.subword_noise(random, drop):
             items = [item for found in self.training_items(examples) for item in found]
-            if items:
-                losses[self.name] += trainable.backward(items)
-        finally:
-            self.lm.set_dropout(0.0)
+        if items:
+            losses[self.name] += trainable.backward(items)
         if sgd is not None:
             self.finish_update(sgd)
         return losses

@@ -222,7 +222,7 @@ class CascadeExtractor(LMPipe):
         elif get_examples is not None:
             self.start_training()
 
-    def training_items(self, examples: Iterable[Example], *, rng: Any = None) -> list[list[TrainingItem]]:
+    def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
             windows, _ = self._cut(example.predicted)

@@ -103,7 +103,7 @@ class ChatClassify:
         return [*head, *lm.encode(question), *tail]
 
     def answer(self, lm: Any, name: str) -> list[int]:
-        return lm.encode(name)
+        return lm.encode(name, control=True)
 
     def end_id(self, lm: Any) -> int:
         return frame(lm, self.system)[2]

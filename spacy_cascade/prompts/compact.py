@@ -70,7 +70,7 @@ class CompactClassify:
         return ids
 
     def answer(self, lm: Any, name: str) -> list[int]:
-        return lm.encode(f" {name}")
+        return lm.encode(f" {name}", control=True)
 
     def end_id(self, lm: Any) -> int:
         return lm.token_id(self.sep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -64,16 +64,33 @@ class Trainable:
             finally:
                 self.lm.model.eval()
 
-    def backward(self, items: Sequence[TrainingItem], *, objective: str = "decisions", lm_weight: float = 0.0) -> float:
-        """Sum up gradients of the mean loss. RETURNS (float): The mean loss."""
+    def backward(
+        self,
+        items: Sequence[TrainingItem],
+        *,
+        objective: str = "decisions",
+        lm_weight: float = 0.0,
+        scale: float = 1.0,
+        accelerator: Any = None,
+    ) -> float:
+        """Sum up gradients of the mean loss times `scale`. RETURNS (float): The mean loss, without `scale`.
+
+        accelerator (Optional[accelerate.Accelerator]): For mixed precision.
+        """
         parts = list(self.lm.batches([item.query for item in items]))
         value = 0.0
+        total = max(1, sum(len(i.gold if objective == "decisions" else i.answer) for i in items))
         with self.active():
             for part in parts:
                 batch = [items[i] for i in part]
-                loss, n = item_loss(self.lm, batch, objective=objective, lm_weight=lm_weight)
-                weight = n / max(1, sum(len(i.gold if objective == "decisions" else i.answer) for i in items))
-                (loss * weight).backward()
+                with accelerator.autocast() if accelerator is not None else nullcontext():
+                    loss, n = item_loss(self.lm, batch, objective=objective, lm_weight=lm_weight)
+                weight = n / total
+                scaled = loss * (weight * scale)
+                if accelerator is not None:
+                    accelerator.backward(scaled)
+                else:
+                    scaled.backward()
                 value += float(loss.detach()) * weight
         return value
 

@@ -10,7 +10,17 @@ from corpus_tools.errors import CorpusError
 from corpus_tools.formats import swift
 from corpus_tools.formats.markers import mark, markable, unmark
 from corpus_tools.formats.questions import LEVELS, Question, parse_question
-from corpus_tools.records import DUPLICATE, NESTED, OFF_LIST, REJECTED, REPAIRED, Mention, Record, Rejected, Report
+from corpus_tools.records import (
+    DUPLICATE,
+    NOT_WRITTEN,
+    OFF_LIST,
+    REJECTED,
+    REPAIRED,
+    Mention,
+    Record,
+    Rejected,
+    Report,
+)
 from spacy_cascade.taxonomy import Taxonomy
 
 TYPES = "person, location"
@@ -68,7 +78,7 @@ def test_mentions_beside_markers_of_the_text(tmp_path, report):
     swift.write([record], tmp_path / "x.json", report)
     (back,) = read(tmp_path / "x.json", Report(), label="x")
     assert set(back.mentions) <= set(record.mentions)
-    assert len(back.mentions) + report.total(REJECTED) == 2
+    assert len(back.mentions) + report.total(NOT_WRITTEN) == 2
 
 
 hashes = st.text(alphabet="#ab ", max_size=12)
@@ -102,7 +112,7 @@ def test_answer_that_is_no_copy_is_repaired(write_json, report):
 
 def test_stage_one_reports_nested(tmp_path, report):
     swift.write([Record("New York", (Mention(0, 8, "a"), Mention(4, 8, "b")))], tmp_path / "x.json", report)
-    assert [(i.kind, i.mention) for i in report.issues] == [(NESTED, "York")]
+    assert [(i.kind, i.mention) for i in report.issues] == [(NOT_WRITTEN, "York")]
     assert "##New York##" in (tmp_path / "x.json").read_text()
 
 
@@ -207,7 +217,7 @@ def test_levels_and_type_lists_of_a_taxonomy(tmp_path, report):
 
     assert asked(level="first") == [("first list: person, place?", "person"), ("first list: person, place?", "place")]
     assert asked(level="second") == [("second list: poet, king?", "poet")]
-    assert "no second level" in report.of_kind(REJECTED)[0].reason
+    assert "no second level" in report.of_kind(NOT_WRITTEN)[0].reason
     assert asked()[0] == ("list: poet, king, city?", "poet")
 
 

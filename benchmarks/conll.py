@@ -1,0 +1,144 @@
+"""CoNLL-2003 from nothing: train both stages and spaCy's own `ner` on the same file, score the whole test file.
+
+    python benchmarks/conll.py --data ../shared/data --minutes 18
+
+Prints one JSON object as its last line. All models start from random initialization and see the 6,000 training
+sentences only; dev is used for nothing but the log.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import spacy
+from spacy.training import Example
+
+from spacy_cascade.models.tiny import build_base
+from spacy_cascade.pipeline.windows import make_unit
+from spacy_cascade.scorers import cascade_score
+from spacy_cascade.training.augment import gold_doc
+from spacy_cascade.training.loop import sft_loop
+
+LABELS = ["person", "location", "organization", "miscellaneous"]
+TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
+
+
+def read(nlp: Any, path: Path) -> list[Example]:
+    out = []
+    for record in json.loads(path.read_text("utf8")):
+        mentions = [(*e["pos"], (e["type"],)) for e in record["entities"]]
+        gold = gold_doc(nlp, record["sentence"], mentions)
+        out.append(Example(nlp.make_doc(record["sentence"]), gold))
+    return out
+
+
+def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args: argparse.Namespace) -> float:
+    """RETURNS: minutes of training, tokenizer included."""
+    start = time.time()
+    segments = [s for eg in train for s in make_unit(eg.reference, 0, len(eg.reference)).segments()]
+    build_base(
+        out / "base", segments, vocab_size=args.vocab, hidden_size=args.hidden, layers=args.layers,
+        heads=args.hidden // 32, intermediate_size=3 * args.hidden, dropout=args.dropout,
+    )
+    lm = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(out / "base")}
+    shared = {"@causal_lms": "spacy-cascade.SharedLM.v1", "component": "cascade_extractor"}
+    types = {"@taxonomies": "spacy-cascade.Labels.v1", "labels": LABELS}
+    nlp.add_pipe("cascade_extractor", config={"model": lm, "adapter": None})
+    nlp.add_pipe("cascade_classifier", config={"model": shared, "adapter": None, "taxonomy": types})
+    nlp.initialize(lambda: train)
+    loop = sft_loop(
+        ["cascade_extractor", "cascade_classifier"],
+        learn_rate=args.rate,
+        weight_decay=0.05,
+        warmup=0.03,
+        max_minutes=args.minutes,
+        batch_size=32,
+        lm_weight=args.lm_weight,
+        subword_noise=args.noise,
+        replace_rate=args.replace,
+        eval_every=args.eval_every,
+        dev_limit=400,
+        save_every=0,
+        seed=args.seed,
+    )
+    loop.run(nlp, train, dev, out / "run", report=lambda info: print(json.dumps(info), flush=True))
+    return (time.time() - start) / 60
+
+
+def spacy_ner(train: list[Example], test: list[Example], steps: int, seed: int) -> tuple[float, float]:
+    """spaCy's `ner` on its default tok2vec, from nothing. RETURNS: typed F1, minutes."""
+    start = time.time()
+    spacy.util.fix_random_seed(seed)
+    nlp = spacy.blank("xx", config=TOKENIZER)
+    nlp.add_pipe("ner")
+    examples = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in train]
+    optimizer = nlp.initialize(lambda: examples)
+    rng = random.Random(seed)
+    for _ in range(steps):
+        nlp.update(rng.sample(examples, 64), sgd=optimizer, drop=0.1)
+    minutes = (time.time() - start) / 60
+    done = [Example(doc, eg.reference) for doc, eg in zip(nlp.pipe(e.reference.text for e in test), test, strict=True)]
+    return cascade_score(done)["cascade_typed_f"], minutes
+
+
+def main() -> None:
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", type=Path, default=Path(os.environ.get("SPACY_CASCADE_DATA", "../shared/data")))
+    ap.add_argument("--minutes", type=float, default=18, help="of training both stages together")
+    ap.add_argument("--hidden", type=int, default=128)
+    ap.add_argument("--layers", type=int, default=4)
+    ap.add_argument("--vocab", type=int, default=4000)
+    ap.add_argument("--dropout", type=float, default=0.1)
+    ap.add_argument("--rate", type=float, default=2e-3)
+    ap.add_argument("--lm-weight", type=float, default=0.1)
+    ap.add_argument("--noise", type=float, default=0.1)
+    ap.add_argument("--replace", type=float, default=0.3)
+    ap.add_argument("--eval-every", type=int, default=500)
+    ap.add_argument("--ner-steps", type=int, default=1500)
+    ap.add_argument("--seed", type=int, default=0)
+    ap.add_argument("--out", type=Path, default=None)
+    args = ap.parse_args()
+    folder = args.data / "b2nerd_style" / "en" / "conll2003"
+    if not folder.is_dir():
+        raise SystemExit(f"No data at {folder}. Give the folder that holds b2nerd_style/ with --data.")
+    nlp = spacy.blank("xx", config=TOKENIZER)
+    train, dev, test = (read(nlp, folder / f"{split}.json") for split in ("train", "dev", "test"))
+    with tempfile.TemporaryDirectory() as tmp:
+        out = args.out or Path(tmp)
+        minutes = cascade(nlp, train, dev, out, args)
+        start = time.time()
+        texts = [eg.reference.text for eg in test]
+        done = [Example(doc, eg.reference) for doc, eg in zip(nlp.pipe(texts, batch_size=64), test, strict=True)]
+        seconds = time.time() - start
+        scores = cascade_score(done)
+        parameters = sum(p.numel() for p in nlp.get_pipe("cascade_extractor").lm.model.parameters())
+    ner_f1, ner_minutes = spacy_ner(train, test, args.ner_steps, args.seed) if args.ner_steps else (None, 0.0)
+    print(
+        json.dumps(
+            {
+                "extraction_f1": round(scores["cascade_extraction_f"], 4),
+                "extraction_p": round(scores["cascade_extraction_p"], 4),
+                "extraction_r": round(scores["cascade_extraction_r"], 4),
+                "typed_f1": round(scores["cascade_typed_f"], 4),
+                "type_accuracy": round(scores["cascade_accuracy"], 4),
+                "spacy_ner_f1": ner_f1 and round(ner_f1, 4),
+                "minutes": round(minutes, 2),
+                "spacy_ner_minutes": round(ner_minutes, 2),
+                "test_sentences": len(test),
+                "sentences_per_second": round(len(test) / seconds, 1),
+                "parameters": parameters,
+                "seed": args.seed,
+            }
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,64 @@
+"""`spacy cascade base`: a tokenizer and a small model from nothing."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from . import cascade_app
+from ._util import read_docs, show_errors
+
+
+@cascade_app.command("base")
+def base_cli(
+    output: Path = typer.Argument(..., help="Directory for the model"),
+    corpus: list[Path] = typer.Argument(..., help="DocBins (.spacy) to train the tokenizer on"),
+    vocab_size: int = typer.Option(8000, help="Size of the tokenizer's vocabulary"),
+    hidden_size: int = typer.Option(128, help="Width of the model; a multiple of 32"),
+    layers: int = typer.Option(4, help="Number of layers"),
+    dropout: float = typer.Option(0.0, help="Dropout of attention"),
+    case_marks: bool = typer.Option(True, help="Write case as a token of its own"),
+    lexicon: Path = typer.Option(None, help="Directory of <language>.json name lists, for the tokenizer"),
+    seed: int = typer.Option(0, help="Of the random weights"),
+) -> None:
+    """Build a tiny causal LM: train a byte-level BPE tokenizer on a corpus, initialize a small Qwen2 model.
+
+    The weights are random: train them with `spacy cascade finetune configs/base.cfg`.
+    """
+    with show_errors():
+        n = build(
+            output,
+            corpus,
+            lexicon=lexicon,
+            vocab_size=vocab_size,
+            hidden_size=hidden_size,
+            layers=layers,
+            heads=max(1, hidden_size // 32),
+            intermediate_size=3 * hidden_size,
+            dropout=dropout,
+            case_marks=case_marks,
+            seed=seed,
+        )
+    msg.good(f"Tiny base from {n} documents", output)
+
+
+def build(output: Path, corpus: list[Path], *, lexicon: Path | None = None, **options: object) -> int:
+    """RETURNS (int): Number of documents the tokenizer was trained on."""
+    import srsly
+    from spacy.vocab import Vocab
+
+    from ..models.tiny import build_base
+    from ..pipeline.windows import make_unit
+
+    vocab, segments, n = Vocab(), [], 0
+    for path in corpus:
+        for doc in read_docs(path, vocab):
+            n += 1
+            if len(doc):
+                segments += make_unit(doc, 0, len(doc)).segments()
+    if lexicon is not None:
+        for file in sorted(Path(lexicon).glob("*.json")):
+            for names in srsly.read_json(file).values():
+                segments += [f" {word}" for name in names for word in name.split()]
+    build_base(output, segments, **options)  # type: ignore[arg-type]
+    return n

@@ -1,0 +1,102 @@
+"""`spacy cascade evaluate`: strict F1 at every level, for each language or corpus and over all."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from . import cascade_app
+from ._util import corpora, read_docs, show_errors
+
+COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accuracy")
+
+
+@cascade_app.command("evaluate")
+def evaluate_cli(
+    model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
+    data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
+    split: str = typer.Option("test", help="Which split of directories"),
+    output: Path = typer.Option(None, "--output", "-o", help="JSON file for all scores"),
+    train: Path = typer.Option(None, help="Training DocBin: report unseen mentions apart"),
+    batch_size: int = typer.Option(64),
+    limit: int = typer.Option(0, help="Most documents per file; 0: all"),
+    nested: bool = typer.Option(False, help="Score nested mentions, too"),
+) -> None:
+    """Score a pipeline on gold DocBins. Sentences without an entity count."""
+    with show_errors():
+        scores = evaluate(model, data, split=split, train=train, batch_size=batch_size, limit=limit, nested=nested)
+    header = ["", "docs", "mentions", *(c.replace("_f", " F1") for c in COLUMNS)]
+    rows = [
+        [name, s["docs"], s["mentions"], *("-" if s.get(f"cascade_{c}") is None else f"{s[f'cascade_{c}']:.3f}" for c in COLUMNS)]
+        for name, s in scores["corpora"].items()
+    ]
+    msg.table(rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1)))
+    if scores["all"].get("unseen_recall") is not None:
+        msg.text(f"recall of mentions that the training data has: {scores['all']['seen_recall']:.3f}, has not: {scores['all']['unseen_recall']:.3f}")
+    msg.text(f"{scores['docs_per_second']:.1f} documents per second")
+    if output is not None:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(output, scores)
+        msg.good("Scores", output)
+
+
+def evaluate(
+    model: Any,
+    data: list[Path],
+    *,
+    split: str = "test",
+    train: Path | None = None,
+    batch_size: int = 64,
+    limit: int = 0,
+    nested: bool = False,
+) -> dict[str, Any]:
+    """RETURNS (dict): scores per corpus and over all (see `scorers.cascade_score`), sizes, speed, hardware."""
+    import platform
+
+    import spacy
+    from spacy.training import Example
+
+    from ..pipeline.gold import gold_chars
+    from ..scorers import cascade_score
+
+    nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
+    seen = None
+    if train is not None:
+        docs = read_docs(train, nlp.vocab)
+        seen = {doc.text[s:e].lower() for doc in docs for s, e, _ in gold_chars(doc)}
+    everything: list[Example] = []
+    out: dict[str, Any] = {"corpora": {}}
+    seconds = 0.0
+    for name, path in corpora(data, split).items():
+        gold = list(read_docs(path, nlp.vocab, limit))
+        start = time.perf_counter()
+        found = list(nlp.pipe([doc.text for doc in gold], batch_size=batch_size))
+        seconds += time.perf_counter() - start
+        examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
+        everything += examples
+        out["corpora"][name] = _scores(examples, cascade_score, nested, seen)
+    out["all"] = out["corpora"]["all"] = _scores(everything, cascade_score, nested, seen)
+    out["docs_per_second"] = len(everything) / max(seconds, 1e-9)
+    out["about"] = {"model": str(model), "split": split, "nested": nested, "machine": platform.machine(), "spacy": spacy.__version__}
+    return out
+
+
+def _scores(examples: list[Any], score: Any, nested: bool, seen: set[str] | None) -> dict[str, Any]:
+    out = score(examples, nested=nested)
+    out["docs"] = len(examples)
+    out["mentions"] = sum(len(eg.reference.ents) for eg in examples)
+    if seen is not None:
+        hits: dict[bool, list[bool]] = {True: [], False: []}
+        for eg in examples:
+            found = {(e.start_char, e.end_char) for e in eg.predicted.ents}
+            for e in eg.reference.ents:
+                hits[e.text.lower() in seen].append((e.start_char, e.end_char) in found)
+        out["seen_mentions"], out["unseen_mentions"] = len(hits[True]), len(hits[False])
+        out["seen_recall"] = sum(hits[True]) / len(hits[True]) if hits[True] else None
+        out["unseen_recall"] = sum(hits[False]) / len(hits[False]) if hits[False] else None
+    return out

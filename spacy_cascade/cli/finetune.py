@@ -1,0 +1,69 @@
+"""`spacy cascade finetune`: run the training loop of a config's [finetune] block."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import typer
+from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
+from wasabi import msg
+
+from ..errors import CascadeError, Errors
+from . import cascade_app
+from ._util import show_errors
+
+
+@cascade_app.command("finetune", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def finetune_cli(
+    ctx: typer.Context,
+    config_path: Path = typer.Argument(..., help="Config with a [finetune] block", exists=True, dir_okay=False),
+    output: Path = typer.Option(..., "--output", "-o", help="Directory for model-best, model-last, checkpoint, log.jsonl"),
+    code: Path = typer.Option(None, "--code", "-c", help="Python file with registered functions"),
+    resume: bool = typer.Option(True, help="Go on from a checkpoint in the output directory"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    verbose: bool = typer.Option(False, "--verbose", "-V"),
+) -> None:
+    """Fine-tune components with a registered training loop. Settings can be overridden: --finetune.max_steps 100"""
+    if verbose:
+        logging.getLogger("spacy_cascade").setLevel(logging.INFO)
+    import_code(code)
+    setup_gpu(gpu_id)
+    with show_errors():
+        finetune(config_path, output, overrides=parse_config_overrides(ctx.args), resume=resume, use_gpu=gpu_id)
+
+
+def finetune(
+    config_path: Path,
+    output: Path,
+    *,
+    overrides: dict[str, Any] | None = None,
+    resume: bool = True,
+    use_gpu: int = -1,
+    silent: bool = False,
+) -> dict[str, Any]:
+    """RETURNS (dict): Steps, minutes and best dev scores. RAISES CascadeError: C033, and those of the loop."""
+    from spacy import util
+    from spacy.training.initialize import init_nlp
+
+    from ..registry import registry
+
+    config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
+    if "finetune" not in config:
+        raise CascadeError(Errors.C033)
+    nlp = init_nlp(config, use_gpu=use_gpu)
+    interpolated = nlp.config.interpolate()
+    loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
+    corpora = registry.resolve({"corpora": interpolated["corpora"]})["corpora"]
+    train, dev = (corpora[loop.tags[k].split(".", 1)[1]] for k in ("train_corpus", "dev_corpus"))
+
+    def report(info: dict[str, Any]) -> None:
+        losses = " ".join(f"{k}={v:.4f}" for k, v in info["losses"].items())
+        scores = " ".join(f"{k}: " + " ".join(f"{n}={x:.3f}" for n, x in v.items() if n != "score") for k, v in info["dev"].items())
+        msg.text(f"step {info['step']:>6}  {info['minutes']:>6.1f} min  loss {losses}  dev {scores}")
+
+    result = loop.run(nlp, list(train(nlp)), list(dev(nlp)), output, resume=resume, report=(lambda i: None) if silent else report)
+    if not silent:
+        msg.good(f"{result['steps']} steps in {result['minutes']:.1f} minutes; best at step {result['best'].get('step')}", output / "model-best")
+    return result

@@ -1,0 +1,89 @@
+"""`spacy cascade visualize`: a self-contained displaCy page."""
+
+from __future__ import annotations
+
+import html
+import itertools
+from pathlib import Path
+from typing import Any
+
+import typer
+from wasabi import msg
+
+from . import cascade_app
+from ._util import corpora, read_docs, show_errors
+
+# Light, well apart, readable under black text; one per coarse type.
+COLORS = ("#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffe08a", "#c9c9c9", "#8fd9c8", "#e3b7a0", "#d4e157")
+TEMPLATE = (
+    '<mark class="entity" title="{title}" style="background: {bg}; padding: 0.3em 0.45em; margin: 0 0.2em; '
+    'line-height: 1; border-radius: 0.35em;">{text}<span style="font-size: 0.75em; font-weight: bold; '
+    'line-height: 1; border-radius: 0.35em; vertical-align: middle; margin-left: 0.5rem">{label}</span></mark>'
+)
+PAGE = """<!DOCTYPE html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
+body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }}
+h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }}
+.entities {{ line-height: 2.4 !important; margin-bottom: .6rem }}
+.legend span {{ padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }}
+mark {{ cursor: help }} .note {{ color: #666; font-size: .9em }}
+</style></head><body><h1>{title}</h1>
+<p class="note">Colours show the coarse type, labels the deepest one. Point at an entity for its path and score.</p>
+<p class="legend">{legend}</p>{sections}</body></html>
+"""
+
+
+@cascade_app.command("visualize")
+def visualize_cli(
+    model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
+    data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
+    output: Path = typer.Argument(..., help="HTML file"),
+    split: str = typer.Option("test", help="Which split of directories"),
+    limit: int = typer.Option(8, help="Documents per file"),
+    title: str = typer.Option("Entities found by the cascade"),
+) -> None:
+    """Write a page that shows what a pipeline finds in the texts of some DocBins."""
+    import spacy
+
+    with show_errors():
+        nlp = spacy.load(model)
+        groups = {
+            name: list(nlp.pipe(doc.text for doc in read_docs(path, nlp.vocab, limit)))
+            for name, path in corpora(data, split).items()
+        }
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(render_page(groups, title=title), encoding="utf8")
+    msg.good(f"{sum(map(len, groups.values()))} documents in {len(groups)} sections", output)
+
+
+def render_page(groups: dict[str, list[Any]], *, title: str) -> str:
+    """groups (dict): Heading -> Docs. RETURNS (str): A whole HTML page without outside references."""
+    docs = list(itertools.chain.from_iterable(groups.values()))
+    coarse = sorted({_coarse(e) for doc in docs for e in doc.ents})
+    colors = {c: COLORS[i % len(COLORS)] for i, c in enumerate(coarse)}
+    legend = "".join(f'<span style="background: {colors[c]}">{html.escape(c)}</span>' for c in coarse)
+    sections = "".join(
+        f"<h2>{html.escape(name)}</h2>" + "".join(render_doc(doc, colors) for doc in group) for name, group in groups.items()
+    )
+    return PAGE.format(title=html.escape(title), legend=legend, sections=sections)
+
+
+def render_doc(doc: Any, colors: dict[str, str]) -> str:
+    """One Doc with displaCy: colour by coarse type, path and score as title."""
+    from spacy import displacy
+
+    ents = [
+        {"start": e.start_char, "end": e.end_char, "label": e.label_, "params": {"title": html.escape(_title(e)), "bg": colors[_coarse(e)]}}
+        for e in doc.ents
+    ]
+    options = {"template": TEMPLATE}
+    return displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+
+
+def _coarse(ent: Any) -> str:
+    return ent._.cascade_path.split(" > ")[0] or ent.label_
+
+
+def _title(ent: Any) -> str:
+    score = ent._.cascade_score
+    return f"{ent._.cascade_path or ent.label_}" + ("" if score is None else f"  ({score:.2f})")

@@ -1,0 +1,135 @@
+"""Mention replacement: a sentence with other names of the same type is another sentence to learn from."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+from spacy.language import Language
+from spacy.tokens import Doc, SpanGroup
+from spacy.training import Example
+from spacy.util import registry
+
+from ..errors import CascadeFileNotFoundError, Errors
+from ..pipeline.annotate import fuse
+from ..pipeline.gold import GOLD_KEY, gold_chars
+from ..taxonomy import Taxonomy, TypePath, format_path
+
+ANY = ""
+
+
+class MentionReplacer:
+    """Puts other names of the same language and type in the place of gold mentions.
+
+    names (dict): language -> label path -> names. Names under the language "" fit every language.
+    rate (float): Chance of each mention to be replaced. Mentions that contain others stay.
+    """
+
+    def __init__(self, names: dict[str, dict[TypePath, list[str]]], *, rate: float = 0.5):
+        self.names = names
+        self.rate = rate
+
+    @classmethod
+    def from_dir(cls, path: str | Path, taxonomy: Taxonomy, *, rate: float = 0.5) -> MentionReplacer:
+        """Reads `<language>.json` files of the form {"type": ["name", ...]}.
+
+        RAISES CascadeFileNotFoundError: C031 if the directory holds none. CascadeError: C001 for an unknown type.
+        """
+        names: dict[str, dict[TypePath, list[str]]] = {}
+        for file in sorted(Path(path).glob("*.json")):
+            data = srsly.read_json(file)
+            names[file.stem] = {taxonomy.resolve(t): list(v) for t, v in data.items() if v}
+        if not names:
+            raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the lexicon", why="no <language>.json files"))
+        return cls(names, rate=rate)
+
+    def learn(self, docs: Iterable[Doc]) -> None:
+        """Add the gold mentions of a corpus (the training split!) to the names."""
+        for doc in docs:
+            by_path = self.names.setdefault(language_of(doc), {})
+            for start, end, path in gold_chars(doc):
+                names = by_path.setdefault(path, [])
+                names.append(doc.text[start:end])
+
+    def __call__(self, nlp: Language, reference: Doc, rng: Any = random) -> Doc | None:
+        """RETURNS (Optional[Doc]): A new gold Doc, or None if nothing was replaced."""
+        gold = gold_chars(reference)
+        top = [gold[i] for i in fuse((s, e, 1.0) for s, e, _ in gold)]
+        by_path = self.names.get(language_of(reference)) or self.names.get(ANY) or {}
+        changed: dict[tuple[int, int], str] = {}
+        for start, end, path in top:
+            inner = any(start <= s and e <= end and (s, e) != (start, end) for s, e, _ in gold)
+            names = by_path.get(path)
+            if names and not inner and rng.random() < self.rate:
+                changed[start, end] = rng.choice(names)
+        if not changed:
+            return None
+        pieces, spans, at, out = [], [], 0, 0
+        moved = {}
+        for start, end, _ in top:
+            before = reference.text[at:start]
+            name = changed.get((start, end), reference.text[start:end])
+            pieces += [before, name]
+            out += len(before)
+            moved[start, end] = (out, out + len(name))
+            out += len(name)
+            at = end
+        pieces.append(reference.text[at:])
+        for start, end, path in gold:
+            if (start, end) in moved:
+                spans.append((*moved[start, end], path))
+            else:
+                outer = next((s, e) for s, e, _ in top if s <= start < e)
+                shift = moved[outer][0] - outer[0]
+                if outer not in changed and end <= outer[1]:
+                    spans.append((start + shift, end + shift, path))
+        return gold_doc(nlp, "".join(pieces), spans, like=reference)
+
+
+def gold_doc(nlp: Language, text: str, mentions: Iterable[tuple[int, int, TypePath]], *, like: Doc | None = None) -> Doc:
+    """A gold Doc from character spans; mentions are widened to whole tokens."""
+    doc = nlp.make_doc(text)
+    spans, paths = [], []
+    for start, end, path in mentions:
+        span = doc.char_span(start, end, label=path[-1] if path else "", alignment_mode="expand")
+        if span is not None:
+            spans.append(span)
+            paths.append(format_path(path))
+    doc.spans[GOLD_KEY] = SpanGroup(doc, name=GOLD_KEY, spans=spans, attrs={"paths": paths})
+    doc.set_ents([spans[i] for i in fuse((s.start, s.end, 1.0) for s in spans)])
+    if like is not None:
+        doc.user_data.update(like.user_data)
+    return doc
+
+
+def language_of(doc: Doc) -> str:
+    """Language code that the conversion noted, or ''."""
+    record = doc.user_data.get("cascade_record") or {}
+    return record.get("language") or ANY
+
+
+@registry.augmenters("spacy-cascade.MentionReplacement.v1")
+def mention_replacement(
+    path: str, rate: float = 0.5, taxonomy: Any = None
+) -> Callable[[Language, Example], Iterator[Example]]:
+    """As an augmenter for `spacy train`: yields every example, and beside it one with other names.
+
+    path (str): Directory of `<language>.json` lexicons. rate (float): Chance of each mention to be replaced.
+    taxonomy: The types that the lexicon's names belong to (default: DynamicNER's).
+    """
+    from ..taxonomy import builtin
+
+    replacer = MentionReplacer.from_dir(path, taxonomy or builtin("dynamicner"), rate=rate)
+
+    def augment(nlp: Language, example: Example) -> Iterator[Example]:
+        yield example
+        reference = replacer(nlp, example.reference)
+        if reference is not None:
+            yield Example(nlp.make_doc(reference.text), reference)
+
+    return augment
+
+

@@ -1,0 +1,47 @@
+"""Dev scores of single components, with the decoder that is used in production."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from spacy.language import Language
+from spacy.training import Example
+
+from ..pipeline.classifier import CascadeClassifier
+from ..pipeline.gold import gold_mentions
+from ..scorers import cascade_score
+
+
+def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_size: int = 256) -> dict[str, float]:
+    """Extractor: strict boundary P, R and F1. Classifier: accuracy on gold mentions, at every level.
+
+    RETURNS (dict): Scores; `score` is the one to select by.
+    """
+    if isinstance(pipe, CascadeClassifier):
+        return _accuracy(nlp, pipe, examples, batch_size)
+    done = []
+    for i in range(0, len(examples), batch_size):
+        docs = [nlp.make_doc(eg.reference.text) for eg in examples[i : i + batch_size]]
+        pipe.set_annotations(docs, pipe.predict(docs))
+        done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
+    scores = cascade_score(done)
+    out = {k: scores[f"cascade_extraction_{k}"] or 0.0 for k in "prf"}
+    return {"score": out["f"], **out}
+
+
+def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example], batch_size: int) -> dict[str, float]:
+    right: dict[int, int] = {}
+    total: dict[int, int] = {}
+    for i in range(0, len(examples), batch_size):
+        batch = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples[i : i + batch_size]]
+        gold = [[(s, e, p) for s, e, p in gold_mentions(eg) if pipe.known_path(pipe.taxonomy, p)] for eg in batch]
+        found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])
+        for mentions, results in zip(gold, found, strict=True):
+            for (_, _, path), (*_, result) in zip(mentions, results, strict=True):
+                known = pipe.known_path(pipe.taxonomy, path) or path
+                for level in range(1, len(known) + 1):
+                    total[level] = total.get(level, 0) + 1
+                    right[level] = right.get(level, 0) + (result.path[:level] == known[:level])
+    levels = {f"acc{n}": right[n] / total[n] for n in sorted(total)}
+    return {"score": sum(levels.values()) / len(levels) if levels else 0.0, **levels}
