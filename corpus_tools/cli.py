@@ -94,14 +94,19 @@ def convert_cli(
 
 @app.command("merge")
 def merge_cli(
-    paths: Annotated[list[Path], typer.Argument(metavar="IN.spacy... OUT.spacy", help="DocBins; the last is written")],
+    paths: Annotated[list[Path], typer.Argument(metavar="IN... OUT.spacy", help="DocBins or directories; the last is written")],
+    split: Annotated[str, typer.Option(help="Which files to take below directories: <split>.spacy")] = "train",
 ) -> None:
     """Concatenate DocBins."""
     if len(paths) < 2:
         raise typer.BadParameter("give at least one input and the output")
+    *sources, target = paths
+    files = [f for p in sources for f in (sorted(p.rglob(f"{split}.spacy")) if p.is_dir() else [p])]
+    if not files:
+        raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, sources))}")
     with _messages():
-        n = docbin.merge(paths[:-1], paths[-1])
-    msg.good(f"{n} Docs from {len(paths) - 1} file(s) written to {paths[-1]}")
+        n = docbin.merge(files, target)
+    msg.good(f"{n} Docs from {len(files)} file(s) written to {target}")
 
 
 @app.command("fetch")

@@ -81,6 +81,19 @@ class Mention:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A mention whose type is asked: token indices in its unit, end exclusive.
+
+    before (tuple): The flat mentions that end at or before `start`: templates may show them marked, too.
+    """
+
+    unit: Unit
+    start: int
+    end: int
+    before: tuple[tuple[int, int], ...] = ()
+
+
+@dataclass(frozen=True)
 class TypeResult:
     """A label path, the probability of every step under its type list, and their product."""
 
@@ -101,11 +114,13 @@ class TrainingItem:
 
     query (Query): The tokens, and the decisions: positions where the constraint leaves a choice.
     gold (list[int]): Index of the right candidate at each decision.
+    groups (list[int]): Which component each decision belongs to, where several are trained on one tree.
     answer (list[int]): Nodes of the answer, for the `completion` objective: each is predicted from its parent.
     text (list[int]): Nodes of the plain text, for a language-model loss.
     """
 
     query: Query
     gold: list[int]
+    groups: list[int] = field(default_factory=list)
     answer: list[int] = field(default_factory=list)
     text: list[int] = field(default_factory=list)

@@ -15,11 +15,11 @@ from ..errors import CascadeError, CascadeTypeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
-from ..ty import Query, TrainingItem, TypeResult
+from ..ty import Asked, Query, TrainingItem, TypeResult
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import gold_mentions
-from .typing import STRATEGIES, UNKNOWN, Asked, Typer, context_unit
+from .gold import flat_gold, gold_mentions
+from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -192,9 +192,9 @@ class CascadeClassifier(LMPipe):
                 continue
             taxonomy = labels_of(doc) or self.taxonomy
             windows = self._windows(doc)
+            flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
             for k, (start, end, _) in enumerate(candidates[i]):
-                unit, first = context_unit(doc, windows, start, end)
-                asked.append(Asked(unit, start - first, end - first, taxonomy))
+                asked.append((with_context(doc, windows, start, end, flat)[0], taxonomy))
                 where.append((i, k))
         typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown)
         with lm.adapter(self._adapter):
@@ -279,16 +279,17 @@ class CascadeClassifier(LMPipe):
             windows = self._windows(doc)
             trees: list[_ItemBuilder] = []
             last: tuple[int, int] | None = None
+            flat = flat_gold(example)
             for start, end, path in gold_mentions(example):
                 known = self.known_path(taxonomy, path)
                 if known is None:
                     continue
-                unit, first = context_unit(doc, windows, start, end)
-                here = (first, len(unit.tokens))
+                asked, first = with_context(doc, windows, start, end, flat)
+                here = (first, len(asked.unit.tokens))
                 if here != last or len(trees[-1].tree) > _TREE_NODES:
                     trees.append(_ItemBuilder(self))
                 last = here if self.template.continues else None
-                trees[-1].add(unit, start - first, end - first, taxonomy, known)
+                trees[-1].add(asked, taxonomy, known)
             out.append([b.item() for b in trees])
         return out
 
@@ -322,14 +323,14 @@ class _ItemBuilder:
         self.answer: list[int] = []
         self.text: list[int] = []
 
-    def add(self, unit: Any, start: int, end: int, taxonomy: Taxonomy, path: TypePath) -> None:
+    def add(self, asked: Asked, taxonomy: Taxonomy, path: TypePath) -> None:
         lm, template = self.pipe.lm, self.pipe.template
         if not self.text:
-            self.text = list(range(1, 1 + template.text_length(lm, unit)))
+            self.text = list(range(1, 1 + template.text_length(lm, asked.unit)))
         for level in range(len(path)):
             parent = path[:level]
             types = [p[-1] for p in taxonomy.children(parent)]
-            stem = self.tree.insert(template.prompt(lm, unit, start, end, parent, types))
+            stem = self.tree.insert(template.prompt(lm, asked, parent, types))
             trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
             node = stem
             for trie_node, token in trie.steps[types.index(path[level])]:
@@ -342,4 +343,4 @@ class _ItemBuilder:
                 self.answer.append(node)
 
     def item(self) -> TrainingItem:
-        return TrainingItem(self.query, self.gold, self.answer, self.text)
+        return TrainingItem(self.query, self.gold, answer=self.answer, text=self.text)

@@ -190,7 +190,7 @@ class LMPipe(Pipe):
         with self.lm.subword_noise(random, drop):
             items = [item for found in self.training_items(examples) for item in found]
         if items:
-            losses[self.name] += trainable.backward(items)
+            losses[self.name] += sum(trainable.backward(items).values())
         if sgd is not None:
             self.finish_update(sgd)
         return losses

@@ -12,21 +12,11 @@ from spacy.tokens import Doc
 from ..decoding.labels import LabelJob, LabelTrie, score_labels
 from ..errors import CascadeError, Errors
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..ty import CausalLM, TypeResult, Unit
+from ..ty import Asked, CausalLM, TypeResult, Unit
 from .windows import Window, make_unit
 
 STRATEGIES = ("progressive", "beam", "path")
 UNKNOWN = "unknown"
-
-
-@dataclass
-class Asked:
-    """A mention (token indices in its unit) and the taxonomy it is asked about."""
-
-    unit: Unit
-    start: int
-    end: int
-    taxonomy: Taxonomy
 
 
 @dataclass
@@ -50,16 +40,17 @@ class Typer:
         self.unknown = unknown
         self._tries: dict[tuple[str, ...], LabelTrie] = {}
 
-    def __call__(self, lm: CausalLM, asked: Sequence[Asked]) -> list[TypeResult]:
+    def __call__(self, lm: CausalLM, asked: Sequence[tuple[Asked, Taxonomy]]) -> list[TypeResult]:
+        """Type mentions, each with its own taxonomy."""
         if self.strategy == "path":
             return self._whole_paths(lm, asked)
         beams: list[list[_Beam]] = [[_Beam((), ())] for _ in asked]
         done: list[list[_Beam]] = [[] for _ in asked]
         while any(beams):
             jobs, owners = [], []
-            for i, a in enumerate(asked):
+            for i, (a, taxonomy) in enumerate(asked):
                 for beam in beams[i]:
-                    types = self._types(a.taxonomy, beam.path)
+                    types = self._types(taxonomy, beam.path)
                     jobs.append(self._job(lm, a, beam.path, types))
                     owners.append((i, beam, types))
             score_labels(lm, jobs)
@@ -67,9 +58,9 @@ class Typer:
             for (i, beam, types), job in zip(owners, jobs, strict=True):
                 for name, value in zip(types, job.log_probs, strict=True):
                     grown[i].append(_Beam((*beam.path, name), (*beam.steps, float(value))))
-            for i, a in enumerate(asked):
+            for i, (_, taxonomy) in enumerate(asked):
                 best = sorted(grown[i], key=lambda b: -b.log_prob)[: self.width]
-                beams[i] = [b for b in best if b.path[-1:] != (UNKNOWN,) and a.taxonomy.children(b.path)]
+                beams[i] = [b for b in best if b.path[-1:] != (UNKNOWN,) and taxonomy.children(b.path)]
                 done[i] += [b for b in best if b not in beams[i]]
         return [self._back_off(max(d, key=lambda b: b.log_prob)) for d in done]
 
@@ -82,7 +73,7 @@ class Typer:
         return types
 
     def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
-        prompt = self.template.prompt(lm, a.unit, a.start, a.end, parent, types)
+        prompt = self.template.prompt(lm, a, parent, types)
         return LabelJob(prompt, self._trie(lm, tuple(types)))
 
     def _trie(self, lm: Any, types: tuple[str, ...]) -> LabelTrie:
@@ -92,17 +83,17 @@ class Typer:
             found = self._tries[types] = LabelTrie(answers, self.template.end_id(lm))
         return found
 
-    def _whole_paths(self, lm: Any, asked: Sequence[Asked]) -> list[TypeResult]:
+    def _whole_paths(self, lm: Any, asked: Sequence[tuple[Asked, Taxonomy]]) -> list[TypeResult]:
         """All leaves in one list. With a template that continues its prompt, a path is the answers one after the
         other; else it is written out."""
         jobs, leaves = [], []
-        for a in asked:
-            paths = [*a.taxonomy.leaves, *([(UNKNOWN,)] if self.unknown else [])]
+        for a, taxonomy in asked:
+            paths = [*taxonomy.leaves, *([(UNKNOWN,)] if self.unknown else [])]
             leaves.append(paths)
             if self.template.continues:
                 end = self.template.end_id(lm)
                 answers = [[t for n, name in enumerate(p) for t in ([end] if n else []) + self.template.answer(lm, name)] for p in paths]
-                prompt = self.template.prompt(lm, a.unit, a.start, a.end, (), [p[0] for p in paths])
+                prompt = self.template.prompt(lm, a, (), [p[0] for p in paths])
                 jobs.append(LabelJob(prompt, LabelTrie(answers, end)))
             else:
                 names = [format_path(p) for p in paths]
@@ -128,6 +119,18 @@ class Typer:
         while path and sum(steps) < self.floor:
             path, steps = path[:-1], steps[:-1]
         return TypeResult(path, tuple(math.exp(s) for s in steps))
+
+
+def with_context(
+    doc: Doc, windows: Sequence[Window], start: int, end: int, flat: Sequence[tuple[int, int]]
+) -> tuple[Asked, int]:
+    """A mention in its context. RETURNS: what to ask, and the first token of its unit.
+
+    flat (Sequence): Token spans of the Doc's flat mentions.
+    """
+    unit, first = context_unit(doc, windows, start, end)
+    before = tuple((s - first, e - first) for s, e in flat if first <= s and e <= start)
+    return Asked(unit, start - first, end - first, before), first
 
 
 def context_unit(doc: Doc, windows: Sequence[Window], start: int, end: int) -> tuple[Unit, int]:

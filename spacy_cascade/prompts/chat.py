@@ -13,7 +13,7 @@ from ..decoding.native import NativeAutomaton, Vocabulary
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import TypePath
-from ..ty import Unit
+from ..ty import Asked, Unit
 
 _HOLE = "CASCADE-USER-TURN"
 _LEVELS = ("first", "second", "third")
@@ -88,9 +88,10 @@ class ChatClassify:
     unknown: str = " If none of them applies, answer unknown."
     continues: bool = False
 
-    def prompt(self, lm: Any, unit: Unit, start: int, end: int, parent: TypePath, types: list[str]) -> list[int]:
+    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> list[int]:
         head, tail, _ = frame(lm, self.system)
-        begin, stop = unit.tokens[start][0], unit.tokens[end - 1][1]
+        unit = asked.unit
+        begin, stop = unit.tokens[asked.start][0], unit.tokens[asked.end - 1][1]
         text, mention = unit.text, unit.text[begin:stop]
         question = self.user.format(
             types=", ".join(t for t in types if t != "unknown"),

@@ -10,7 +10,7 @@ from ..decoding.automaton import Guess, SegmentAutomaton
 from ..decoding.copy import Job
 from ..registry import prompts
 from ..taxonomy import TypePath
-from ..ty import Unit
+from ..ty import Asked, Unit
 
 
 def _text(lm: Any, unit: Unit) -> list[list[int]]:
@@ -47,9 +47,10 @@ class CompactExtract:
 
 @dataclass(frozen=True)
 class CompactClassify:
-    """`<s>text<sep>copy up to the <mark>mention<mark><type>` -> ` coarse<sep> medium<sep> fine<sep>`.
+    """`<s>text<sep>marked copy up to this <mark>mention<mark><type>` -> ` coarse<sep> medium<sep> fine<sep>`.
 
-    The copy tells repeated mentions apart, and every mention of a sentence shares the text and the copy before it.
+    The copy tells repeated mentions apart. It is what the extractor writes, so the mentions of a sentence share all of
+    it, and each adds no more than its own types: a sentence costs the same whether it has one mention or ten.
     """
 
     begin: str = "<s>"
@@ -58,13 +59,17 @@ class CompactClassify:
     ask: str = "<type>"
     continues: bool = True
 
-    def prompt(self, lm: Any, unit: Unit, start: int, end: int, parent: TypePath, types: list[str]) -> list[int]:
-        """start, end (int): Token indices of the mention in the unit, end exclusive."""
+    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> list[int]:
+        unit = asked.unit
         segments = _text(lm, unit)
         mark, sep = lm.token_id(self.mark), lm.token_id(self.sep)
         ids = [lm.token_id(self.begin), *(t for s in segments for t in s), sep]
-        ids += [t for s in segments[:start] for t in s]
-        ids += [mark, *(t for s in segments[start:end] for t in s), mark, lm.token_id(self.ask)]
+        at = 0
+        for start, end in (*asked.before, (asked.start, asked.end)):
+            ids += [t for s in segments[at:start] for t in s]
+            ids += [mark, *(t for s in segments[start:end] for t in s), mark]
+            at = end
+        ids.append(lm.token_id(self.ask))
         for name in parent:
             ids += [*self.answer(lm, name), sep]
         return ids

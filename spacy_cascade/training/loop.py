@@ -7,7 +7,8 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from spacy.training import Example
 from ..errors import CascadeError, Errors
 from ..pipeline.component import LMPipe
 from ..registry import training_loops
+from ..ty import TrainingItem
 from .augment import MentionReplacer
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluate import dev_scores
-from .objectives import OBJECTIVES
+from .objectives import OBJECTIVES, merge_items
 
 logger = logging.getLogger("spacy_cascade")
 
@@ -324,25 +326,40 @@ class _Run:
         losses: dict[str, float] = {}
         for batch in group:
             examples = [self._example(i) for i in batch]
-            for pipe, trainable in zip(self.pipes, self.trainables, strict=True):
-                noise = random.Random(f"{s.seed}/{self.epoch}/{self.batch}/{pipe.name}")
-                with pipe.lm.subword_noise(noise, s.subword_noise):
-                    items = [i for found in pipe.training_items(examples) for i in found if i.gold]
-                if not items:
-                    continue
-                loss = trainable.backward(
+            for pipes, trainable, items in self._items(examples):
+                found = trainable.backward(
                     items,
                     objective=s.objective,
                     lm_weight=s.lm_weight,
                     scale=1.0 / len(group),
                     accelerator=self.accelerator,
                 )
-                losses[pipe.name] = losses.get(pipe.name, 0.0) + loss / len(group)
+                for g, value in found.items():
+                    name = pipes[g].name
+                    losses[name] = losses.get(name, 0.0) + value / len(group)
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise CascadeError(Errors.C034.format(step=self.step, loss=f"{name}: {value}"))
         self._apply()
         return losses
+
+    def _items(self, examples: list[Example]) -> Iterator[tuple[list[Any], Any, list[TrainingItem]]]:
+        """Components, what they train, and the items of a batch. Components on one set of weights share trees."""
+        shared = len(self.pipes) > 1 and all(p.lm is self.pipes[0].lm and t.adapter is None for p, t in zip(self.pipes, self.trainables, strict=True))
+        with ExitStack() as stack:
+            for lm in {id(p.lm): p.lm for p in self.pipes}.values():
+                noise = random.Random(f"{self.s.seed}/{self.epoch}/{self.batch}")
+                stack.enter_context(lm.subword_noise(noise, self.s.subword_noise))
+            found = [p.training_items(examples) for p in self.pipes]
+        if shared and self.s.objective == "decisions":
+            merged = [i for per_example in zip(*found, strict=True) for i in merge_items(per_example) if i.gold]
+            if merged:
+                yield self.pipes, self.trainables[0], merged
+            return
+        for pipe, trainable, per_example in zip(self.pipes, self.trainables, found, strict=True):
+            items = [i for items in per_example for i in items if i.gold]
+            if items:
+                yield [pipe], trainable, items
 
     def _apply(self) -> None:
         import torch

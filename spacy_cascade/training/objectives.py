@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch.nn.functional import cross_entropy
 
+from ..decoding.tree import TokenTree
 from ..errors import CascadeError, Errors
-from ..ty import TrainingItem
+from ..ty import Query, TrainingItem
 
 OBJECTIVES = ("decisions", "completion")
 
 
+def group_sizes(items: Sequence[TrainingItem], objective: str) -> Counter[int]:
+    """Number of targets of every group of decisions (see `TrainingItem.groups`)."""
+    if objective == "completion":
+        return Counter({0: sum(len(i.answer) for i in items)})
+    return Counter(g for i in items for g in (i.groups or [0] * len(i.gold)))
+
+
 def item_loss(
-    lm: Any, items: Sequence[TrainingItem], *, objective: str = "decisions", lm_weight: float = 0.0
-) -> tuple[torch.Tensor, int]:
-    """Mean loss of one batch, and the number of targets it is the mean of.
+    lm: Any, items: Sequence[TrainingItem], sizes: Counter[int], *, objective: str = "decisions", lm_weight: float = 0.0
+) -> tuple[torch.Tensor, dict[int, float]]:
+    """Loss of a part of a batch: each group's cross-entropies are summed and divided by the group's size in the whole
+    batch, so that the parts add up to the sum of the groups' means.
 
     objective (str): `decisions`: cross-entropy over the tokens that the constraint allows, where it allows more than
         one; `completion`: cross-entropy over the whole vocabulary at every token of the answer.
     lm_weight (float): Weight of an additional language-model loss on the plain text.
+    RETURNS: the loss, and each group's share without the language-model part.
     """
     if objective not in OBJECTIVES:
         raise CascadeError(Errors.C020.format(option="objective", value=objective, choices=", ".join(OBJECTIVES)))
@@ -29,23 +40,55 @@ def item_loss(
     hidden = lm.hidden_states(queries)
     if objective == "decisions":
         gold = [g for item in items for g in item.gold]
-        if gold:
-            logits, _ = lm.gather(queries, hidden)
-            loss = cross_entropy(logits, torch.tensor(gold, device=logits.device))
-        else:
-            loss = hidden.sum() * 0.0
-        n = len(gold)
+        groups = [g for item in items for g in (item.groups or [0] * len(item.gold))]
+        logits, _ = lm.gather(queries, hidden)
+        each = cross_entropy(logits, torch.tensor(gold, device=logits.device), reduction="none")
     else:
-        loss, n = _full_vocabulary(lm, hidden, items, "answer")
+        each = _full_vocabulary(lm, hidden, items, "answer")
+        groups = [0] * len(each)
+    each = each * torch.tensor([1.0 / sizes[g] for g in groups], device=each.device)
+    shares = {g: 0.0 for g in sizes}
+    for g, value in zip(groups, each.detach().tolist(), strict=True):
+        shares[g] += value
+    loss = each.sum()
     if lm_weight:
-        text, m = _full_vocabulary(lm, hidden, items, "text")
-        if m:
-            loss = loss + lm_weight * text
-    return loss, n
+        text = _full_vocabulary(lm, hidden, items, "text")
+        if len(text):
+            loss = loss + lm_weight * text.mean() * (len(groups) / max(1, sum(sizes.values())))
+    return loss, shares
 
 
-def _full_vocabulary(lm: Any, hidden: torch.Tensor, items: Sequence[TrainingItem], nodes: str) -> tuple[torch.Tensor, int]:
-    """Cross-entropy of nodes given their parents, over the whole vocabulary."""
+def merge_items(per_pipe: Sequence[list[TrainingItem]]) -> list[TrainingItem]:
+    """Items of several components for one text, as few trees: what begins alike runs through the model once.
+
+    per_pipe (Sequence): For each component its items. RETURNS: items whose `groups` tell the components apart.
+    """
+    trees: list[tuple[TokenTree, TrainingItem]] = []
+    for group, items in enumerate(per_pipe):
+        for item in items:
+            ids, parents = item.query.ids, item.query.parents
+            stem = ids[: (item.text[-1] + 1) if item.text else 1]
+            for tree, merged in trees:
+                if tree.shared(stem) == len(stem):
+                    break
+            else:
+                tree = TokenTree()
+                merged = TrainingItem(Query(tree.ids, parents=tree.parents), [], text=list(item.text))
+                trees.append((tree, merged))
+            where: list[int] = []
+            for node, token in enumerate(ids):
+                parent = node - 1 if parents is None else parents[node]
+                where.append(tree.insert([token], where[parent] if parent >= 0 else -1))
+            merged.query.positions += [where[p] for p in item.query.positions]
+            merged.query.candidates += item.query.candidates
+            merged.gold += item.gold
+            merged.groups += [group] * len(item.gold)
+            merged.answer += [where[n] for n in item.answer]
+    return [merged for _, merged in trees]
+
+
+def _full_vocabulary(lm: Any, hidden: torch.Tensor, items: Sequence[TrainingItem], nodes: str) -> torch.Tensor:
+    """Cross-entropies of nodes given their parents, over the whole vocabulary."""
     rows, cols, gold = [], [], []
     for row, item in enumerate(items):
         for node in getattr(item, nodes):
@@ -55,6 +98,6 @@ def _full_vocabulary(lm: Any, hidden: torch.Tensor, items: Sequence[TrainingItem
                 cols.append(parent)
                 gold.append(item.query.ids[node])
     if not gold:
-        return hidden.sum() * 0.0, 0
+        return hidden.new_zeros(0, dtype=torch.float32)
     logits = lm.all_logits(hidden[rows, cols]).float()
-    return cross_entropy(logits, torch.tensor(gold, device=logits.device)), len(gold)
+    return cross_entropy(logits, torch.tensor(gold, device=logits.device), reduction="none")

@@ -10,7 +10,7 @@ import torch
 
 from ..errors import CascadeError, Errors
 from ..ty import TrainingItem
-from .objectives import item_loss
+from .objectives import group_sizes, item_loss
 
 _LORA_DEFAULTS: dict[str, Any] = {"rank": 16, "alpha": 32, "dropout": 0.0, "targets": "all-linear", "rslora": False}
 
@@ -72,27 +72,26 @@ class Trainable:
         lm_weight: float = 0.0,
         scale: float = 1.0,
         accelerator: Any = None,
-    ) -> float:
-        """Sum up gradients of the mean loss times `scale`. RETURNS (float): The mean loss, without `scale`.
+    ) -> dict[int, float]:
+        """Sum up gradients of the mean loss times `scale`. RETURNS (dict): The mean loss of every group of decisions.
 
         accelerator (Optional[accelerate.Accelerator]): For mixed precision.
         """
-        parts = list(self.lm.batches([item.query for item in items]))
-        value = 0.0
-        total = max(1, sum(len(i.gold if objective == "decisions" else i.answer) for i in items))
+        sizes = group_sizes(items, objective)
+        total = {g: 0.0 for g in sizes}
         with self.active():
-            for part in parts:
-                batch = [items[i] for i in part]
+            for part in self.lm.batches([item.query for item in items]):
                 with accelerator.autocast() if accelerator is not None else nullcontext():
-                    loss, n = item_loss(self.lm, batch, objective=objective, lm_weight=lm_weight)
-                weight = n / total
-                scaled = loss * (weight * scale)
+                    loss, shares = item_loss(
+                        self.lm, [items[i] for i in part], sizes, objective=objective, lm_weight=lm_weight
+                    )
                 if accelerator is not None:
-                    accelerator.backward(scaled)
+                    accelerator.backward(loss * scale)
                 else:
-                    scaled.backward()
-                value += float(loss.detach()) * weight
-        return value
+                    (loss * scale).backward()
+                for g, value in shares.items():
+                    total[g] += value
+        return total
 
     def thinc_step(self, sgd: Any) -> None:
         """Step with a thinc optimizer (schedules, clipping and weight decay as in spaCy's [training.optimizer])."""

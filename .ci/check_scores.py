@@ -1,0 +1,9 @@
+"""Fail if the demo's pipeline is clearly worse than it has been: a broken training must not pass unseen."""
+
+import json
+import sys
+
+FLOORS = {"cascade_extraction_f": 0.55, "cascade_coarse_f": 0.40, "cascade_fine_f": 0.22}
+scores = json.load(open(sys.argv[1], encoding="utf8"))["all"]
+low = [f"{k} = {scores[k]:.3f}, below {floor}" for k, floor in FLOORS.items() if scores[k] < floor]
+sys.exit("; ".join(low) if low else 0)

@@ -1,0 +1,44 @@
+# Two commands set everything up: `make demo` and `make test`. Both can be run again at any time.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+.PHONY: demo test lint setup check clean help
+
+help:
+	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
+	@echo "make test   set up, run the tests"
+	@echo "make lint   ruff and mypy"
+	@echo "make clean  remove the environment and everything the workflow wrote"
+
+check:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 10) <= v < (3, 14) else f"Python 3.10 to 3.13 is needed, but $(PYTHON) is {v.major}.{v.minor}. Install one and run: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import shutil, sys; free = shutil.disk_usage(".").free / 1e9; sys.exit(0 if free > 4 else f"About 4 GB of free disk space are needed here, but there are {free:.1f} GB.")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "Python lacks the venv module. On Debian and Ubuntu: apt install python3-venv"; exit 1; }
+
+setup: $(STAMP)
+
+$(STAMP): setup.cfg pyproject.toml constraints.txt | check
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
+	$(BIN)/python -m pip install --quiet -c constraints.txt torch
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,lint,demo]"
+	touch $@
+
+demo: setup
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m spacy project run all
+	@$(BIN)/python -m spacy cascade show metrics/scores.json
+	@echo "scores: $(CURDIR)/metrics/scores.json"
+	@echo "page:   $(CURDIR)/visualizations/entities.html"
+	@echo "wheel:  $$(ls $(CURDIR)/packages/*/dist/*.whl)"
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) corpus training metrics packages visualizations project.lock
