@@ -6,6 +6,7 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any
 
 from spacy.tokens import Doc
@@ -49,7 +50,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
     names = _LEVEL_NAMES.get(depth) or tuple(f"level{i + 1}" for i in range(depth))
     for level, name in enumerate(names, 1):
-        out.update(_prf(name, pairs, lambda item, level=level: (*item[:2], item[2][:level]) if len(item[2]) >= level else None))
+        out.update(_prf(name, pairs, partial(_down_to, level)))
     out.update(_prf("typed", pairs, lambda item: item))
     out.update(_hierarchical(pairs))
     matched = [(g[2], q) for gold, pred in pairs for g in gold for q in [_same(g, pred)] if q is not None]
@@ -57,6 +58,12 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
     out["cascade_string_set_f"] = _string_set_f(examples, pairs)
     out["cascade_per_type"] = _per_type(pairs)
     return out
+
+
+def _down_to(level: int, item: Item) -> Item | None:
+    """The item with its path cut at a level; None if the path does not get that far."""
+    start, end, path = item
+    return (start, end, path[:level]) if len(path) >= level else None
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -65,7 +66,7 @@ class Unit:
     def segments(self) -> list[str]:
         """The text cut after every token: white space goes with the token behind it. Joined they give `text`."""
         cuts = [0, *(end for _, end in self.tokens)]
-        out = [self.text[a:b] for a, b in zip(cuts, cuts[1:], strict=False)]
+        out = [self.text[a:b] for a, b in itertools.pairwise(cuts)]
         if out and cuts[-1] < len(self.text):
             out[-1] += self.text[cuts[-1] :]
         return out

@@ -375,7 +375,7 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
 
 
 def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
-    common = {"trust_remote_code": spec.trust_remote_code, "local_files_only": local}
+    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": local}
     if spec.revision and not local:
         common["revision"] = spec.revision
     dtype: Any = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)

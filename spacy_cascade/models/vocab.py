@@ -36,7 +36,7 @@ def token_bytes(tokenizer: Any, size: int) -> list[bytes | None]:
     byte_level = backend is not None and is_byte_level(backend)
     alphabet = byte_level_alphabet()
     special = set(tokenizer.all_special_ids)
-    added = {i: t for i, t in getattr(tokenizer, "added_tokens_decoder", {}).items()}
+    added = dict(getattr(tokenizer, "added_tokens_decoder", {}).items())
     out: list[bytes | None] = [None] * size
     for token, i in tokenizer.get_vocab().items():
         if i >= size or i in special or (i in added and added[i].special):

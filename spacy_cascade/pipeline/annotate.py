@@ -62,7 +62,7 @@ def labels_of(doc: Doc) -> Taxonomy | None:
 def _lookup(span: Span, attr: str) -> Any:
     group = span.doc.spans.get(SPANS_KEY)
     values = group.attrs.get(attr) if group is not None else None
-    if not values:
+    if group is None or not values:
         return None
     for value, other in zip(values, group, strict=False):
         if other.start == span.start and other.end == span.end:

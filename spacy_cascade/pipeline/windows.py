@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -56,7 +57,7 @@ def cut(
         if start == end:
             continue
         cuts = [doc[start].idx, *(t.idx + len(t) for t in doc[start:end])]
-        costs = [cost(doc.text[a:b]) for a, b in zip(cuts, cuts[1:], strict=False)]
+        costs = [cost(doc.text[a:b]) for a, b in itertools.pairwise(cuts)]
         for a, b, ok in _runs(costs, limit):
             a, b = a + start, b + start
             if not ok:

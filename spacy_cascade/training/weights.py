@@ -78,7 +78,7 @@ class Trainable:
         accelerator (Optional[accelerate.Accelerator]): For mixed precision.
         """
         sizes = group_sizes(items, objective)
-        total = {g: 0.0 for g in sizes}
+        total = dict.fromkeys(sizes, 0.0)
         with self.active():
             for part in self.lm.batches([item.query for item in items]):
                 with accelerator.autocast() if accelerator is not None else nullcontext():

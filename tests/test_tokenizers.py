@@ -1,0 +1,104 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import spacy
+from hypothesis import example, given
+from hypothesis import strategies as st
+from spacy.language import Language
+
+from . import util
+
+# spaCy's string store is UTF-8: text with lone surrogates can't become a Doc at all
+TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=80)
+SCRIPTS = st.text(st.sampled_from("aZ1 .,#-'’\n\t東京タワー々ｱ가힣ᄀกัา่é\u0301\u200d\ufe0f👩‍🇫🇷שלع\u3099、。ﾟ\U00020000"), max_size=60)
+
+
+@given(text=TEXT)
+@example("  leading and trailing  ")
+@example("\u3099か\u3099")
+@example("a\u00a0b\u2028c\u3000d")
+def test_lossless_on_any_unicode(nlp: Language, text: str) -> None:
+    assert nlp.make_doc(text).text == text
+
+
+@given(text=SCRIPTS)
+def test_lossless_on_mixed_scripts(nlp: Language, text: str) -> None:
+    assert nlp.make_doc(text).text == text
+
+
+@pytest.mark.parametrize("text", [*util.SENTENCES, *util.ODD])
+def test_lossless_on_the_test_sentences(nlp: Language, text: str) -> None:
+    assert nlp.make_doc(text).text == text
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("東京都", ["東", "京", "都"]),
+        ("カタカナ", ["カ", "タ", "カ", "ナ"]),
+        ("ひらがな", ["ひ", "ら", "が", "な"]),
+        ("ｱｲ", ["ｱ", "ｲ"]),
+        ("서울에서", ["서", "울", "에", "서"]),
+        ("ไทย", ["ไ", "ท", "ย"]),
+        ("ที่", ["ที่"]),
+        ("か\u3099き", ["か\u3099", "き"]),
+        ("葛\U000e0100飾", ["葛\U000e0100", "飾"]),
+        ("𠀀𠀁", ["𠀀", "𠀁"]),
+        ("人々", ["人", "々"]),
+        ("（北京）。", ["（", "北", "京", "）", "。"]),
+    ],
+)
+def test_scripts_without_spaces_split_by_character(nlp: Language, text: str, tokens: list[str]) -> None:
+    assert [t.text for t in nlp.make_doc(text)] == tokens
+
+
+@pytest.mark.parametrize("text", ["LG전자의", "NHK東京", "iPhone手机", "第3回", "3公里"])
+def test_a_name_in_another_script_ends_where_the_script_changes(nlp: Language, text: str) -> None:
+    doc = nlp.make_doc(text)
+    cut = next(i for i in range(1, len(text)) if (text[i] > "\u2e80") != (text[i - 1] > "\u2e80"))
+    assert cut in {t.idx for t in doc}
+
+
+def test_words_of_other_scripts_stay_whole(nlp: Language) -> None:
+    assert [t.text for t in nlp.make_doc("Владимир met Zoë")] == ["Владимир", "met", "Zoë"]
+
+
+@pytest.mark.parametrize("text", ["“Hello”–Bob’s", "(Paris)", "l'Espagne", "Berlin/Bonn", "New-York", "a:b"])
+def test_names_glued_to_punctuation_align(nlp: Language, text: str) -> None:
+    doc = nlp.make_doc(text)
+    borders = {t.idx for t in doc} | {t.idx + len(t) for t in doc}
+    words = [w for w in ("Hello", "Bob", "Paris", "Espagne", "Berlin", "Bonn") if w in text]
+    assert all({text.index(w), text.index(w) + len(w)} <= borders for w in words)
+
+
+def _tokens(nlp: Language) -> list[list[str]]:
+    return [[t.text_with_ws for t in nlp.make_doc(x)] for x in (*util.SENTENCES, *util.ODD)]
+
+
+def test_to_bytes_round_trip(nlp: Language) -> None:
+    assert _tokens(util.blank().from_bytes(nlp.to_bytes())) == _tokens(nlp)
+
+
+def test_to_disk_round_trip(nlp: Language, tmp_path: Path) -> None:
+    nlp.to_disk(tmp_path / "nlp")
+    assert _tokens(spacy.load(tmp_path / "nlp")) == _tokens(nlp)
+
+
+def test_config_round_trip(nlp: Language) -> None:
+    again = Language.from_config(nlp.config) if nlp.lang is None else type(nlp).from_config(nlp.config)
+    assert _tokens(again) == _tokens(nlp)
+
+
+@pytest.mark.parametrize("lang", ["en", "de", "fr"])
+def test_works_with_the_rules_of_other_languages(lang: str) -> None:
+    nlp = spacy.blank(lang, config=util.TOKENIZER)
+    for text in (*util.SENTENCES, *util.ODD):
+        assert nlp.make_doc(text).text == text
+    assert [t.text for t in nlp.make_doc("東京")] == ["東", "京"]
+
+
+def test_lone_surrogates_are_refused_by_spacy_itself(nlp: Language) -> None:
+    with pytest.raises(UnicodeEncodeError):
+        nlp.make_doc("a \ud800 b")
