@@ -63,6 +63,7 @@ def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args:
         lm_weight=args.lm_weight,
         subword_noise=args.noise,
         replace_rate=args.replace,
+        invent_rate=args.invent,
         eval_every=args.eval_every,
         dev_limit=400,
         save_every=0,
@@ -94,12 +95,13 @@ def main() -> None:
     ap.add_argument("--minutes", type=float, default=18, help="of training both stages together")
     ap.add_argument("--hidden", type=int, default=128)
     ap.add_argument("--layers", type=int, default=4)
-    ap.add_argument("--vocab", type=int, default=4000)
+    ap.add_argument("--vocab", type=int, default=2500)
     ap.add_argument("--dropout", type=float, default=0.1)
     ap.add_argument("--rate", type=float, default=2e-3)
-    ap.add_argument("--lm-weight", type=float, default=0.1)
+    ap.add_argument("--lm-weight", type=float, default=0.3)
     ap.add_argument("--noise", type=float, default=0.1)
-    ap.add_argument("--replace", type=float, default=0.3)
+    ap.add_argument("--replace", type=float, default=0.5)
+    ap.add_argument("--invent", type=float, default=0.5)
     ap.add_argument("--eval-every", type=int, default=500)
     ap.add_argument("--ner-steps", type=int, default=1500)
     ap.add_argument("--seed", type=int, default=0)

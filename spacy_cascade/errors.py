@@ -65,6 +65,7 @@ class Errors:
     # Serialization
     C040 = "[C040] '{path}' holds no '{what}' of this component. Was it written by to_disk() of '{name}'?"
     C041 = "[C041] '{path}' was saved without weights (save_weights = \"{saved}\") and [model] gives no base to load. Set [components.{name}.model] name to the base '{base}'."
+    C042 = "[C042] '{name}' has fully trained weights of its own, which save_weights = \"adapter\" would lose. Set save_weights = \"full\" in [components.{name}]."
 
 
 class Warnings:

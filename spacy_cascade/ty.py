@@ -21,12 +21,14 @@ class Query:
     candidates (list[Sequence[int]]): The allowed next tokens at each of these positions.
     parents (list[int] | None): Index of each node's parent (-1 for the root); None for a chain. A node sees its
         ancestors and itself only, so that every path through the tree reads like a sequence of its own.
+    depths (list[int] | None): Position of each node for the model's position encoding; None: number of its ancestors.
     """
 
     ids: list[int]
     positions: list[int] = field(default_factory=list)
     candidates: list[Sequence[int]] = field(default_factory=list)
     parents: list[int] | None = None
+    depths: list[int] | None = None
 
 
 @runtime_checkable

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 from collections.abc import Callable, Sequence
@@ -216,18 +217,12 @@ def test_equals_stepwise_on_real_sentences(real_data: Path, tmp_path: Path, nlp:
     units: list[Unit] = []
     for lang in ("en", "zh", "es", "fr", "de", "ja", "ko", "ru"):
         found: list[Unit] = []
-        files = sorted((real_data / "b2nerd_style" / lang).glob("*/test.json"))
-        for path in files:
-            taken = 0
-            for record in json.loads(path.read_text("utf8")):
-                unit = util.units(nlp, [record["sentence"]])
-                if unit and 2 <= len(unit[0].tokens) <= 40:
-                    found += unit
-                    taken += 1
-                if taken >= -(-260 // min(len(files), 6)) or len(found) >= 260:
-                    break
-        assert len(found) >= 200, (lang, len(found))
-        units += found
+        for path in sorted((real_data / "b2nerd_style" / lang).glob("*/test.json"))[:8]:
+            read = (util.units(nlp, [r["sentence"]]) for r in json.loads(path.read_text("utf8")))
+            short = (u[0] for u in read if u and 2 <= len(u[0].tokens) <= 40)
+            found += itertools.islice(short, 150)
+        assert len(found) >= 150, lang
+        units += random.Random(lang).sample(found, min(len(found), 270))
     assert len(units) >= 2000
     words = [s for u in units for s in u.segments()]
     build_base(tmp_path / "b", words, vocab_size=3000, hidden_size=32, layers=1, heads=2, intermediate_size=64)
@@ -375,12 +370,13 @@ class _Fixed:
         self.rule = rule
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        return [
-            np.array([[self.rule(q.ids[: p + 1], c) for c in cands] for p, cands in zip(q.positions, q.candidates, strict=True)], dtype=np.float32)
-            if q.positions
-            else np.zeros((0, 0), dtype=np.float32)
-            for q in queries
-        ]
+        out = []
+        for q in queries:
+            table = np.full((len(q.positions), max(map(len, q.candidates), default=0)), -np.inf, dtype=np.float32)
+            for row, (p, c) in enumerate(zip(q.positions, q.candidates, strict=True)):
+                table[row, : len(c)] = [self.rule(q.ids[: p + 1], token) for token in c]
+            out.append(table)
+        return out
 
 
 def test_a_native_draft_with_an_unusual_token_of_equal_bytes_settles() -> None:

@@ -39,6 +39,9 @@ class CopyAutomaton(Protocol):
     def draft(self, state: Any, guess: Guess) -> list[int]:
         """A complete continuation from this state, marked as guessed."""
 
+    def offset(self, state: Any) -> int:
+        """How much of the sentence was copied before this state, in tokens or bytes."""
+
 
 class Guess:
     """What is believed about the marks before the model has confirmed them. Never changes the result, only how many
@@ -101,6 +104,9 @@ class SegmentAutomaton:
         self.marker = marker
         self.end = end
         self.n = len(segments)
+        self._offsets = [0]
+        for segment in segments:
+            self._offsets.append(self._offsets[-1] + len(segment))
 
     def start(self) -> _State:
         return (0, 0, False, False)
@@ -134,6 +140,9 @@ class SegmentAutomaton:
         if i < self.n and self.spaces[i - 1 if inside else i]:
             return []
         return [Choice("close" if inside else "open", i, token == self.marker)]
+
+    def offset(self, state: _State) -> int:
+        return self._offsets[min(state[0], self.n)] + state[1]
 
     def draft(self, state: _State, guess: Guess) -> list[int]:
         out = []

@@ -39,12 +39,17 @@ GREEDY = Sampling()
 
 @dataclass
 class Job:
-    """One unit to be copied. `tokens`, `mentions` and `passes` are filled by decoding."""
+    """One unit to be copied. `tokens`, `mentions` and `passes` are filled by decoding.
+
+    depths (list[int] | None): Positions of the prompt's tokens, for templates that give a copied token the position
+        of its original (see `prompts.compact`); None: positions are counted on.
+    """
 
     unit: Unit
     prompt: list[int]
     automaton: CopyAutomaton
     guess: Guess
+    depths: list[int] | None = None
     tokens: list[int] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     passes: int = 0
@@ -99,7 +104,15 @@ def _ask(job: Job, draft: list[int]) -> tuple[Query, list[Any]]:
             positions.append(len(job.prompt) + k - 1)
             candidates.append(allowed)
         state = job.automaton.step(state, token)
-    return Query(job.prompt + tokens, positions, candidates), states
+    return Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)), states
+
+
+def copy_depths(job: Job, states: Sequence[Any]) -> list[int] | None:
+    """Positions of the prompt and of the tokens written in these states: a copied token has its original's position,
+    a marker that of the token behind it."""
+    if job.depths is None:
+        return None
+    return job.depths + [1 + job.automaton.offset(s) for s in states]
 
 
 def _accept(job: Job, draft: list[int], states: list[Any], logits: np.ndarray, sampling: Sampling) -> bool:
@@ -166,7 +179,8 @@ def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREE
             token = allowed[0]
             if len(allowed) > 1:
                 ids = job.prompt + job.tokens
-                (logits,) = lm.candidate_logits([Query(ids, [len(ids) - 1], [allowed])])
+                query = Query(ids, [len(ids) - 1], [allowed], depths=copy_depths(job, states))
+                (logits,) = lm.candidate_logits([query])
                 token = allowed[choose(job, state, allowed, logits[0], sampling)]
                 rows.append(logits[0])
                 job.passes += 1

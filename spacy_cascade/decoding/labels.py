@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -51,11 +51,12 @@ class LabelTrie:
 
 @dataclass
 class LabelJob:
-    """A prompt and the list to choose from. `log_probs` is filled: one value per label, normalized over the list."""
+    """A prompt (with positions of its own, if not counted on) and the list to choose from. `log_probs` is filled: one
+    value per label, normalized over the list."""
 
     prompt: list[int]
     trie: LabelTrie
-    group: Hashable = None
+    depths: list[int] | None = None
     log_probs: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
@@ -82,7 +83,7 @@ class _Row:
 
     def __init__(self) -> None:
         self.tree = TokenTree()
-        self.query = Query(self.tree.ids, parents=self.tree.parents)
+        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
         self.jobs: list[tuple[LabelJob, dict[int, int]]] = []
         self._asked: dict[tuple[int, tuple[int, ...]], int] = {}
 
@@ -92,7 +93,7 @@ class _Row:
         return 2 * shared >= len(job.prompt) and len(self.tree) + new <= max_nodes
 
     def add(self, job: LabelJob) -> None:
-        stem = self.tree.insert(job.prompt)
+        stem = self.tree.insert(job.prompt, depths=job.depths)
         where = {}
         for node, ids in job.trie.paths().items():
             at = self.tree.insert(ids, stem)

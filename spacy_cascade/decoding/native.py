@@ -133,6 +133,9 @@ class NativeAutomaton:
             state = behind
         return out
 
+    def offset(self, state: _State) -> int:
+        return state[0] if state != _END else len(self.text)
+
     def draft(self, state: _State, guess: Guess) -> list[int]:
         if state == _END:
             return []

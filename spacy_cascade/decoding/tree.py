@@ -13,20 +13,26 @@ class TokenTree:
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.parents: list[int] = []
+        self.depths: list[int] = []
         self._children: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
 
-    def insert(self, ids: Sequence[int], node: int = -1) -> int:
-        """Add a sequence below `node` (-1: the root). RETURNS (int): The node of its last token."""
-        for token in ids:
+    def insert(self, ids: Sequence[int], node: int = -1, depths: Sequence[int] | None = None) -> int:
+        """Add a sequence below `node` (-1: the root).
+
+        depths (Sequence[int]): Positions of the tokens, the same wherever sequences are shared; None: counted on.
+        RETURNS (int): The node of its last token.
+        """
+        for k, token in enumerate(ids):
             key = (node, token)
             found = self._children.get(key)
             if found is None:
                 found = len(self.ids)
                 self.ids.append(token)
                 self.parents.append(node)
+                self.depths.append(depths[k] if depths is not None else self.depths[node] + 1 if node >= 0 else 0)
                 self._children[key] = found
             node = found
         return node
@@ -42,7 +48,7 @@ class TokenTree:
         return len(ids)
 
 
-def depths(parents: Sequence[int]) -> np.ndarray:
+def node_depths(parents: Sequence[int]) -> np.ndarray:
     """Position of every node: the number of its ancestors. Shape (n,)."""
     out = np.zeros(len(parents), dtype=np.int64)
     for i, p in enumerate(parents):

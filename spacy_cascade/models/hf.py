@@ -16,7 +16,7 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ..decoding.tree import ancestor_mask, depths
+from ..decoding.tree import ancestor_mask, node_depths
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..ty import Query
 from .casing import CASE_MARKS, split_case
@@ -208,14 +208,14 @@ class HFCausalLM:
         self._after_fork()
         longest = max(len(q.ids) for q in queries)
         if longest > self.max_length:
-            deepest = max(len(q.ids) if q.parents is None else int(depths(q.parents).max()) + 1 for q in queries)
+            deepest = max(int(_depths(q).max()) + 1 for q in queries)
             if deepest > self.max_length:
                 raise CascadeError(Errors.C022.format(found=deepest, limit=self.max_length))
         ids = np.zeros((len(queries), longest), dtype=np.int64)
         for row, q in enumerate(queries):
             ids[row, : len(q.ids)] = q.ids
         x = torch.from_numpy(ids).to(self.device)
-        if all(q.parents is None for q in queries):
+        if all(q.parents is None and q.depths is None for q in queries):
             # Padding stands on the right, where causal attention never looks: no mask is needed.
             return self.decoder(input_ids=x, use_cache=False).last_hidden_state
         see = np.zeros((len(queries), longest, longest), dtype=bool)
@@ -224,7 +224,7 @@ class HFCausalLM:
         for row, q in enumerate(queries):
             n = len(q.ids)
             see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
-            pos[row, :n] = np.arange(n) if q.parents is None else depths(q.parents)
+            pos[row, :n] = _depths(q)
         dtype = self.head.weight.dtype
         mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
         return self.decoder(
@@ -337,6 +337,12 @@ class HFCausalLM:
             digest.update(key.replace(".base_layer.", ".").encode())
             digest.update(sample.view(torch.int16).numpy().tobytes())
         return digest.hexdigest()[:16]
+
+
+def _depths(query: Query) -> np.ndarray:
+    if query.depths is not None:
+        return np.asarray(query.depths)
+    return np.arange(len(query.ids)) if query.parents is None else node_depths(query.parents)
 
 
 def pick_device(device: str) -> str:

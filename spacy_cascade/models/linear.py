@@ -22,7 +22,8 @@ def candidate_logits_without_trees(lm: HFCausalLM, queries: Sequence[Query]) -> 
         for k, (position, candidates) in enumerate(zip(query.positions, query.candidates, strict=True)):
             nodes = path_to(query.parents, position) if query.parents is not None else range(position + 1)
             ids = [query.ids[n] for n in nodes]
-            chains.append(Query(ids, [len(ids) - 1], [candidates]))
+            depths = [query.depths[n] for n in nodes] if query.depths is not None else None
+            chains.append(Query(ids, [len(ids) - 1], [candidates], depths=depths))
             origin.append((i, k))
     answers = lm.candidate_logits(chains) if chains else []
     out = []

@@ -318,7 +318,7 @@ class _ItemBuilder:
     def __init__(self, pipe: "CascadeClassifier"):
         self.pipe = pipe
         self.tree = TokenTree()
-        self.query = Query(self.tree.ids, parents=self.tree.parents)
+        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
         self.gold: list[int] = []
         self.answer: list[int] = []
         self.text: list[int] = []
@@ -330,7 +330,8 @@ class _ItemBuilder:
         for level in range(len(path)):
             parent = path[:level]
             types = [p[-1] for p in taxonomy.children(parent)]
-            stem = self.tree.insert(template.prompt(lm, asked, parent, types))
+            prompt, depths = template.prompt(lm, asked, parent, types)
+            stem = self.tree.insert(prompt, depths=depths)
             trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
             node = stem
             for trie_node, token in trie.steps[types.index(path[level])]:

@@ -205,6 +205,12 @@ class LMPipe(Pipe):
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
+    def _own_weights(self) -> bool:
+        """Whether there are base weights that neither the spec nor another component could give back."""
+        if self._owns_base or self._base_path is None:
+            return self._owns_base
+        return not isinstance(self.spec, SharedSpec) or self.lm.fingerprint() != self._load_base().fingerprint()
+
     def _settings(self) -> dict[str, Any]:
         """More of a subclass's state, JSON-serializable."""
         return {}
@@ -215,6 +221,8 @@ class LMPipe(Pipe):
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
         """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
         has_base = self._lm is not None or self._base_path is not None
+        if self.save_weights == "adapter" and not self._adapter and self._own_weights():
+            raise CascadeError(Errors.C042.format(name=self.name))
         with atomic_dir(Path(path)) as tmp:
             meta: dict[str, Any] = {"name": self.name, "save_weights": self.save_weights, **self._settings()}
             weights = self.save_weights if has_base and "weights" not in exclude else "none"

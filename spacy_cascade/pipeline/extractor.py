@@ -11,7 +11,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..decoding.automaton import Guess
-from ..decoding.copy import Job, Sampling, decode
+from ..decoding.copy import Job, Sampling, copy_depths, decode
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
@@ -240,7 +240,9 @@ class CascadeExtractor(LMPipe):
         automaton, state = job.automaton, job.automaton.start()
         tokens = automaton.draft(state, job.guess)
         positions, candidates, gold = [], [], []
+        states = []
         for k, token in enumerate(tokens):
+            states.append(state)
             allowed = automaton.allowed(state)
             if len(allowed) > 1 and token in allowed:
                 positions.append(len(job.prompt) + k - 1)
@@ -249,7 +251,7 @@ class CascadeExtractor(LMPipe):
             state = automaton.step(state, token)
         n = len(job.prompt)
         return TrainingItem(
-            Query(job.prompt + tokens, positions, candidates),
+            Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)),
             gold,
             answer=list(range(n, n + len(tokens))),
             text=list(self.template.text_range(self.lm, job)),

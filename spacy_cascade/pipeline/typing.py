@@ -73,8 +73,8 @@ class Typer:
         return types
 
     def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
-        prompt = self.template.prompt(lm, a, parent, types)
-        return LabelJob(prompt, self._trie(lm, tuple(types)))
+        prompt, depths = self.template.prompt(lm, a, parent, types)
+        return LabelJob(prompt, self._trie(lm, tuple(types)), depths)
 
     def _trie(self, lm: Any, types: tuple[str, ...]) -> LabelTrie:
         found = self._tries.get(types)
@@ -93,8 +93,8 @@ class Typer:
             if self.template.continues:
                 end = self.template.end_id(lm)
                 answers = [[t for n, name in enumerate(p) for t in ([end] if n else []) + self.template.answer(lm, name)] for p in paths]
-                prompt = self.template.prompt(lm, a, (), [p[0] for p in paths])
-                jobs.append(LabelJob(prompt, LabelTrie(answers, end)))
+                prompt, depths = self.template.prompt(lm, a, (), [p[0] for p in paths])
+                jobs.append(LabelJob(prompt, LabelTrie(answers, end), depths))
             else:
                 names = [format_path(p) for p in paths]
                 jobs.append(self._job(lm, a, (), names))

@@ -33,7 +33,8 @@ def make_unit(doc: Doc, start: int, end: int) -> Unit:
     """Tokens [start, end) as a unit; offsets are relative to its first token."""
     base = doc[start].idx
     tokens = tuple((t.idx - base, t.idx - base + len(t)) for t in doc[start:end])
-    return Unit(doc.text[base : base + tokens[-1][1]], tokens, tuple(t.is_space for t in doc[start:end]))
+    # not doc.text: that is put together anew at every access
+    return Unit(doc[start:end].text, tokens, tuple(t.is_space for t in doc[start:end]))
 
 
 def cut(
@@ -49,6 +50,7 @@ def cut(
     """
     windows: list[Window] = []
     ledger: list[tuple[int, int, str]] = []
+    text = doc.text
     for start, end in _pieces(doc, mode):
         while start < end and doc[start].is_space:
             start += 1
@@ -57,7 +59,7 @@ def cut(
         if start == end:
             continue
         cuts = [doc[start].idx, *(t.idx + len(t) for t in doc[start:end])]
-        costs = [cost(doc.text[a:b]) for a, b in itertools.pairwise(cuts)]
+        costs = [cost(text[a:b]) for a, b in itertools.pairwise(cuts)]
         for a, b, ok in _runs(costs, limit):
             a, b = a + start, b + start
             if not ok:

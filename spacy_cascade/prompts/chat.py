@@ -88,7 +88,8 @@ class ChatClassify:
     unknown: str = " If none of them applies, answer unknown."
     continues: bool = False
 
-    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> list[int]:
+    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], None]:
+        """RETURNS: token ids, and None: positions are counted on."""
         head, tail, _ = frame(lm, self.system)
         unit = asked.unit
         begin, stop = unit.tokens[asked.start][0], unit.tokens[asked.end - 1][1]
@@ -101,7 +102,7 @@ class ChatClassify:
             level=_LEVELS[min(len(parent), 2)],
             unknown=self.unknown if "unknown" in types else "",
         )
-        return [*head, *lm.encode(question), *tail]
+        return [*head, *lm.encode(question), *tail], None
 
     def answer(self, lm: Any, name: str) -> list[int]:
         return lm.encode(name, control=True)

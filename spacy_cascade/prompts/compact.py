@@ -1,5 +1,9 @@
 """Prompts for models trained from nothing: separator tokens instead of instructions, fixed segments instead of free
-tokenization, and no type list (the constraint holds the list; a tiny model has no use for reading it)."""
+tokenization, and no type list (the constraint holds the list; a tiny model has no use for reading it).
+
+A copied token gets the position of its original, so that "what comes next in the text?" is a constant distance for
+the model's rotary position encoding, and need not be learned by induction from a few thousand sentences.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,7 @@ class CompactExtract:
         segments = _text(lm, unit)
         automaton = SegmentAutomaton(segments, unit.spaces, marker=lm.token_id(self.mark), end=lm.token_id(self.end))
         prompt = [lm.token_id(self.begin), *(t for s in segments for t in s), lm.token_id(self.sep)]
-        return Job(unit, prompt, automaton, guess)
+        return Job(unit, prompt, automaton, guess, depths=[*range(len(prompt) - 1), 0])
 
     def text_range(self, lm: Any, job: Job) -> range:
         """Positions of the plain text in the prompt."""
@@ -59,20 +63,22 @@ class CompactClassify:
     ask: str = "<type>"
     continues: bool = True
 
-    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> list[int]:
+    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], list[int]]:
+        """RETURNS: token ids and positions."""
         unit = asked.unit
         segments = _text(lm, unit)
         mark, sep = lm.token_id(self.mark), lm.token_id(self.sep)
         ids = [lm.token_id(self.begin), *(t for s in segments for t in s), sep]
-        at = 0
+        depths, at, offset = [*range(len(ids) - 1), 0], 0, 1
         for start, end in (*asked.before, (asked.start, asked.end)):
-            ids += [t for s in segments[at:start] for t in s]
-            ids += [mark, *(t for s in segments[start:end] for t in s), mark]
+            for part in (segments[at:start], [[mark]], segments[start:end], [[mark]]):
+                tokens = [t for s in part for t in s]
+                ids += tokens
+                depths += range(offset, offset + len(tokens))
+                offset += 0 if tokens == [mark] else len(tokens)
             at = end
-        ids.append(lm.token_id(self.ask))
-        for name in parent:
-            ids += [*self.answer(lm, name), sep]
-        return ids
+        answers = [lm.token_id(self.ask), *(t for name in parent for t in (*self.answer(lm, name), sep))]
+        return ids + answers, depths + list(range(offset + 1, offset + 1 + len(answers)))
 
     def answer(self, lm: Any, name: str) -> list[int]:
         return lm.encode(f" {name}", control=True)

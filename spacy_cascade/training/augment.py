@@ -26,14 +26,20 @@ class MentionReplacer:
 
     names (dict): language -> label path -> names. Names under the language "" fit every language.
     rate (float): Chance of each mention to be replaced. Mentions that contain others stay.
+    invent (float): Share of the replacements that are invented names: a known name of the type, whose words get new
+        beginnings. They can't be learned by heart, so the model has to read the context and the endings of words.
     """
 
-    def __init__(self, names: dict[str, dict[TypePath, list[str]]], *, rate: float = 0.5):
+    def __init__(self, names: dict[str, dict[TypePath, list[str]]], *, rate: float = 0.5, invent: float = 0.0):
         self.names = names
         self.rate = rate
+        self.invent = invent
+        self._stems: dict[str, list[str]] = {}
 
     @classmethod
-    def from_dir(cls, path: str | Path, taxonomy: Taxonomy, *, rate: float = 0.5) -> MentionReplacer:
+    def from_dir(
+        cls, path: str | Path, taxonomy: Taxonomy, *, rate: float = 0.5, invent: float = 0.0
+    ) -> MentionReplacer:
         """Reads `<language>.json` files of the form {"type": ["name", ...]}.
 
         RAISES CascadeFileNotFoundError: C031 if the directory holds none. CascadeError: C001 for an unknown type.
@@ -44,7 +50,7 @@ class MentionReplacer:
             names[file.stem] = {taxonomy.resolve(t): list(v) for t, v in data.items() if v}
         if not names:
             raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the lexicon", why="no <language>.json files"))
-        return cls(names, rate=rate)
+        return cls(names, rate=rate, invent=invent)
 
     def learn(self, docs: Iterable[Doc]) -> None:
         """Add the gold mentions of a corpus (the training split!) to the names."""
@@ -54,17 +60,35 @@ class MentionReplacer:
                 names = by_path.setdefault(path, [])
                 names.append(doc.text[start:end])
 
+    def _invented(self, language: str, name: str, rng: Any) -> str:
+        """Words of four letters or more (two without spaces between words) get the beginning of another name."""
+        stems = self._stems.get(language)
+        if stems is None:
+            words = {w for names in self.names[language].values() for n in names for w in n.split() if w.isalpha()}
+            stems = self._stems[language] = sorted(w for w in words if len(w) > 2 or not w.isascii())
+        out = []
+        for word in name.split(" "):
+            spaced = word[:1].isupper() or word[:1].islower()
+            if word.isalpha() and len(word) > (3 if spaced else 1) and stems and rng.random() < 0.7:
+                stem, keep = rng.choice(stems), len(word) // 2
+                new = stem[: max(1, (len(stem) + 1) // 2)].lower() + word[len(word) - keep :].lower()
+                word = new.upper() if word.isupper() else new.capitalize() if word[0].isupper() else new
+            out.append(word)
+        return " ".join(out)
+
     def __call__(self, nlp: Language, reference: Doc, rng: Any = random) -> Doc | None:
         """RETURNS (Optional[Doc]): A new gold Doc, or None if nothing was replaced."""
         gold = gold_chars(reference)
         top = [gold[i] for i in fuse((s, e, 1.0) for s, e, _ in gold)]
-        by_path = self.names.get(language_of(reference)) or self.names.get(ANY) or {}
+        language = language_of(reference) if self.names.get(language_of(reference)) else ANY
+        by_path = self.names.get(language) or {}
         changed: dict[tuple[int, int], str] = {}
         for start, end, path in top:
             inner = any(start <= s and e <= end and (s, e) != (start, end) for s, e, _ in gold)
             names = by_path.get(path)
             if names and not inner and rng.random() < self.rate:
-                changed[start, end] = rng.choice(names)
+                name = rng.choice(names)
+                changed[start, end] = self._invented(language, name, rng) if rng.random() < self.invent else name
         if not changed:
             return None
         pieces, spans, at, out = [], [], 0, 0

@@ -56,6 +56,7 @@ class SFT:
     seed: int = 0
     lexicon: str | None = None
     replace_rate: float = 0.5
+    invent_rate: float = 0.0
     replace_from_train: bool = True
     tags: dict[str, Any] = field(default_factory=dict)
 
@@ -103,6 +104,7 @@ def sft_loop(
     seed: int = 0,
     lexicon: str | None = None,
     replace_rate: float = 0.5,
+    invent_rate: float = 0.0,
     replace_from_train: bool = True,
     train_corpus: str = "corpora.train",
     dev_corpus: str = "corpora.dev",
@@ -126,6 +128,7 @@ def sft_loop(
     save_every (int): Steps between checkpoints; 0: none.
     lexicon (Optional[str]), replace_rate (float): Directory of `<language>.json` with names by type; gold mentions
         are replaced by other names of their type at this rate.
+    invent_rate (float): Share of these that are invented names, which can't be learned by heart.
     replace_from_train (bool): Use the training split's own mentions for that, too.
     train_corpus (str), dev_corpus (str): Names of the corpora in the config.
     """
@@ -165,6 +168,7 @@ def sft_loop(
         seed=seed,
         lexicon=lexicon,
         replace_rate=replace_rate,
+        invent_rate=invent_rate,
         replace_from_train=replace_from_train,
         tags={"train_corpus": train_corpus, "dev_corpus": dev_corpus},
     )
@@ -224,9 +228,9 @@ class _Run:
                 from ..taxonomy import builtin
 
                 taxonomy = builtin("dynamicner")
-            replacer = MentionReplacer.from_dir(s.lexicon, taxonomy, rate=s.replace_rate)
+            replacer = MentionReplacer.from_dir(s.lexicon, taxonomy, rate=s.replace_rate, invent=s.invent_rate)
         else:
-            replacer = MentionReplacer({}, rate=s.replace_rate)
+            replacer = MentionReplacer({}, rate=s.replace_rate, invent=s.invent_rate)
         if s.replace_from_train:
             replacer.learn(eg.reference for eg in self.train)
         return replacer

@@ -73,13 +73,15 @@ def merge_items(per_pipe: Sequence[list[TrainingItem]]) -> list[TrainingItem]:
             home = next((t for t in trees if t[0].shared(stem) == len(stem)), None)
             if home is None:
                 tree = TokenTree()
-                home = tree, TrainingItem(Query(tree.ids, parents=tree.parents), [], text=list(item.text))
+                query = Query(tree.ids, parents=tree.parents, depths=tree.depths)
+                home = tree, TrainingItem(query, [], text=list(item.text))
                 trees.append(home)
             tree, merged = home
             where: list[int] = []
             for node, token in enumerate(ids):
                 parent = node - 1 if parents is None else parents[node]
-                where.append(tree.insert([token], where[parent] if parent >= 0 else -1))
+                depth = None if item.query.depths is None else [item.query.depths[node]]
+                where.append(tree.insert([token], where[parent] if parent >= 0 else -1, depth))
             merged.query.positions += [where[p] for p in item.query.positions]
             merged.query.candidates += item.query.candidates
             merged.gold += item.gold
