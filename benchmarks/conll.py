@@ -98,7 +98,7 @@ def main() -> None:
     ap.add_argument("--vocab", type=int, default=2500)
     ap.add_argument("--dropout", type=float, default=0.1)
     ap.add_argument("--rate", type=float, default=2e-3)
-    ap.add_argument("--lm-weight", type=float, default=0.3)
+    ap.add_argument("--lm-weight", type=float, default=0.05)
     ap.add_argument("--noise", type=float, default=0.1)
     ap.add_argument("--replace", type=float, default=0.5)
     ap.add_argument("--invent", type=float, default=0.5)

@@ -19,7 +19,7 @@ from spacy_cascade.decoding.automaton import Choice, Guess, SegmentAutomaton, sp
 from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, decode, decode_stepwise
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.noise import gumbel
-from spacy_cascade.decoding.tree import TokenTree, ancestor_mask, depths, path_to
+from spacy_cascade.decoding.tree import TokenTree, ancestor_mask, node_depths, path_to
 from spacy_cascade.ty import Query, Unit
 
 from . import util
@@ -435,7 +435,7 @@ def test_token_tree_keeps_every_sequence(sequences: list[list[int]]) -> None:
     for s, end in zip(sequences, ends, strict=True):
         path = path_to(tree.parents, end)
         assert [tree.ids[n] for n in path] == s
-        assert depths(tree.parents)[end] == len(s) - 1
+        assert node_depths(tree.parents)[end] == tree.depths[end] == len(s) - 1
         assert sorted(np.flatnonzero(ancestor_mask(tree.parents)[end])) == path
         assert tree.shared(s) == len(s)
     assert len(tree) == len({tuple(s[: i + 1]) for s in sequences for i in range(len(s))})

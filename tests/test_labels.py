@@ -26,15 +26,23 @@ from . import util
 NAMES = ["person", "personal item", "person of the year", "location", "loc", "road", "東京", "x"]
 
 
-def brute_force(lm: Any, prompt: Sequence[int], answers: Sequence[Sequence[int]], end: int) -> list[float]:
+Prompt = tuple[Sequence[int], Sequence[int] | None]
+
+
+def brute_force(lm: Any, prompt: Prompt, answers: Sequence[Sequence[int]], end: int) -> list[float]:
     """Every label by a forward pass of its own over the whole sequence; at each token the softmax is taken over
-    what any label of the list has there."""
+    what any label of the list has there.
+
+    prompt (tuple): Token ids, and their positions if they are not counted on.
+    """
     out = []
+    prompt, depths = prompt[0], prompt[1] or range(len(prompt[0]))
     closed = [(*a, end) for a in answers]
     for answer in closed:
         ids = [*prompt, *answer]
+        positions = [*depths, *range(depths[-1] + 1, depths[-1] + 1 + len(answer))]
         with torch.no_grad():
-            logits = lm.model(input_ids=torch.tensor([ids])).logits[0].double()
+            logits = lm.model(input_ids=torch.tensor([ids]), position_ids=torch.tensor([positions])).logits[0].double()
         total = 0.0
         for k, token in enumerate(answer):
             options = sorted({a[k] for a in closed if a[:k] == answer[:k]})
@@ -57,7 +65,11 @@ def no_trees(rnd: Any) -> Iterator[Any]:
     rnd.trees = True
 
 
-def _prompts(lm: Any, template: CompactClassify, nlp: Language) -> list[list[int]]:
+def _job(prompt: Prompt, trie: LabelTrie) -> LabelJob:
+    return LabelJob(list(prompt[0]), trie, prompt[1] and list(prompt[1]))
+
+
+def _prompts(lm: Any, template: CompactClassify, nlp: Language) -> list[Prompt]:
     out = []
     for unit in util.units(nlp, util.SENTENCES[:3]):
         words = [i for i, space in enumerate(unit.spaces) if not space]
@@ -73,14 +85,14 @@ def test_the_tiny_models_trees_are_used(rnd: Any) -> None:
 def test_equals_brute_force(rnd: Any, template: CompactClassify, nlp: Language) -> None:
     answers, end = [template.answer(rnd, n) for n in NAMES], template.end_id(rnd)
     for prompt in _prompts(rnd, template, nlp):
-        job = LabelJob(prompt, LabelTrie(answers, end))
+        job = _job(prompt, LabelTrie(answers, end))
         score_labels(rnd, [job])
         assert job.log_probs == pytest.approx(brute_force(rnd, prompt, answers, end), abs=1e-4)
 
 
 def test_probabilities_of_a_list_add_up_to_one(rnd: Any, template: CompactClassify, nlp: Language) -> None:
     trie = LabelTrie([template.answer(rnd, n) for n in NAMES], template.end_id(rnd))
-    jobs = [LabelJob(p, trie) for p in _prompts(rnd, template, nlp)]
+    jobs = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
     score_labels(rnd, jobs)
     for job in jobs:
         assert np.exp(job.log_probs).sum() == pytest.approx(1.0, abs=1e-5)
@@ -91,7 +103,7 @@ def test_a_label_that_begins_another_keeps_its_own_probability(rnd: Any) -> None
     answers = [[20], [20, 21], [20, 21, 22]]
     job = LabelJob(prompt, LabelTrie(answers, end))
     score_labels(rnd, [job])
-    assert job.log_probs == pytest.approx(brute_force(rnd, prompt, answers, end), abs=1e-4)
+    assert job.log_probs == pytest.approx(brute_force(rnd, (prompt, None), answers, end), abs=1e-4)
     assert (job.log_probs < 0).all()
 
 
@@ -100,14 +112,14 @@ def test_equals_brute_force_on_any_trie(rnd: Any, answers: list[tuple[int, ...]]
     prompt, end = [5, 6, 7], rnd.token_id("<sep>")
     job = LabelJob(prompt, LabelTrie(answers, end))
     score_labels(rnd, [job])
-    assert job.log_probs == pytest.approx(brute_force(rnd, prompt, answers, end), abs=1e-4)
+    assert job.log_probs == pytest.approx(brute_force(rnd, (prompt, None), answers, end), abs=1e-4)
 
 
 def test_jobs_in_shared_rows_score_as_alone(rnd: Any, template: CompactClassify, nlp: Language) -> None:
     trie = LabelTrie([template.answer(rnd, n) for n in NAMES], template.end_id(rnd))
-    together = [LabelJob(p, trie) for p in _prompts(rnd, template, nlp)]
-    alone = [LabelJob(p, trie) for p in _prompts(rnd, template, nlp)]
-    split = [LabelJob(p, trie) for p in _prompts(rnd, template, nlp)]
+    together = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
+    alone = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
+    split = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
     score_labels(rnd, together)
     score_labels(rnd, split, max_nodes=1)
     for a, b, c in zip(together, alone, split, strict=True):
@@ -128,9 +140,9 @@ def test_shared_prompts_run_once(rnd: Any, template: CompactClassify, nlp: Langu
 
     rnd.candidate_logits = counted
     try:
-        score_labels(rnd, [LabelJob(p, trie) for p in prompts])
+        score_labels(rnd, [_job(p, trie) for p in prompts])
         for p in prompts:
-            score_labels(rnd, [LabelJob(p, trie)])
+            score_labels(rnd, [_job(p, trie)])
     finally:
         del rnd.candidate_logits
     assert sizes[0] < 0.7 * sum(sizes[1:])
@@ -139,10 +151,10 @@ def test_shared_prompts_run_once(rnd: Any, template: CompactClassify, nlp: Langu
 def test_without_tree_masks_the_scores_are_the_same(no_trees: Any, template: CompactClassify, nlp: Language) -> None:
     lm = no_trees
     answers, end = [template.answer(lm, n) for n in NAMES], template.end_id(lm)
-    chains = [LabelJob(p, LabelTrie(answers, end)) for p in _prompts(lm, template, nlp)]
+    chains = [_job(p, LabelTrie(answers, end)) for p in _prompts(lm, template, nlp)]
     score_labels(lm, chains)
     lm.trees = True
-    trees = [LabelJob(p, LabelTrie(answers, end)) for p in _prompts(lm, template, nlp)]
+    trees = [_job(p, LabelTrie(answers, end)) for p in _prompts(lm, template, nlp)]
     score_labels(lm, trees)
     for a, b in zip(chains, trees, strict=True):
         assert a.log_probs == pytest.approx(b.log_probs, abs=1e-5)
@@ -154,7 +166,7 @@ def test_different_lists_in_one_batch(rnd: Any) -> None:
     jobs = [LabelJob([5, 6, 7, 8], LabelTrie(answers, end)) for answers in lists]
     score_labels(rnd, jobs)
     for job, answers in zip(jobs, lists, strict=True):
-        assert job.log_probs == pytest.approx(brute_force(rnd, [5, 6, 7, 8], answers, end), abs=1e-4)
+        assert job.log_probs == pytest.approx(brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4)
 
 
 def test_a_single_label_needs_no_model() -> None:

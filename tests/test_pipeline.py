@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
@@ -173,6 +173,7 @@ def test_strides_own_each_token_once(words: list[tuple[int, bool]], limit: int, 
 
 
 @given(words=st.lists(st.integers(1, 12), min_size=1, max_size=30), limit=st.integers(1, 12), overlap=st.integers(0, 6))
+@example(words=[2, 2, 2, 2, 10], limit=10, overlap=5)
 def test_the_ledger_covers_every_token_once_in_order(words: list[int], limit: int, overlap: int) -> None:
     nlp = util.blank()
     doc = Doc(nlp.vocab, words=["x" * n for n in words])
@@ -260,7 +261,8 @@ def test_a_megabyte_of_text(tmp_path: Path) -> None:
     model = util.model_config(tmp_path / "b", batch_tokens=8192)
     nlp.add_pipe("cascade_extractor", config={"model": model, "open_threshold": 0.9999})
     doc = nlp(text)
-    assert doc.text == text
+    unchanged = doc.text == text  # a diff of two megabytes would take minutes
+    assert unchanged
     ledger = doc._.cascade_coverage
     assert ledger[0][0] == 0
     assert ledger[-1][1] == len(text)
@@ -303,7 +305,8 @@ def test_three_rounds_give_a_superset_of_one(lively: Path) -> None:
     one, three = (util.cascade(lively, extractor={"rounds": n, "temperature": 2.0}) for n in (1, 3))
     more = 0
     for t in util.SENTENCES:
-        a, b = ({(s.start, s.end) for s in n(t).spans["cascade"]} for n in (one, three))
+        docs = one(t), three(t)
+        a, b = ({(s.start, s.end) for s in doc.spans["cascade"]} for doc in docs)
         assert a <= b
         more += len(b - a)
     assert more
@@ -313,7 +316,7 @@ def test_a_lower_threshold_opens_more(lively: Path) -> None:
     counts = []
     for threshold in (0.999999, 0.9, 0.5, 0.1, 0.000001):
         nlp = util.cascade(lively, extractor={"open_threshold": threshold})
-        counts.append(sum(t is not None and bool(t) for d in nlp.pipe(util.SENTENCES) for t in {s.start for s in d.spans["cascade"]}))
+        counts.append(sum(len(d.spans["cascade"]) for d in nlp.pipe(util.SENTENCES)))
     assert counts[0] < counts[2] < counts[4]
 
 

@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, _finish, choose
+from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, _finish, choose, copy_depths
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.models.casing import CASE_MARKS, join_case
@@ -194,7 +194,8 @@ def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) ->
                 _advance(job, states, history, i, job.automaton.allowed(states[i])[0])
             if not job.automaton.done(states[i]):
                 ids = job.prompt + job.tokens
-                asked.append((i, Query(ids, [len(ids) - 1], [job.automaton.allowed(states[i])])))
+                allowed = job.automaton.allowed(states[i])
+                asked.append((i, Query(ids, [len(ids) - 1], [allowed], depths=copy_depths(job, history[i]))))
         for (i, query), logits in zip(asked, lm.candidate_logits([q for _, q in asked]), strict=True):
             allowed = query.candidates[0]
             rows[i].append(logits[0])

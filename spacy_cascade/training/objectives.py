@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -28,13 +29,14 @@ def group_sizes(items: Sequence[TrainingItem], objective: str) -> Counter[int]:
 def item_loss(
     lm: Any, items: Sequence[TrainingItem], sizes: Counter[int], *, objective: str = "decisions", lm_weight: float = 0.0
 ) -> tuple[torch.Tensor, dict[int, float]]:
-    """Loss of a part of a batch: each group's cross-entropies are summed and divided by the group's size in the whole
-    batch, so that the parts add up to the sum of the groups' means.
+    """Loss of a part of a batch; the parts add up to the mean cross-entropy of each group of decisions, weighted with
+    the square root of its share of the decisions. Measured on CoNLL-2003: with equal weights of the means the extractor's
+    many small gradients drown in the classifier's few large ones, with equal weights of the decisions it is the reverse.
 
     objective (str): `decisions`: cross-entropy over the tokens that the constraint allows, where it allows more than
         one; `completion`: cross-entropy over the whole vocabulary at every token of the answer.
     lm_weight (float): Weight of an additional language-model loss on the plain text.
-    RETURNS: the loss, and each group's share without the language-model part.
+    RETURNS: the loss, and each group's part of its own mean, without the language-model part.
     """
     if objective not in OBJECTIVES:
         raise CascadeError(Errors.C020.format(option="objective", value=objective, choices=", ".join(OBJECTIVES)))
@@ -48,11 +50,12 @@ def item_loss(
     else:
         each = _full_vocabulary(lm, hidden, items, "answer")
         groups = [0] * len(each)
-    each = each * torch.tensor([1.0 / sizes[g] for g in groups], device=each.device)
     shares = dict.fromkeys(sizes, 0.0)
     for g, value in zip(groups, each.detach().tolist(), strict=True):
-        shares[g] += value
-    loss = each.sum()
+        shares[g] += value / sizes[g]
+    total = sum(sizes.values())
+    weights = torch.tensor([1.0 / math.sqrt(sizes[g] * total) for g in groups], device=each.device)
+    loss = (each * weights).sum()
     if lm_weight:
         text = _full_vocabulary(lm, hidden, items, "text")
         if len(text):
