@@ -173,7 +173,9 @@ def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREE
     """The reference: constrained greedy decoding, one token of one job after the other. Slow, and simple."""
     for job in jobs:
         job.tokens, job.passes = [], 0
-        state, states, rows = job.automaton.start(), [], []
+        state = job.automaton.start()
+        states: list[Any] = []
+        rows: list[np.ndarray] = []
         while not job.automaton.done(state):
             allowed = job.automaton.allowed(state)
             token = allowed[0]
