@@ -210,14 +210,27 @@ def test_c011_broken_config(base: Path, tmp_path: Path, text: str) -> None:
 def test_c011_weights_of_another_size(base: Path, tmp_path: Path) -> None:
     path = _copy(base, tmp_path)
     config = json.loads((path / "config.json").read_text())
+    config.pop("layer_types", None)
     (path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
     fails("C011", lambda: HFSpec(str(path), device="cpu").load(), "weights are missing")
+
+
+def test_c011_config_that_contradicts_itself(base: Path, tmp_path: Path) -> None:
+    """What transformers makes of it is not always one of the errors one expects."""
+    path = _copy(base, tmp_path)
+    config = json.loads((path / "config.json").read_text())
+    (path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5, "layer_types": ["full_attention"]}))
+    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), str(path))
 
 
 @pytest.mark.parametrize("name", ["nobody/nothing", "no-such-directory/at/all", "nothing"])
 def test_c012_not_on_disk_and_no_hub(name: str) -> None:
     err = fails("C012", lambda: HFSpec(name, device="cpu").load(), f"'{name}'", "give a local directory")
     assert isinstance(err, FileNotFoundError)
+
+
+def test_c012_absolute_path_that_is_not_there(tmp_path: Path) -> None:
+    fails("C012", lambda: HFSpec(str(tmp_path / "model"), device="cpu").load(), str(tmp_path), "give a local directory")
 
 
 def test_c013_missing_adapter(base: Path, tmp_path: Path) -> None:
@@ -295,7 +308,7 @@ def test_c018_cut_off_weights(base: Path, tmp_path: Path) -> None:
 
 def _pickled(base: Path, tmp_path: Path) -> Path:
     path = _copy(base, tmp_path)
-    state = HFSpec(str(base), device="cpu").load().model.state_dict()
+    state = HFSpec(str(base), device="cpu").load(private=True).model.state_dict()
     torch.save(state, path / "pytorch_model.bin")
     (path / "model.safetensors").unlink()
     return path

@@ -52,6 +52,9 @@ def finetune(
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
     if "finetune" not in config:
         raise CascadeError(Errors.C033)
+    # spaCy insists on these two; a config for `finetune` need not have a [training] block
+    for key, value in (("seed", 0), ("gpu_allocator", None)):
+        config.setdefault("training", {}).setdefault(key, value)
     nlp = init_nlp(config, use_gpu=use_gpu)
     interpolated = nlp.config.interpolate()
     loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
