@@ -75,12 +75,10 @@ def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> Non
     nlp = two(fresh(), settings)
     examples = util.examples(nlp)
     sgd = nlp.initialize(lambda: examples)
-    sgd.learn_rate = 0.01
-    history = []
-    for _ in range(25):
-        history.append(nlp.update(examples, sgd=sgd, losses={}))
+    sgd.learn_rate = 0.02
+    history = [nlp.update(examples, sgd=sgd, losses={}) for _ in range(30)]
     for stage in STAGES:
-        assert history[-1][stage] < 0.6 * history[0][stage]
+        assert history[-1][stage] < 0.8 * history[0][stage]
 
 
 def test_update_without_sgd_sums_gradients_until_finish_update(fresh: Any) -> None:
@@ -230,8 +228,10 @@ def test_epochs_limit_the_run(fresh: Any, tmp_path: Path) -> None:
     assert (result["steps"], result["epochs"]) == (6, 2)
 
 
-def test_bfloat16_autocast_runs(fresh: Any, tmp_path: Path) -> None:
+def test_a_run_in_bfloat16_after_one_in_full_precision(fresh: Any, tmp_path: Path) -> None:
+    """Two runs in one process, as in a notebook."""
     nlp = one(fresh(), **LORA)
+    sft_loop(["cascade_extractor"], max_steps=1, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
     seen: list[dict[str, Any]] = []
     sft_loop(["cascade_extractor"], max_steps=2, precision="bf16", save_every=0).run(nlp, util.examples(nlp), [], tmp_path, report=seen.append)
     assert seen[-1]["losses"]["cascade_extractor"] > 0
@@ -294,7 +294,7 @@ def test_merged_items_have_the_losses_of_separate_ones(fresh: Any) -> None:
 
 # -- Resuming ----------------------------------------------------------------------------------------------------
 
-SETTINGS: dict[str, Any] = {"max_steps": 8, "batch_size": 3, "save_every": 2, "subword_noise": 0.3, "replace_rate": 0.5, "seed": 7}
+SETTINGS: dict[str, Any] = {"max_steps": 8, "batch_size": 3, "save_every": 2, "subword_noise": 0.25, "replace_rate": 0.5, "seed": 7}
 
 
 class Killed(Exception):
@@ -409,6 +409,14 @@ def test_c036_checkpoint_of_a_run_on_other_data(stopped: tuple[Path, Path]) -> N
         _resume(*stopped, examples=5)
     assert err.value.code == "C036"
     assert "documents" in str(err.value)
+
+
+@pytest.mark.parametrize("settings", [{"subword_noise": 0.3}, {"replace_rate": 0.6}, {"learn_rate": 0.0003}, {"weight_decay": 1e-12}])
+def test_settings_are_compared_without_rounding(fresh: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
+    """ujson, which srsly uses, does not bring every float back."""
+    path = fresh()
+    for steps in (2, 2):
+        assert _resume(path, tmp_path / "run", max_steps=steps, **settings)["steps"] == 2
 
 
 def test_no_resume_starts_again(stopped: tuple[Path, Path]) -> None:

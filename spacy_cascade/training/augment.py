@@ -60,6 +60,21 @@ class MentionReplacer:
                 names = by_path.setdefault(path, [])
                 names.append(doc.text[start:end])
 
+    def name_list(self, nlp: Language, rng: Any = random, *, size: int = 8) -> Doc:
+        """A gold Doc that is nothing but a list of names of one language: many mentions at little cost, from which a
+        model learns the names themselves."""
+        language = rng.choice(sorted(self.names))
+        paths = sorted(self.names[language])
+        comma = "、" if language in ("zh", "ja") else ", "
+        text, mentions = "", []
+        for _ in range(size):
+            path = rng.choice(paths)
+            name = rng.choice(self.names[language][path])
+            text += comma if text else ""
+            mentions.append((len(text), len(text) + len(name), path))
+            text += name
+        return gold_doc(nlp, text, mentions)
+
     def _invented(self, language: str, name: str, rng: Any) -> str:
         """Words of four letters or more (two without spaces between words) get the beginning of another name."""
         stems = self._stems.get(language)

@@ -58,6 +58,7 @@ class SFT:
     replace_rate: float = 0.5
     invent_rate: float = 0.0
     replace_from_train: bool = True
+    name_lists: float = 0.0
     tags: dict[str, Any] = field(default_factory=dict)
 
     def run(
@@ -106,6 +107,7 @@ def sft_loop(
     replace_rate: float = 0.5,
     invent_rate: float = 0.0,
     replace_from_train: bool = True,
+    name_lists: float = 0.0,
     train_corpus: str = "corpora.train",
     dev_corpus: str = "corpora.dev",
 ) -> SFT:
@@ -130,6 +132,7 @@ def sft_loop(
         are replaced by other names of their type at this rate.
     invent_rate (float): Share of these that are invented names, which can't be learned by heart.
     replace_from_train (bool): Use the training split's own mentions for that, too.
+    name_lists (float): Lists of names to train on beside the documents, as a share of the documents.
     train_corpus (str), dev_corpus (str): Names of the corpora in the config.
     """
     for option, value, choices in (
@@ -170,6 +173,7 @@ def sft_loop(
         replace_rate=replace_rate,
         invent_rate=invent_rate,
         replace_from_train=replace_from_train,
+        name_lists=name_lists,
         tags={"train_corpus": train_corpus, "dev_corpus": dev_corpus},
     )
 
@@ -248,23 +252,33 @@ class _Run:
     def _batches(self, epoch: int) -> list[list[int]]:
         """Shuffled, with documents of similar length together. The same for the same seed and epoch."""
         rng = random.Random(f"{self.s.seed}/{epoch}")
-        order = list(range(len(self.train)))
+        order = list(range(self._size()))
         rng.shuffle(order)
         size, pool = self.s.batch_size, self.s.batch_size * 16
         batches = []
         for i in range(0, len(order), pool):
-            part = sorted(order[i : i + pool], key=lambda k: len(self.train[k].reference))
+            part = sorted(order[i : i + pool], key=self._length)
             batches += [part[j : j + size] for j in range(0, len(part), size)]
         rng.shuffle(batches)
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         return batches[rank :: world][: len(batches) // world] if world > 1 else batches
 
+    def _size(self) -> int:
+        """Documents and lists of names of an epoch. Indices behind the documents stand for lists."""
+        lists = self.s.name_lists if self.replacer is not None else 0.0
+        return len(self.train) + int(lists * len(self.train))
+
+    def _length(self, index: int) -> int:
+        return len(self.train[index].reference) if index < len(self.train) else 32
+
     def _example(self, index: int) -> Example:
-        eg = self.train[index]
-        reference = eg.reference
-        if self.replacer is not None:
-            rng = random.Random(f"{self.s.seed}/{self.epoch}/{index}")
-            reference = self.replacer(self.nlp, reference, rng) or reference
+        rng = random.Random(f"{self.s.seed}/{self.epoch}/{index}")
+        if self.replacer is not None and index >= len(self.train):
+            reference = self.replacer.name_list(self.nlp, rng)
+        else:
+            reference = self.train[index].reference
+            if self.replacer is not None:
+                reference = self.replacer(self.nlp, reference, rng) or reference
         return Example(self.nlp.make_doc(reference.text), reference)
 
     # -- The run ----------------------------------------------------------------------------------------------
@@ -314,7 +328,7 @@ class _Run:
         if s.max_steps:
             parts.append(self.step / s.max_steps)
         if s.max_epochs:
-            per_epoch = math.ceil(len(self.train) / s.batch_size / self.accelerator.num_processes)
+            per_epoch = math.ceil(self._size() / s.batch_size / self.accelerator.num_processes)
             parts.append((self.epoch + self.batch / per_epoch) / s.max_epochs)
         if s.max_minutes:
             parts.append(self.elapsed / 60 / s.max_minutes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
@@ -29,9 +28,8 @@ def group_sizes(items: Sequence[TrainingItem], objective: str) -> Counter[int]:
 def item_loss(
     lm: Any, items: Sequence[TrainingItem], sizes: Counter[int], *, objective: str = "decisions", lm_weight: float = 0.0
 ) -> tuple[torch.Tensor, dict[int, float]]:
-    """Loss of a part of a batch; the parts add up to the mean cross-entropy of each group of decisions, weighted with
-    the square root of its share of the decisions. Measured on CoNLL-2003: with equal weights of the means the extractor's
-    many small gradients drown in the classifier's few large ones, with equal weights of the decisions it is the reverse.
+    """Loss of a part of a batch; the parts add up to the sum of the groups' means. (Weighing every decision alike
+    instead starves the classifier, which has few decisions: see docs/results.md.)
 
     objective (str): `decisions`: cross-entropy over the tokens that the constraint allows, where it allows more than
         one; `completion`: cross-entropy over the whole vocabulary at every token of the answer.
@@ -53,9 +51,7 @@ def item_loss(
     shares = dict.fromkeys(sizes, 0.0)
     for g, value in zip(groups, each.detach().tolist(), strict=True):
         shares[g] += value / sizes[g]
-    total = sum(sizes.values())
-    weights = torch.tensor([1.0 / math.sqrt(sizes[g] * total) for g in groups], device=each.device)
-    loss = (each * weights).sum()
+    loss = (each * torch.tensor([1.0 / sizes[g] for g in groups], device=each.device)).sum()
     if lm_weight:
         text = _full_vocabulary(lm, hidden, items, "text")
         if len(text):

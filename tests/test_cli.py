@@ -1,0 +1,289 @@
+"""The commands and the configs, on tiny data: the workflow of project.yml in small."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import spacy
+import srsly
+from spacy.cli._util import app
+from spacy.tokens import DocBin
+from typer.testing import CliRunner
+
+import spacy_cascade.cli  # noqa: F401
+from spacy_cascade.cli import cascade_app
+from spacy_cascade.cli.evaluate import evaluate
+from spacy_cascade.cli.visualize import render_page
+from spacy_cascade.training.augment import gold_doc
+
+from . import util
+
+CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.cfg"))
+SMALL = ["--finetune.max_steps=3", "--finetune.batch_size=4", "--finetune.eval_every=2", "--finetune.save_every=2"]
+PATHS = {"John Smith": "person > real person > politician", "Mary Jones": "person > real person > artist", "Peter Brown": "person > real person > actor"}
+
+
+def call(*args: Any, code: int = 0) -> str:
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    assert result.exit_code == code, f"{result.output}\n{result.exception!r}"
+    return result.output
+
+
+def find_config(name: str) -> Path:
+    return next(c for c in CONFIGS if c.name == f"{name}.cfg")
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: Any) -> Path:
+    """DynamicNER types, so that the configs can stay as they are."""
+    folder = tmp_path_factory.mktemp("corpus")
+    nlp = util.blank()
+    docs = []
+    for text, mentions in util.GOLD:
+        spans, at = [], 0
+        for name, _ in mentions:
+            at = text.index(name, at)
+            path = PATHS.get(name, "location > geo-political entity > city")
+            spans.append((at, at + len(name), tuple(path.split(" > "))))
+            at += len(name)
+        doc = gold_doc(nlp, text, spans)
+        doc.user_data["cascade_record"] = {"language": "en"}
+        docs.append(doc)
+    for split in ("train", "dev", "test"):
+        (folder / "mini").mkdir(exist_ok=True)
+        DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{split}.spacy")
+        DocBin(docs=docs, store_user_data=True).to_disk(folder / "mini" / f"{split}.spacy")
+    (folder / "lexicon").mkdir()
+    srsly.write_json(folder / "lexicon" / "en.json", {"politician": ["Ann Lee"], "city": ["Oslo"]})
+    return folder
+
+
+@pytest.fixture(scope="module")
+def paths(corpus: Path) -> list[str]:
+    return [f"--paths.train={corpus / 'train.spacy'}", f"--paths.dev={corpus / 'dev.spacy'}"]
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory: Any, corpus: Path, paths: list[str]) -> Path:
+    """base -> finetune base -> finetune both stages -> assemble."""
+    out = tmp_path_factory.mktemp("work")
+    options = ["--vocab-size", 400, "--hidden-size", 32, "--layers", 1, "--lexicon", corpus / "lexicon"]
+    call("cascade", "base", out / "init", corpus / "train.spacy", *options)
+    lexicon = f"--paths.lexicon={corpus / 'lexicon'}"
+    call("cascade", "finetune", find_config("base"), "-o", out / "base", *paths, lexicon, f"--paths.init={out / 'init'}", *SMALL)
+    base = f"--paths.base={out / 'base/model-best/cascade_extractor/model'}"
+    for stage in ("extractor", "classifier"):
+        call("cascade", "finetune", find_config(stage), "-o", out / stage, *paths, base, *SMALL)
+    weights = [f"--paths.{s}={out / s / 'model-best' / f'cascade_{s}'}" for s in ("extractor", "classifier")]
+    call("assemble", find_config("pipeline"), out / "pipeline", *weights)
+    return out
+
+
+# -- Configs -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
+def test_fill_config_round_trip(config: Path, tmp_path: Path) -> None:
+    call("init", "fill-config", config, tmp_path / "a.cfg")
+    call("init", "fill-config", tmp_path / "a.cfg", tmp_path / "b.cfg")
+    a, b = ((tmp_path / f"{n}.cfg").read_text() for n in "ab")
+    assert a == b
+    written, filled = (spacy.util.load_config(p, interpolate=False) for p in (config, tmp_path / "a.cfg"))
+    for section in ("finetune", "paths"):
+        for key, value in written.get(section, {}).items():
+            assert filled[section][key] == value
+    for name, settings in written["components"].items():
+        for key, value in settings.items():
+            assert filled["components"][name][key] == value
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
+def test_components_and_loop_of_every_config_can_be_made(config: Path) -> None:
+    from spacy_cascade.registry import registry
+
+    settings = spacy.util.load_config(config, interpolate=True)
+    nlp = spacy.util.load_model_from_config(settings, auto_fill=True)
+    assert nlp.pipe_names == settings["nlp"]["pipeline"]
+    if "finetune" in settings:
+        loop = registry.resolve({"finetune": settings["finetune"]})["finetune"]
+        assert set(loop.components) <= set(nlp.pipe_names)
+
+
+@pytest.mark.parametrize("config", [c for c in CONFIGS if "qwen" not in c.name and c.stem != "pipeline"], ids=lambda c: c.stem)
+def test_debug_config(config: Path, corpus: Path, paths: list[str], work: Path, tmp_path: Path) -> None:
+    call("init", "fill-config", config, tmp_path / "full.cfg")
+    where = "init" if config.stem == "base" else "base"
+    call("debug", "config", tmp_path / "full.cfg", *paths, f"--paths.{where}={work / 'init'}")
+
+
+def test_configs_name_no_path_of_a_machine() -> None:
+    for config in CONFIGS:
+        assert not re.search(r'"/|\b[A-Z]:\\', config.read_text())
+
+
+# -- The workflow ------------------------------------------------------------------------------------------------
+
+
+def test_base_is_a_hugging_face_directory(work: Path) -> None:
+    names = {p.name for p in (work / "init").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+    assert not any(n.endswith((".bin", ".pt")) for n in names)
+
+
+def test_the_tuned_base_is_one_too(work: Path) -> None:
+    names = {p.name for p in (work / "base/model-best/cascade_extractor/model").iterdir()}
+    assert {"config.json", "model.safetensors", "tokenizer.json"} <= names
+
+
+@pytest.mark.parametrize("stage", ["base", "extractor", "classifier"])
+def test_finetune_writes_its_results(work: Path, stage: str) -> None:
+    assert {"model-best", "model-last", "checkpoint", "log.jsonl"} <= {p.name for p in (work / stage).iterdir()}
+    steps = [json.loads(x)["step"] for x in (work / stage / "log.jsonl").read_text().splitlines()]
+    assert steps == [2, 3]
+
+
+def test_a_finished_finetune_can_be_called_again(work: Path, paths: list[str]) -> None:
+    """`spacy project run` does that whenever the outputs are not on record."""
+    base = f"--paths.base={work / 'base/model-best/cascade_extractor/model'}"
+    call("cascade", "finetune", find_config("extractor"), "-o", work / "extractor", *paths, base, *SMALL)
+
+
+def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
+    nlp = spacy.load(work / "pipeline")
+    assert nlp.pipe_names == ["sentencizer", "cascade_extractor", "cascade_classifier"]
+    first, second = nlp.get_pipe("cascade_extractor"), nlp.get_pipe("cascade_classifier")
+    assert first.lm is second.lm  # type: ignore[attr-defined]
+    assert len(first.lm.adapters) == 2  # type: ignore[attr-defined]
+    found = sorted(str(p.relative_to(work / "pipeline")) for p in (work / "pipeline").rglob("*.safetensors"))
+    assert found == [
+        "cascade_classifier/adapter/adapter_model.safetensors",
+        "cascade_extractor/adapter/adapter_model.safetensors",
+        "cascade_extractor/model/model.safetensors",
+    ]
+
+
+def test_assembled_stages_answer_like_the_trained_ones(work: Path) -> None:
+    nlp, stage = spacy.load(work / "pipeline"), spacy.load(work / "extractor/model-best")
+    for text, _ in util.GOLD:
+        found = [(s.start_char, s.end_char) for s in nlp(text).spans["cascade"]]
+        assert found == [(s.start_char, s.end_char) for s in stage(text).spans["cascade"]]
+
+
+def test_spacy_train(work: Path, corpus: Path, paths: list[str], tmp_path: Path) -> None:
+    call("init", "fill-config", find_config("extractor"), tmp_path / "full.cfg")
+    limits = ["--training.max_steps", 5, "--training.eval_frequency", 5]
+    base = f"--paths.base={work / 'base/model-best/cascade_extractor/model'}"
+    call("train", tmp_path / "full.cfg", "-o", tmp_path / "out", *paths, base, *limits)
+    nlp = spacy.load(tmp_path / "out" / "model-last")
+    assert nlp("John Smith flew to Paris.").text
+    assert "cascade_extraction_f" in nlp.meta["performance"]
+
+
+def test_spacy_evaluate(work: Path, corpus: Path, tmp_path: Path) -> None:
+    call("evaluate", work / "pipeline", corpus / "test.spacy", "-o", tmp_path / "m.json")
+    scores = srsly.read_json(tmp_path / "m.json")
+    assert {"cascade_extraction_f", "cascade_fine_f", "cascade_accuracy"} <= set(scores)
+
+
+def test_cascade_evaluate(work: Path, corpus: Path, tmp_path: Path) -> None:
+    output = tmp_path / "new" / "m.json"
+    text = call("cascade", "evaluate", work / "pipeline", corpus, "-o", output, "--train", corpus / "train.spacy", "--nested")
+    assert "mini" in text
+    scores = srsly.read_json(output)
+    assert scores["corpora"]["mini"]["docs"] == len(util.GOLD)
+    assert scores["corpora"]["mini"]["mentions"] == sum(len(m) for _, m in util.GOLD)
+    assert scores["all"]["docs"] == 2 * len(util.GOLD)
+    assert scores["all"]["seen_mentions"] == scores["all"]["mentions"]
+    assert scores["all"]["unseen_recall"] is None
+
+
+def test_cascade_evaluate_scores_a_perfect_pipeline_as_perfect(corpus: Path) -> None:
+    names = {n: tuple(PATHS.get(n, "location > geo-political entity > city").split(" > ")) for _, m in util.GOLD for n, _ in m}
+    nlp, _ = util.scripted(names, sorted({" > ".join(p) for p in names.values()}))
+    scores = evaluate(nlp, [corpus / "test.spacy"])["all"]
+    assert [scores[f"cascade_{n}_f"] for n in ("extraction", "coarse", "medium", "fine", "typed")] == [1.0] * 5
+    assert scores["cascade_accuracy"] == 1.0
+
+
+def test_cascade_evaluate_limit(work: Path, corpus: Path) -> None:
+    assert evaluate(work / "pipeline", [corpus / "test.spacy"], limit=2)["all"]["docs"] == 2
+
+
+def test_cascade_visualize_writes_a_self_contained_page(work: Path, corpus: Path, tmp_path: Path) -> None:
+    call("cascade", "visualize", work / "pipeline", corpus / "test.spacy", tmp_path / "new" / "page.html")
+    page = (tmp_path / "new" / "page.html").read_text("utf8")
+    assert "John Smith" in re.sub(r"<[^>]+>", "", page)
+    assert not re.search(r"https?:|//[a-z]|<script|<link|<img|@import|url\(", page)
+
+
+def test_pages_show_path_and_score_and_escape_text() -> None:
+    nlp, _ = util.scripted({"John": ("person",), "Paris": ("location", "city")})
+    page = render_page({"<b>&": [nlp("John <script>alert(1)</script> Paris & co")]}, title="<i>")
+    assert "<script>" not in page
+    assert "<b>" not in page
+    assert "<i>" not in page
+    assert 'title="location &gt; city  (' in page
+    assert "Paris" in page
+
+
+def test_pages_of_texts_without_entities(nlp: Any) -> None:
+    assert "Nothing" in render_page({"a": [nlp("Nothing"), nlp("")], "b": []}, title="t")
+
+
+def test_python_m_spacy_finds_the_commands() -> None:
+    done = subprocess.run([sys.executable, "-m", "spacy", "cascade", "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert all(name in done.stdout for name in ("base", "finetune", "evaluate", "visualize"))
+
+
+def test_python_m_spacy_runs_a_command(corpus: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "spacy", "cascade", "base", str(tmp_path / "b"), str(corpus / "train.spacy")]
+    done = subprocess.run([*command, "--vocab-size", "300", "--hidden-size", "32", "--layers", "1"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "b" / "model.safetensors").is_file()
+
+
+# -- Errors ------------------------------------------------------------------------------------------------------
+
+
+def _message(*args: Any) -> str:
+    """The command ends with exit code 1 and a message instead of a traceback."""
+    result = CliRunner().invoke(cascade_app, [str(a) for a in args])
+    assert result.exit_code == 1, result.output
+    assert isinstance(result.exception, SystemExit), repr(result.exception)
+    return result.output
+
+
+def test_errors_are_messages(tmp_path: Path) -> None:
+    assert "C031" in _message("base", tmp_path / "b", tmp_path / "none.spacy")
+    (tmp_path / "bad.spacy").write_bytes(b"no docbin")
+    assert "C031" in _message("base", tmp_path / "b", tmp_path / "bad.spacy")
+    assert not (tmp_path / "b").exists()
+
+
+def test_evaluate_without_data(work: Path, tmp_path: Path) -> None:
+    assert "C031" in _message("evaluate", work / "pipeline", tmp_path)
+    assert "C031" in _message("visualize", work / "pipeline", tmp_path / "no.spacy", tmp_path / "p.html")
+
+
+def test_finetune_with_a_config_without_the_block(tmp_path: Path) -> None:
+    assert "C033" in _message("finetune", find_config("pipeline"), "-o", tmp_path / "o")
+
+
+def test_finetune_with_an_unknown_value(work: Path, paths: list[str], tmp_path: Path) -> None:
+    base = f"--paths.base={work / 'init'}"
+    text = _message("finetune", find_config("extractor"), "-o", tmp_path / "o", *paths, base, "--finetune.objective=nonsense")
+    assert "C020" in text
+    assert "decisions, completion" in re.sub(r"\s+", " ", text)
+
+
+def test_finetune_without_training_data(work: Path, tmp_path: Path) -> None:
+    base = f"--paths.base={work / 'init'}"
+    text = _message("finetune", find_config("extractor"), "-o", tmp_path / "o", f"--paths.train={tmp_path / 'no.spacy'}", base)
+    assert "C031" in text
