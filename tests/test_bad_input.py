@@ -14,7 +14,14 @@ import pytest
 import torch
 from spacy.language import Language
 from spacy.util import registry as spacy_registry
-from transformers import BertConfig, BertLMHeadModel, BertModel, PreTrainedTokenizerFast, T5Config, T5ForConditionalGeneration
+from transformers import (
+    BertConfig,
+    BertLMHeadModel,
+    BertModel,
+    PreTrainedTokenizerFast,
+    T5Config,
+    T5ForConditionalGeneration,
+)
 
 from spacy_cascade.decoding.automaton import Choice, Guess
 from spacy_cascade.decoding.copy import Job, decode
@@ -254,6 +261,9 @@ def _without_marks(base: Path, tmp_path: Path) -> Path:
         for i, token in enumerate(SPECIAL_TOKENS[4:6]):
             text = text.replace(json.dumps(token), json.dumps(f"<extra{i}>"))
         file.write_text(text, "utf8")
+    config = json.loads((path / "config.json").read_text())
+    # equal models are loaded once, and named by the first path
+    (path / "config.json").write_text(json.dumps({**config, "copy": str(path)}))
     return path
 
 

@@ -98,9 +98,14 @@ def test_fill_config_round_trip(config: Path, tmp_path: Path) -> None:
     for section in ("finetune", "paths"):
         for key, value in written.get(section, {}).items():
             assert filled[section][key] == value
-    for name, settings in written["components"].items():
-        for key, value in settings.items():
-            assert filled["components"][name][key] == value
+    assert _within(written["components"], filled["components"])
+
+
+def _within(part: Any, whole: Any) -> bool:
+    """Whether everything that stands in a config stands in the filled one."""
+    if isinstance(part, dict):
+        return all(k in whole and _within(v, whole[k]) for k, v in part.items())
+    return part == whole
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
@@ -159,7 +164,7 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
     assert nlp.pipe_names == ["sentencizer", "cascade_extractor", "cascade_classifier"]
     first, second = nlp.get_pipe("cascade_extractor"), nlp.get_pipe("cascade_classifier")
     assert first.lm is second.lm  # type: ignore[attr-defined]
-    assert len(first.lm.adapters) == 2  # type: ignore[attr-defined]
+    assert len({first._adapter, second._adapter} & set(first.lm.adapters)) == 2  # type: ignore[attr-defined]
     found = sorted(str(p.relative_to(work / "pipeline")) for p in (work / "pipeline").rglob("*.safetensors"))
     assert found == [
         "cascade_classifier/adapter/adapter_model.safetensors",
@@ -171,8 +176,9 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
 def test_assembled_stages_answer_like_the_trained_ones(work: Path) -> None:
     nlp, stage = spacy.load(work / "pipeline"), spacy.load(work / "extractor/model-best")
     for text, _ in util.GOLD:
-        found = [(s.start_char, s.end_char) for s in nlp(text).spans["cascade"]]
-        assert found == [(s.start_char, s.end_char) for s in stage(text).spans["cascade"]]
+        docs = nlp(text), stage(text)
+        found, expected = ([(s.start_char, s.end_char) for s in doc.spans["cascade"]] for doc in docs)
+        assert found == expected
 
 
 def test_spacy_train(work: Path, corpus: Path, paths: list[str], tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -194,7 +195,7 @@ def test_strides_overlap_and_the_middle_is_the_border(nlp: Language) -> None:
 def test_sentences_are_windows(nlp: Language) -> None:
     doc = Doc(nlp.vocab, words=list("abcd"), sent_starts=[True, False, True, False])
     for mode in ("auto", "sents"):
-        windows, ledger = cut(doc, mode=mode, limit=10, overlap=2, cost=lambda t: 1)
+        windows, _ledger = cut(doc, mode=mode, limit=10, overlap=2, cost=lambda t: 1)
         assert [(w.start, w.end, w.status) for w in windows] == [(0, 2, PROCESSED), (2, 4, PROCESSED)]
     windows, _ = cut(doc, mode="stride", limit=10, overlap=2, cost=lambda t: 1)
     assert [(w.start, w.end) for w in windows] == [(0, 4)]
@@ -267,7 +268,7 @@ def test_a_megabyte_of_text(tmp_path: Path) -> None:
     assert ledger[0][0] == 0
     assert ledger[-1][1] == len(text)
     assert {s for *_, s in ledger} == {SPLIT}
-    assert all(0 <= b[0] - a[1] <= 1 for a, b in zip(ledger, ledger[1:], strict=False))
+    assert all(0 <= b[0] - a[1] <= 1 for a, b in itertools.pairwise(ledger))
 
 
 # -- Candidates, fusion, entities --------------------------------------------------------------------------------
@@ -282,7 +283,7 @@ def test_fuse_prefers_longer_then_likelier_then_earlier() -> None:
 def test_fused_spans_never_overlap_and_nothing_free_is_lost(items: list[tuple[int, int, float]]) -> None:
     spans = [(s, s + n, p) for s, n, p in items]
     kept = [spans[i] for i in fuse(spans)]
-    assert all(a[1] <= b[0] for a, b in zip(kept, kept[1:], strict=False))
+    assert all(a[1] <= b[0] for a, b in itertools.pairwise(kept))
     assert all(any(s < e2 and s2 < e for s2, e2, _ in kept) for s, e, _ in spans)
 
 
@@ -294,7 +295,7 @@ def test_nested_candidates_stay_in_the_spans(lively: Path) -> None:
         group = list(doc.spans["cascade"])
         assert group == sorted(group, key=lambda s: (s.start, s.end))
         assert len({(s.start, s.end) for s in group}) == len(group)
-        overlapping += sum(a.end > b.start for a, b in zip(group, group[1:], strict=False))
+        overlapping += sum(a.end > b.start for a, b in itertools.pairwise(group))
         assert {(e.start, e.end) for e in doc.ents} <= {(s.start, s.end) for s in group}
         attrs = doc.spans["cascade"].attrs
         assert {len(attrs[k]) for k in ("scores", "paths", "path_scores", "step_scores")} == {len(group)}
