@@ -39,7 +39,6 @@ class Errors:
     C011 = "[C011] Can't load a causal language model from '{path}': {why}. The directory must hold config.json, a tokenizer and *.safetensors of a model with a language-modelling head (for example Qwen2.5)."
     C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
     C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."
-    C014 = "[C014] The tokenizer of '{path}' can't write the marker {marker!r} as one token (it gives {ids}). Use a template with native tokenization, or add the marker as a special token."
     C015 = "[C015] The tokenizer of '{path}' lacks {what}. Tokens needed by the template: {needed}."
     C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on."
     C017 = "[C017] The shared language model '{component}' was not found in the pipeline (it has: {pipes}). Add that component before this one, or give the component its own [model]."
@@ -71,8 +70,7 @@ class Errors:
 class Warnings:
     """Message templates of warnings."""
 
-    W001 = "[CW01] {n} gold mention(s) do not end at token boundaries of this pipeline's tokenizer and were {action} (alignment_mode = {mode}); first: {first!r}."
+    W001 = "[CW01] {n} gold mention(s) do not end at token boundaries of this pipeline's tokenizer and are widened to whole tokens for training; first: {first!r}."
     W002 = "[CW02] {n} gold mention(s) overlap others and can't be marked in one copy of the sentence; the longest are kept for training the extractor; first: {first!r}."
     W003 = "[CW03] {n} gold type(s) are not in the taxonomy and their mentions are left out of the classifier's training: {names}."
     W004 = "[CW04] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Took '{taken}'."
-    W005 = "[CW05] {n} mention(s) can't be written with the marker {marker!r} (the text itself holds it there); first: {first!r}."

@@ -44,6 +44,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
             set of (normalized string, type) pairs, without positions
         cascade_per_type: p, r, f by path of the gold's depth
     """
+    examples = list(examples)
     pairs = [(_gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}

@@ -13,9 +13,15 @@ def _run(code: str) -> str:
     return done.stdout.strip()
 
 
-@pytest.mark.parametrize("module", ["spacy_cascade", "spacy_cascade.taxonomy"])
-def test_torch_is_absent_after_import(module: str) -> None:
-    assert _run(f"import sys, {module}; print('torch' in sys.modules)") == "False"
+def test_torch_is_absent_after_import() -> None:
+    assert _run("import sys, spacy_cascade; print('torch' in sys.modules)") == "False"
+
+
+@pytest.mark.parametrize("module", ["taxonomy", "tokenizers", "pipeline.annotate", "models.spec"])
+def test_light_modules_bring_no_more_than_spacy_does(module: str) -> None:
+    """thinc imports torch where it is installed; this package must not add to that."""
+    heavy = "[m for m in ('torch', 'transformers', 'peft', 'accelerate') if m in sys.modules]"
+    assert _run(f"import sys, spacy_cascade.{module}; print({heavy})") == _run(f"import sys, spacy; print({heavy})")
 
 
 def test_light_modules_import_where_torch_is_not_installed() -> None:

@@ -14,6 +14,7 @@ from weakref import WeakValueDictionary
 import numpy as np
 import torch
 import transformers
+from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..decoding.tree import ancestor_mask, node_depths
@@ -126,10 +127,13 @@ class HFCausalLM:
         import peft
 
         try:
-            if self._peft is None:
-                self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
-            else:
-                self._peft.add_adapter(name, config)
+            # the same seed gives the same adapter, whatever drew random numbers before
+            with torch.random.fork_rng():
+                torch.manual_seed(torch.initial_seed())
+                if self._peft is None:
+                    self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
+                else:
+                    self._peft.add_adapter(name, config)
         except ValueError as err:
             modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
             raise CascadeError(Errors.C037.format(targets=config.target_modules, modules=", ".join(modules))) from err
@@ -400,11 +404,11 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
             name, attn_implementation=spec.attention, output_loading_info=True, **common, **extra
         )
         tokenizer = AutoTokenizer.from_pretrained(name, **common)
-    except OSError as err:
-        if local:
-            raise CascadeError(Errors.C011.format(path=name, why=_first_line(err))) from err
-        raise CascadeFileNotFoundError(Errors.C012.format(path=name, why=_first_line(err))) from err
-    except (ValueError, KeyError, RuntimeError, ImportError, TypeError) as err:
+    except Exception as err:  # a wrong directory makes transformers raise almost anything
+        # a name that is no valid repository name is most likely a path that does not exist
+        missing = isinstance(err, (OSError, HFValidationError)) and not local
+        if missing:
+            raise CascadeFileNotFoundError(Errors.C012.format(path=name, why=_first_line(err))) from err
         raise CascadeError(Errors.C011.format(path=name, why=_first_line(err))) from err
     finally:
         transformers.logging.set_verbosity(level)

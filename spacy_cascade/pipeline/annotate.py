@@ -54,6 +54,8 @@ def labels_of(doc: Doc) -> Taxonomy | None:
     found = doc.user_data.get(LABELS_KEY)
     if found is None or isinstance(found, Taxonomy):
         return found
+    if isinstance(found, dict) and "tree" in found:
+        return Taxonomy.from_object(found)
     if not isinstance(found, (list, tuple)) or not all(isinstance(x, str) for x in found):
         raise CascadeError(Errors.C024.format(key=LABELS_KEY, found=repr(found)[:80]))
     return Taxonomy.from_labels(found)
@@ -85,11 +87,13 @@ def get_score(span: Span) -> float | None:
 
 def get_coverage(doc: Doc) -> list[tuple[int, int, str]]:
     """(start_char, end_char, 'processed' | 'split' | 'skipped' | 'failed') ranges that the extractor accounted for."""
-    return list(doc.user_data.get(COVERAGE_KEY, ()))
+    # through bytes tuples become lists
+    return [(start, end, status) for start, end, status in doc.user_data.get(COVERAGE_KEY, ())]
 
 
 def _set_labels(doc: Doc, value: Any) -> None:
-    doc.user_data[LABELS_KEY] = value
+    # user_data must survive Doc.to_bytes
+    doc.user_data[LABELS_KEY] = value.to_dict() if isinstance(value, Taxonomy) else value
 
 
 def register_extensions() -> None:

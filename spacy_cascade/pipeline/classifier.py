@@ -18,7 +18,7 @@ from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..ty import Asked, Query, TrainingItem, TypeResult
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions
+from .gold import flat_gold, gold_mentions, known_path, report_gold
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -148,6 +148,8 @@ class CascadeClassifier(LMPipe):
         self.overwrite_ents = overwrite_ents
         self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
 
+    kind = "cascade_classifier"
+
     # -- Labels -----------------------------------------------------------------------------------------------
 
     @property
@@ -269,6 +271,7 @@ class CascadeClassifier(LMPipe):
         if taxonomy is not None:
             self.set_taxonomy(taxonomy)
         if weights is None and get_examples is not None:
+            report_gold(get_examples(), marks=False, taxonomy=self.taxonomy)
             self.start_training()
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
@@ -281,7 +284,7 @@ class CascadeClassifier(LMPipe):
             last: tuple[int, int] | None = None
             flat = flat_gold(example)
             for start, end, path in gold_mentions(example):
-                known = self.known_path(taxonomy, path)
+                known = known_path(taxonomy, path)
                 if known is None:
                     continue
                 asked, first = with_context(doc, windows, start, end, flat)
@@ -292,16 +295,6 @@ class CascadeClassifier(LMPipe):
                 trees[-1].add(asked, taxonomy, known)
             out.append([b.item() for b in trees])
         return out
-
-    @staticmethod
-    def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
-        """The path in this taxonomy of a gold path, or None."""
-        if path in taxonomy:
-            return path
-        try:
-            return taxonomy.resolve(format_path(path))
-        except CascadeError:
-            return None
 
     # -- Saving -----------------------------------------------------------------------------------------------
 

@@ -156,6 +156,8 @@ class LMPipe(Pipe):
             self._training = Trainable(self.lm, self._adapter)
         return self._training
 
+    # Name of the factory, to tell saved components apart.
+    kind = ""
     # Whether the base's weights are this component's alone, so that training may change them.
     _owns_base = False
     # Where the base was loaded from, if not by its spec.
@@ -188,7 +190,7 @@ class LMPipe(Pipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         trainable = self.start_training()
         with self.lm.subword_noise(random, drop):
-            items = [item for found in self.training_items(examples) for item in found]
+            items = [item for found in self.training_items(examples) for item in found if item.gold]
         if items:
             losses[self.name] += sum(trainable.backward(items).values())
         if sgd is not None:
@@ -224,7 +226,7 @@ class LMPipe(Pipe):
         if self.save_weights == "adapter" and not self._adapter and self._own_weights():
             raise CascadeError(Errors.C042.format(name=self.name))
         with atomic_dir(Path(path)) as tmp:
-            meta: dict[str, Any] = {"name": self.name, "save_weights": self.save_weights, **self._settings()}
+            meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **self._settings()}
             weights = self.save_weights if has_base and "weights" not in exclude else "none"
             shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
             if has_base:
@@ -247,9 +249,18 @@ class LMPipe(Pipe):
             raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="cascade.json", name=self.name))
         try:
             meta = srsly.read_json(path / "cascade.json")
-        except ValueError as err:
+            missing = [k for k in ("kind", "weights", "adapter") if k not in meta]
+        except (ValueError, TypeError) as err:
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=err)) from err
-        self._load_settings(meta)
+        if not isinstance(meta, dict) or missing:
+            why = f"it lacks {', '.join(missing)}" if isinstance(meta, dict) else "it is no JSON object"
+            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=why))
+        if meta["kind"] != self.kind:
+            raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
+        try:
+            self._load_settings(meta)
+        except KeyError as err:
+            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
         if "weights" in exclude:
             return self
         self._training, self._adapter, self._owns_base = None, None, False

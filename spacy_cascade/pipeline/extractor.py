@@ -18,7 +18,7 @@ from ..scorers import cascade_score
 from ..ty import Query, TrainingItem
 from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold
+from .gold import flat_gold, report_gold
 from .windows import FAILED, PROCESSED, SPLIT, Window, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -147,6 +147,8 @@ class CascadeExtractor(LMPipe):
         self.annotate_ents = annotate_ents
         self.overwrite_ents = overwrite_ents
 
+    kind = "cascade_extractor"
+
     @property
     def labels(self) -> tuple[str, ...]:
         return (MENTION,)
@@ -220,6 +222,7 @@ class CascadeExtractor(LMPipe):
         if weights is not None:
             self.from_disk(weights)
         elif get_examples is not None:
+            report_gold(get_examples(), marks=True)
             self.start_training()
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
+from collections.abc import Iterable
+
 from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..taxonomy import TypePath, parse_path
-from .annotate import fuse
+from ..errors import CascadeError, Warnings
+from ..taxonomy import Taxonomy, TypePath, format_path, parse_path
+from .annotate import fuse, labels_of
+
+logger = logging.getLogger("spacy_cascade")
 
 GOLD_KEY = "gold"
 # (start token, end token, label path)
@@ -31,6 +38,41 @@ def gold_mentions(example: Example) -> list[GoldMention]:
         if span is not None and len(span):
             out.append((span.start, span.end, path))
     return out
+
+
+def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy | None = None) -> None:
+    """Warn, once and with counts, of gold annotation that training can't use as it stands.
+
+    marks (bool): For the extractor: of overlapping mentions only the longest can be marked.
+    taxonomy (Taxonomy): For the classifier: types that are not in it.
+    """
+    misaligned, nested, unknown = [], [], Counter[str]()
+    for example in examples:
+        text = example.reference.text
+        for start, end, path in gold_chars(example.reference):
+            if example.predicted.char_span(start, end) is None:
+                misaligned.append(text[start:end])
+            if taxonomy is not None and known_path(labels_of(example.reference) or taxonomy, path) is None:
+                unknown[format_path(path)] += 1
+        flat = set(flat_gold(example)) if marks else set()
+        nested += [example.predicted[s:e].text for s, e, _ in gold_mentions(example) if marks and (s, e) not in flat]
+    if misaligned:
+        logger.warning(Warnings.W001.format(n=len(misaligned), first=misaligned[0]))
+    if nested:
+        logger.warning(Warnings.W002.format(n=len(nested), first=nested[0]))
+    if unknown:
+        names = ", ".join(f"{k} ({n})" for k, n in unknown.most_common(10))
+        logger.warning(Warnings.W003.format(n=sum(unknown.values()), names=names))
+
+
+def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
+    """The path in this taxonomy of a gold path, or None."""
+    if path in taxonomy:
+        return path
+    try:
+        return taxonomy.resolve(format_path(path))
+    except CascadeError:
+        return None
 
 
 def flat_gold(example: Example) -> list[tuple[int, int]]:

@@ -120,4 +120,7 @@ def _strides(costs: list[int], limit: int, overlap: int) -> Iterator[tuple[int, 
         while back > start + 1 and shared + costs[back - 1] <= overlap:
             back -= 1
             shared += costs[back]
+        # the next stride must get further than this one
+        while back < end and sum(costs[back : end + 1]) > limit:
+            back += 1
         start = back

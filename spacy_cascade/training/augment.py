@@ -125,7 +125,11 @@ class MentionReplacer:
                 shift = moved[outer][0] - outer[0]
                 if outer not in changed and end <= outer[1]:
                     spans.append((start + shift, end + shift, path))
-        return gold_doc(nlp, "".join(pieces), spans, like=reference)
+        doc = gold_doc(nlp, "".join(pieces), spans, like=reference)
+        # A name may melt into its neighbour ("X" before "." becomes the token "X."): then leave the sentence alone.
+        if any(doc.char_span(*moved[span]) is None for span in changed):
+            return None
+        return doc
 
 
 def gold_doc(nlp: Language, text: str, mentions: Iterable[tuple[int, int, TypePath]], *, like: Doc | None = None) -> Doc:

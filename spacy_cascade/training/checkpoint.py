@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-import srsly
 import torch
 from safetensors.torch import load_file, save_file
 
@@ -38,7 +38,8 @@ def save_checkpoint(path: Path, parameters: dict[str, Any], optimizer: Any, meta
         tensors["random/cuda"] = torch.cuda.get_rng_state()
     with atomic_dir(path) as tmp:
         save_file(tensors, str(tmp / _STATE))
-        srsly.write_json(tmp / _META, {**meta, "sha256": _digest(tmp / _STATE)})
+        # not srsly: its writer rounds floats, and a resumed run compares its settings exactly
+        (tmp / _META).write_text(json.dumps({**meta, "sha256": _digest(tmp / _STATE)}), encoding="utf8")
 
 
 def load_checkpoint(path: Path, parameters: dict[str, Any], optimizer: Any, settings: dict[str, Any]) -> dict[str, Any]:
@@ -47,7 +48,7 @@ def load_checkpoint(path: Path, parameters: dict[str, Any], optimizer: Any, sett
     RAISES CascadeError: C032 if the checkpoint is damaged or of another model, C036 if it is of another run.
     """
     try:
-        meta = srsly.read_json(path / _META)
+        meta = json.loads((path / _META).read_text("utf8"))
         if meta["sha256"] != _digest(path / _STATE):
             raise CascadeError(Errors.C032.format(path=path, why="its checksum is wrong, so it was changed or cut off"))
         tensors = load_file(str(path / _STATE))

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..pipeline.classifier import CascadeClassifier
-from ..pipeline.gold import gold_mentions
+from ..pipeline.gold import gold_mentions, known_path
 from ..scorers import cascade_score
 
 
@@ -35,11 +35,11 @@ def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example
     total: dict[int, int] = {}
     for i in range(0, len(examples), batch_size):
         batch = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples[i : i + batch_size]]
-        gold = [[(s, e, p) for s, e, p in gold_mentions(eg) if pipe.known_path(pipe.taxonomy, p)] for eg in batch]
+        gold = [[(s, e, p) for s, e, p in gold_mentions(eg) if known_path(pipe.taxonomy, p)] for eg in batch]
         found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])
         for mentions, results in zip(gold, found, strict=True):
             for (_, _, path), (*_, result) in zip(mentions, results, strict=True):
-                known = pipe.known_path(pipe.taxonomy, path) or path
+                known = known_path(pipe.taxonomy, path) or path
                 for level in range(1, len(known) + 1):
                     total[level] = total.get(level, 0) + 1
                     right[level] = right.get(level, 0) + (result.path[:level] == known[:level])

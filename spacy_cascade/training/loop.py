@@ -193,7 +193,11 @@ class _Run:
         self, s: SFT, nlp: Language, train: Sequence[Example], dev: Sequence[Example], output: Path, report: Report
     ):
         from accelerate import Accelerator
+        from accelerate.state import AcceleratorState
         from accelerate.utils import set_seed
+
+        # a process may run several loops, with different precisions
+        AcceleratorState._reset_state()
 
         self.s, self.nlp, self.output, self.report = s, nlp, output, report
         pipes = dict(nlp.components)
@@ -210,7 +214,8 @@ class _Run:
         self.replacer = self._replacer()
         self.trainables = [p.start_training() for p in self.pipes]
         self.parameters = {
-            f"{pipe.name}/{n}": p
+            # without the adapter's name, which is counted up in every process
+            f"{pipe.name}/{n.replace(f'.{t.adapter}', '')}": p
             for pipe, t in reversed(list(zip(self.pipes, self.trainables, strict=True)))
             for n, p in t.parameters.items()
         }
