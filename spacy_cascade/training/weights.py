@@ -102,4 +102,3 @@ class Trainable:
             updated, _ = sgd((id(self), name), value, grad)
             p.data.copy_(torch.from_numpy(updated))
             p.grad = None
-        sgd.step_schedules()
