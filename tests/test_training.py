@@ -83,7 +83,7 @@ def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> Non
     for stage in STAGES:
         # single steps are noisy: LoRA's dropout is on
         late = sum(h[stage] for h in history[-10:]) / 10
-        assert late < 0.85 * history[0][stage]
+        assert late < 0.8 * history[0][stage]
 
 
 def test_update_without_sgd_sums_gradients_until_finish_update(fresh: Any) -> None:
