@@ -179,11 +179,6 @@ class HFCausalLM:
         config.inference_mode = True
         config.save_pretrained(str(path))
 
-    def drop_adapter(self, name: str) -> None:
-        if name in self.adapters and len(self.adapters) > 1:
-            self._peft.delete_adapter(name)
-            self._settle()
-
     @contextmanager
     def adapter(self, name: str | None) -> Iterator[None]:
         """Switching is skipped if the adapter is on already, so alternating stages pay only for real changes."""
