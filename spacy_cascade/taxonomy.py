@@ -246,6 +246,22 @@ class Taxonomy:
             logger.warning(Warnings.W004.format(name=name, taxonomy=self.name, paths=paths, taken=format_path(best)))
         return best
 
+    def subset(self, names: Iterable[str]) -> Taxonomy:
+        """The part of the tree that holds these types, their ancestors and their descendants."""
+        wanted = [self.resolve(n) for n in names]
+        if not wanted:
+            raise CascadeError(Errors.C003)
+
+        def nest(path: TypePath) -> dict[str, Any]:
+            return {
+                c[-1]: nest(c)
+                for c in self.children(path)
+                if any(c == w[: len(c)] or w == c[: len(w)] for w in wanted)
+            }
+
+        kept = {k: v for k, v in self.descriptions.items() if k}
+        return Taxonomy(nest(()), name=f"{self.name} (subset)", levels=(), descriptions=kept)
+
 
 def _is_subsequence(parts: TypePath, path: TypePath) -> bool:
     rest = iter(path)
