@@ -24,9 +24,9 @@ from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.scorers import cascade_score
 from spacy_cascade.training.augment import gold_doc
-from spacy_cascade.training.loop import sft_loop
+from spacy_cascade.training.sft import SFT
 
-LABELS = ["person", "location", "organization", "miscellaneous"]
+LABELS = ["person", "location", "organisation", "miscellaneous"]
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 
 
@@ -53,8 +53,9 @@ def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args:
     nlp.add_pipe("cascade_extractor", config={"model": lm, "adapter": None})
     nlp.add_pipe("cascade_classifier", config={"model": shared, "adapter": None, "taxonomy": types})
     nlp.initialize(lambda: train)
-    loop = sft_loop(
+    loop = SFT(
         ["cascade_extractor", "cascade_classifier"],
+        optimizer=args.optimizer,
         learn_rate=args.rate,
         weight_decay=0.05,
         warmup=0.03,
@@ -96,7 +97,8 @@ def main() -> None:
     ap.add_argument("--hidden", type=int, default=128)
     ap.add_argument("--layers", type=int, default=4)
     ap.add_argument("--vocab", type=int, default=2500)
-    ap.add_argument("--dropout", type=float, default=0.1)
+    ap.add_argument("--dropout", type=float, default=0.0)
+    ap.add_argument("--optimizer", default="muon")
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--lm-weight", type=float, default=0.05)
     ap.add_argument("--noise", type=float, default=0.1)

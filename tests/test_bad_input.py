@@ -33,7 +33,7 @@ from spacy_cascade.prompts.chat import chat_classify, chat_extract
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.taxonomy import Taxonomy, builtin
 from spacy_cascade.training.augment import MentionReplacer
-from spacy_cascade.training.loop import sft_loop
+from spacy_cascade.training.sft import SFT
 from spacy_cascade.training.weights import lora_config
 from spacy_cascade.ty import Query, Unit
 
@@ -363,7 +363,7 @@ def test_c020_unknown_model_setting(settings: dict[str, Any], choices: str) -> N
 @pytest.mark.parametrize("option", ["objective", "schedule", "precision"])
 def test_c020_unknown_loop_setting(option: str) -> None:
     values: dict[str, Any] = {option: "nonsense"}
-    fails("C020", lambda: sft_loop(["a"], max_steps=1, **values), "'nonsense'", f"'{option}'")
+    fails("C020", lambda: SFT(["a"], max_steps=1, **values), "'nonsense'", f"'{option}'")
 
 
 def test_c020_unknown_adapter_setting() -> None:
@@ -392,7 +392,7 @@ def test_c021_impossible_number_in_the_config(factory: str, option: str, value: 
 
 @pytest.mark.parametrize("settings", [{"max_steps": 0}, {"max_steps": 1, "batch_size": 0}, {"max_steps": 1, "accumulate": 0}])
 def test_c021_impossible_loop_setting(settings: dict[str, Any]) -> None:
-    fails("C021", lambda: sft_loop(["a"], **settings), "must be")
+    fails("C021", lambda: SFT(["a"], **settings), "must be")
 
 
 @pytest.mark.parametrize("rank", [0, -1, 1.5, "8"])
@@ -508,11 +508,11 @@ def _extractor(base: Path, **more: Any) -> Language:
 def test_c030_no_entity_in_the_training_data(base: Path, tmp_path: Path) -> None:
     nlp = _extractor(base)
     empty = util.examples(nlp, [("Nothing here.", [])] * 3)
-    fails("C030", lambda: sft_loop(["cascade_extractor"], max_steps=1).run(nlp, empty, [], tmp_path), "3 documents", "cascade_extractor")
+    fails("C030", lambda: SFT(["cascade_extractor"], max_steps=1).run(nlp, empty, [], tmp_path), "3 documents", "cascade_extractor")
 
 
 def test_c030_no_documents(base: Path, tmp_path: Path) -> None:
-    fails("C030", lambda: sft_loop(["cascade_extractor"], max_steps=1).run(_extractor(base), [], [], tmp_path), "0 documents")
+    fails("C030", lambda: SFT(["cascade_extractor"], max_steps=1).run(_extractor(base), [], [], tmp_path), "0 documents")
 
 
 def test_c031_lexicon_without_files(tmp_path: Path) -> None:
@@ -533,7 +533,7 @@ def test_c033_config_without_finetune(tmp_path: Path) -> None:
 
 def test_c034_loss_that_is_not_finite(base: Path, tmp_path: Path) -> None:
     nlp = _extractor(base)
-    loop = sft_loop(["cascade_extractor"], max_steps=20, learn_rate=1e30, clip=0, warmup=0, save_every=0)
+    loop = SFT(["cascade_extractor"], max_steps=20, learn_rate=1e30, clip=0, warmup=0, save_every=0)
     fails("C034", lambda: loop.run(nlp, util.examples(nlp), [], tmp_path), "step", "Lower the learning rate")
 
 
@@ -541,7 +541,7 @@ def test_c034_loss_that_is_not_finite(base: Path, tmp_path: Path) -> None:
 def test_c035_nothing_to_train(base: Path, tmp_path: Path, names: list[str]) -> None:
     nlp = _extractor(base)
     nlp.add_pipe("sentencizer")
-    loop = sft_loop(names, max_steps=1)
+    loop = SFT(names, max_steps=1)
     fails("C035", lambda: loop.run(nlp, util.examples(nlp), [], tmp_path), "cascade_extractor, sentencizer", *names)
 
 

@@ -19,7 +19,7 @@ from spacy_cascade.models.casing import join_case, split_case
 from spacy_cascade.models.files import atomic_dir, check_safetensors, files_hash, pack_dir, unpack_dir
 from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.spec import HFSpec
-from spacy_cascade.models.tiny import build_base, train_tokenizer
+from spacy_cascade.models.tiny import build_base, build_model, train_tokenizer
 from spacy_cascade.training.weights import lora_config
 from spacy_cascade.ty import CausalLM, Query
 
@@ -382,3 +382,15 @@ def test_damaged_safetensors_are_found_out(base: Path, tmp_path: Path, damage: s
 def test_whole_safetensors_pass(base: Path) -> None:
     check_safetensors(base / "model.safetensors")
     assert json.loads((base / "config.json").read_text())["model_type"] == "qwen2"
+
+
+def test_type_names_are_single_tokens_only_where_types_are_named() -> None:
+    tokenizer = train_tokenizer([" an", " artist", " or", " other", " person"] * 20, vocab_size=400, types=["artist", "other person"])
+    lm = HFCausalLM(build_model(len(tokenizer), hidden_size=32, heads=1, layers=1), tokenizer, name="x", spec=HFSpec("x"))
+    (artist,), (person,) = lm.encode(" artist", control=True), lm.encode(" other person", control=True)
+    assert artist != person
+    assert lm.token_bytes()[artist] is None
+    # in a text they are words like all others, and can be copied
+    assert not {artist, person} & set(lm.encode(" artist") + lm.encode(" other person"))
+    # a type that was not known yet is still written, in pieces
+    assert len(lm.encode(" zoo", control=True)) > 1

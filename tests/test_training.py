@@ -4,6 +4,7 @@ import json
 import random
 import re
 import shutil
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,8 +23,9 @@ from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.training.augment import MentionReplacer, gold_doc, language_of, mention_replacement
 from spacy_cascade.training.evaluate import dev_scores
-from spacy_cascade.training.loop import sft_loop
-from spacy_cascade.training.objectives import merge_items
+from spacy_cascade.training.loop import Run
+from spacy_cascade.training.objectives import item_loss, merge_items, trim
+from spacy_cascade.training.sft import SFT
 from spacy_cascade.training.weights import Trainable
 
 from . import util
@@ -148,7 +150,7 @@ def overfitted(tmp_path_factory: Any, base: Path) -> tuple[Language, list[Exampl
     nlp = two(base, FULL)
     examples = util.examples(nlp)
     out = tmp_path_factory.mktemp("overfit")
-    loop = sft_loop(STAGES, max_steps=140, batch_size=8, learn_rate=1e-2, warmup=0.1, replace_rate=0.0, save_every=0, weight_decay=0.0)
+    loop = SFT(STAGES, max_steps=140, batch_size=8, learn_rate=1e-2, warmup=0.1, replace_rate=0.0, save_every=0, weight_decay=0.0)
     return nlp, examples, out, loop.run(nlp, examples, examples, out)
 
 
@@ -189,7 +191,7 @@ def test_objectives_lower_their_loss(fresh: Any, tmp_path: Path, objective: str,
     nlp = two(fresh(), settings)
     examples = util.examples(nlp)
     seen: list[dict[str, Any]] = []
-    loop = sft_loop(STAGES, objective=objective, max_steps=12, eval_every=4, learn_rate=5e-3, replace_rate=0.0, save_every=0, lm_weight=0.1)
+    loop = SFT(STAGES, objective=objective, max_steps=12, eval_every=4, learn_rate=5e-3, replace_rate=0.0, save_every=0, lm_weight=0.1)
     loop.run(nlp, examples, [], tmp_path, report=seen.append)
     assert [s["step"] for s in seen] == [4, 8, 12]
     for stage in STAGES:
@@ -201,7 +203,7 @@ def test_lora_changes_adapter_tensors_only(fresh: Any, tmp_path: Path) -> None:
     for stage in STAGES:
         nlp.get_pipe(stage).start_training()  # type: ignore[attr-defined]
     before = {s: state(nlp, s) for s in STAGES}
-    sft_loop(["cascade_extractor"], max_steps=2, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
+    SFT(["cascade_extractor"], max_steps=2, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
     moved = changed(before["cascade_extractor"], state(nlp))
     assert moved
     assert all(".lora_" in k for k in moved)
@@ -215,30 +217,30 @@ def test_full_training_takes_a_base_of_its_own(fresh: Any, tmp_path: Path) -> No
     trained, other = one(path, **FULL), one(path, **FULL)
     before = state(other)
     assert trained.get_pipe("cascade_extractor").lm is other.get_pipe("cascade_extractor").lm  # type: ignore[attr-defined]
-    sft_loop(["cascade_extractor"], max_steps=2, save_every=0).run(trained, util.examples(trained), [], tmp_path)
+    SFT(["cascade_extractor"], max_steps=2, save_every=0).run(trained, util.examples(trained), [], tmp_path)
     assert not changed(before, state(other))
     assert changed(before, state(trained))
 
 
 def test_patience_stops_the_run(fresh: Any, tmp_path: Path) -> None:
     nlp = one(fresh(), **LORA)
-    loop = sft_loop(["cascade_extractor"], max_steps=50, eval_every=1, patience=2, learn_rate=1e-12, save_every=0)
+    loop = SFT(["cascade_extractor"], max_steps=50, eval_every=1, patience=2, learn_rate=1e-12, save_every=0)
     result = loop.run(nlp, util.examples(nlp), util.examples(nlp), tmp_path)
     assert result["steps"] == 3
 
 
 def test_epochs_limit_the_run(fresh: Any, tmp_path: Path) -> None:
     nlp = one(fresh(), **LORA)
-    result = sft_loop(["cascade_extractor"], max_epochs=2, batch_size=3, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
+    result = SFT(["cascade_extractor"], max_epochs=2, batch_size=3, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
     assert (result["steps"], result["epochs"]) == (6, 2)
 
 
 def test_a_run_in_bfloat16_after_one_in_full_precision(fresh: Any, tmp_path: Path) -> None:
     """Two runs in one process, as in a notebook."""
     nlp = one(fresh(), **LORA)
-    sft_loop(["cascade_extractor"], max_steps=1, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
+    SFT(["cascade_extractor"], max_steps=1, save_every=0).run(nlp, util.examples(nlp), [], tmp_path)
     seen: list[dict[str, Any]] = []
-    sft_loop(["cascade_extractor"], max_steps=2, precision="bf16", save_every=0).run(nlp, util.examples(nlp), [], tmp_path, report=seen.append)
+    SFT(["cascade_extractor"], max_steps=2, precision="bf16", save_every=0).run(nlp, util.examples(nlp), [], tmp_path, report=seen.append)
     assert seen[-1]["losses"]["cascade_extractor"] > 0
 
 
@@ -297,6 +299,35 @@ def test_merged_items_have_the_losses_of_separate_ones(fresh: Any) -> None:
     assert nodes < 0.8 * sum(len(i.query.ids) for per in found for items in per for i in items)
 
 
+@pytest.mark.parametrize("stage", STAGES)
+def test_trimmed_items_have_the_same_losses(fresh: Any, stage: str) -> None:
+    nlp = two(fresh(), FULL)
+    examples = util.examples(nlp)
+    nlp.initialize(lambda: examples)
+    pipe: Any = nlp.get_pipe(stage)
+    items = [i for per_example in pipe.training_items(examples) for i in per_example if i.gold]
+    short = [trim(i) for i in items]
+    assert sum(len(i.query.ids) for i in short) < sum(len(i.query.ids) for i in items)
+    for a, b in zip(items, short, strict=True):
+        sizes = Counter({0: len(a.gold)})
+        assert [a.query.ids[n] for n in a.text] == [b.query.ids[n] for n in b.text]
+        assert item_loss(pipe.lm, [b], sizes)[0].item() == pytest.approx(item_loss(pipe.lm, [a], sizes)[0].item(), rel=1e-4)
+
+
+def test_name_lists_train_the_classifier_alone(fresh: Any, tmp_path: Path) -> None:
+    nlp = two(fresh(), FULL)
+    examples = util.examples(nlp)
+    nlp.initialize(lambda: examples)
+    run = Run(SFT(STAGES, max_steps=1, name_lists=1.0), nlp, examples, [], tmp_path, lambda info: None)
+    documents, lists = list(range(len(examples))), list(range(len(examples), 2 * len(examples)))
+
+    def groups(batch: list[int]) -> set[int]:
+        return {g for _, _, items in run._items(batch) for i in items for g in i.groups}
+
+    assert groups(documents) == {0, 1}
+    assert groups(lists) == {1}
+
+
 # -- Resuming ----------------------------------------------------------------------------------------------------
 
 SETTINGS: dict[str, Any] = {"max_steps": 8, "batch_size": 3, "save_every": 2, "subword_noise": 0.25, "replace_rate": 0.5, "seed": 7}
@@ -314,10 +345,14 @@ def _killed_at(step: int) -> Callable[[dict[str, Any]], None]:
     return report
 
 
-@pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
-def test_a_resumed_run_equals_one_without_a_break(fresh: Any, tmp_path: Path, settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    ("settings", "optimizer"), [(LORA, "adamw"), (FULL, "adamw"), (FULL, "muon")], ids=["lora", "full", "full-muon"]
+)
+def test_a_resumed_run_equals_one_without_a_break(
+    fresh: Any, tmp_path: Path, settings: dict[str, Any], optimizer: str
+) -> None:
     path = fresh()
-    loop = sft_loop(STAGES, **SETTINGS, eval_every=5)
+    loop = SFT(STAGES, **SETTINGS, eval_every=5, optimizer=optimizer)
     whole = two(path, settings)
     loop.run(whole, util.examples(whole), [], tmp_path / "whole")
     broken = two(path, settings)
@@ -342,7 +377,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_seed_others(fresh: Any
     path, found = fresh(), []
     for i, seed in enumerate((7, 7, 8)):
         nlp = one(path, **FULL)
-        sft_loop(["cascade_extractor"], **{**SETTINGS, "seed": seed, "max_steps": 3}).run(nlp, util.examples(nlp), [], tmp_path / str(i))
+        SFT(["cascade_extractor"], **{**SETTINGS, "seed": seed, "max_steps": 3}).run(nlp, util.examples(nlp), [], tmp_path / str(i))
         found.append(state(nlp))
     assert not changed(found[0], found[1])
     assert changed(found[0], found[2])
@@ -353,14 +388,14 @@ def stopped(fresh: Any, tmp_path: Path) -> tuple[Path, Path]:
     path = fresh()
     nlp = one(path, **FULL)
     with pytest.raises(Killed):
-        sft_loop(["cascade_extractor"], **SETTINGS, eval_every=5).run(nlp, util.examples(nlp), [], tmp_path / "run", report=_killed_at(5))
+        SFT(["cascade_extractor"], **SETTINGS, eval_every=5).run(nlp, util.examples(nlp), [], tmp_path / "run", report=_killed_at(5))
     assert (tmp_path / "run" / "checkpoint").is_dir()
     return path, tmp_path / "run"
 
 
 def _resume(path: Path, run: Path, *, resume: bool = True, examples: int = 8, **settings: Any) -> dict[str, Any]:
     nlp = one(path, **FULL)
-    loop = sft_loop(["cascade_extractor"], **{**SETTINGS, "eval_every": 5, **settings})
+    loop = SFT(["cascade_extractor"], **{**SETTINGS, "eval_every": 5, **settings})
     return loop.run(nlp, util.examples(nlp)[:examples], [], run, resume=resume)
 
 
@@ -431,7 +466,7 @@ def test_a_finished_run_is_not_run_again(stopped: tuple[Path, Path]) -> None:
     _resume(path, run)
     nlp = one(path, **FULL)
     seen: list[Any] = []
-    result = sft_loop(["cascade_extractor"], **SETTINGS, eval_every=5).run(nlp, util.examples(nlp), [], run, report=seen.append)
+    result = SFT(["cascade_extractor"], **SETTINGS, eval_every=5).run(nlp, util.examples(nlp), [], run, report=seen.append)
     assert result["steps"] == 8
 
 

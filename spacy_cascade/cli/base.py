@@ -19,6 +19,7 @@ def base_cli(
     dropout: float = typer.Option(0.0, help="Dropout of attention"),
     case_marks: bool = typer.Option(True, help="Write case as a token of its own"),
     lexicon: Path = typer.Option(None, help="Directory of <language>.json name lists, for the tokenizer"),
+    type_tokens: bool = typer.Option(True, help="Give every type name of the corpus a token of its own"),
     seed: int = typer.Option(0, help="Of the random weights"),
 ) -> None:
     """Build a tiny causal LM: train a byte-level BPE tokenizer on a corpus, initialize a small Qwen2 model.
@@ -37,28 +38,34 @@ def base_cli(
             intermediate_size=3 * hidden_size,
             dropout=dropout,
             case_marks=case_marks,
+            type_tokens=type_tokens,
             seed=seed,
         )
     msg.good(f"Tiny base from {n} documents", output)
 
 
-def build(output: Path, corpus: list[Path], *, lexicon: Path | None = None, **options: object) -> int:
+def build(
+    output: Path, corpus: list[Path], *, lexicon: Path | None = None, type_tokens: bool = True, **options: object
+) -> int:
     """RETURNS (int): Number of documents the tokenizer was trained on."""
     import srsly
     from spacy.vocab import Vocab
 
     from ..models.tiny import build_base
+    from ..pipeline.gold import gold_chars
     from ..pipeline.windows import make_unit
 
     vocab, segments, n = Vocab(), [], 0
+    types: dict[str, None] = {}
     for path in corpus:
         for doc in read_docs(path, vocab):
             n += 1
+            types.update((name, None) for *_, path in gold_chars(doc) for name in path)
             if len(doc):
                 segments += make_unit(doc, 0, len(doc)).segments()
     if lexicon is not None:
         for file in sorted(Path(lexicon).glob("*.json")):
             for names in srsly.read_json(file).values():
                 segments += [f" {word}" for name in names for word in name.split()]
-    build_base(output, segments, **options)  # type: ignore[arg-type]
+    build_base(output, segments, types=sorted(types) if type_tokens else (), **options)  # type: ignore[arg-type]
     return n

@@ -196,6 +196,11 @@ class HFCausalLM:
         with self.adapter(name):
             return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}
 
+    @property
+    def embeddings(self) -> list[Any]:
+        """The input and the output embedding: one tensor where they are tied."""
+        return [self.model.get_input_embeddings().weight, self.head.weight]
+
     # -- Running ----------------------------------------------------------------------------------------------
 
     @property

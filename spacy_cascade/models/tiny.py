@@ -19,9 +19,13 @@ from .files import atomic_dir
 SPECIAL_TOKENS = ("<pad>", "<s>", "<sep>", "</s>", "<mark>", "<type>", "<mask>", *CASE_MARKS.values())
 
 
-def train_tokenizer(segments: Iterable[str], *, vocab_size: int = 8000, case_marks: bool = True) -> Any:
+def train_tokenizer(
+    segments: Iterable[str], *, vocab_size: int = 8000, case_marks: bool = True, types: Iterable[str] = ()
+) -> Any:
     """Byte-level BPE over words (see `ty.Unit.segments`), so every text can be written and nothing is unknown.
 
+    types (Iterable[str]): Names of types that get a token of their own, beside the vocabulary: naming one is then a
+        single decision. In texts they are written like all other words.
     RETURNS (PreTrainedTokenizerFast)
     """
     tok = Tokenizer(models.BPE())
@@ -34,13 +38,14 @@ def train_tokenizer(segments: Iterable[str], *, vocab_size: int = 8000, case_mar
         show_progress=False,
     )
     tok.train_from_iterator((split_case(s)[1] if case_marks else s for s in segments), trainer)
+    special = [*SPECIAL_TOKENS[4:], *(f" {t}" for t in dict.fromkeys(types))]
     return PreTrainedTokenizerFast(
         tokenizer_object=tok,
         pad_token="<pad>",
         bos_token="<s>",
         eos_token="</s>",
         sep_token="<sep>",
-        additional_special_tokens=[AddedToken(t, special=True) for t in SPECIAL_TOKENS[4:]],
+        additional_special_tokens=[AddedToken(t, special=True, normalized=False) for t in special],
         cascade_case_marks=case_marks,
         clean_up_tokenization_spaces=False,
     )
@@ -78,9 +83,17 @@ def build_model(
         )
 
 
-def build_base(path: Path, segments: Iterable[str], *, vocab_size: int = 8000, case_marks: bool = True, **model: Any) -> None:
+def build_base(
+    path: Path,
+    segments: Iterable[str],
+    *,
+    vocab_size: int = 8000,
+    case_marks: bool = True,
+    types: Iterable[str] = (),
+    **model: Any,
+) -> None:
     """Train the tokenizer, initialize the model, and save both to `path` (atomically)."""
-    tokenizer = train_tokenizer(segments, vocab_size=vocab_size, case_marks=case_marks)
+    tokenizer = train_tokenizer(segments, vocab_size=vocab_size, case_marks=case_marks, types=types)
     lm = build_model(len(tokenizer), **model)
     with atomic_dir(Path(path)) as tmp:
         lm.save_pretrained(str(tmp), safe_serialization=True)

@@ -146,6 +146,8 @@ class CascadeClassifier(LMPipe):
         self.unknown = unknown
         self.max_tokens = max_tokens
         self.overwrite_ents = overwrite_ents
+        # set by a training loop: (types, gold) -> the list to choose from
+        self.list_noise: Callable[[list[str], str], list[str]] | None = None
         self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
 
     kind = "cascade_classifier"
@@ -323,6 +325,8 @@ class _ItemBuilder:
         for level in range(len(path)):
             parent = path[:level]
             types = [p[-1] for p in taxonomy.children(parent)]
+            if self.pipe.list_noise is not None:
+                types = self.pipe.list_noise(types, path[level])
             prompt, depths = template.prompt(lm, asked, parent, types)
             stem = self.tree.insert(prompt, depths=depths)
             trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))

@@ -1,4 +1,4 @@
-"""The registered fine-tuning loop `spacy-cascade.SFT.v1`."""
+"""One run of the training loop `spacy-cascade.SFT.v1`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import logging
 import math
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -17,175 +17,20 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import CascadeError, Errors
+from ..pipeline.classifier import CascadeClassifier
 from ..pipeline.component import LMPipe
-from ..registry import training_loops
 from ..ty import TrainingItem
 from .augment import MentionReplacer
 from .checkpoint import load_checkpoint, save_checkpoint
 from .evaluate import dev_scores
-from .objectives import OBJECTIVES, merge_items
+from .lists import ListNoise
+from .objectives import merge_items
+from .sft import SCHEDULES, SFT, Report
 
 logger = logging.getLogger("spacy_cascade")
 
-Report = Callable[[dict[str, Any]], None]
 
-
-@dataclass(frozen=True)
-class SFT:
-    """Supervised fine-tuning of the components of a pipeline; see `sft_loop` for the settings."""
-
-    components: tuple[str, ...]
-    objective: str = "decisions"
-    lm_weight: float = 0.0
-    learn_rate: float = 1e-3
-    weight_decay: float = 0.01
-    warmup: float = 0.05
-    schedule: str = "cosine"
-    max_steps: int = 0
-    max_epochs: int = 0
-    max_minutes: float = 0.0
-    batch_size: int = 32
-    accumulate: int = 1
-    clip: float = 1.0
-    precision: str = "no"
-    subword_noise: float = 0.0
-    eval_every: int = 0
-    patience: int = 0
-    dev_limit: int = 0
-    save_every: int = 200
-    seed: int = 0
-    lexicon: str | None = None
-    replace_rate: float = 0.5
-    invent_rate: float = 0.0
-    replace_from_train: bool = True
-    name_lists: float = 0.0
-    tags: dict[str, Any] = field(default_factory=dict)
-
-    def run(
-        self,
-        nlp: Language,
-        train: Sequence[Example],
-        dev: Sequence[Example],
-        output: Path,
-        *,
-        resume: bool = True,
-        report: Report = lambda info: None,
-    ) -> dict[str, Any]:
-        """Train, and write model-best/, model-last/, checkpoint/ and log.jsonl to `output`.
-
-        resume (bool): Go on from a checkpoint in `output` if there is one; the result is the same as without a break
-            (on a CPU, with the same number of threads).
-        RETURNS (dict): Steps, minutes, best dev scores.
-        RAISES CascadeError: C030, C032, C034, C035, C036.
-        """
-        return _Run(self, nlp, train, dev, Path(output), report).run(resume=resume)
-
-
-@training_loops("spacy-cascade.SFT.v1")
-def sft_loop(
-    components: list[str],
-    objective: str = "decisions",
-    lm_weight: float = 0.0,
-    learn_rate: float = 1e-3,
-    weight_decay: float = 0.01,
-    warmup: float = 0.05,
-    schedule: str = "cosine",
-    max_steps: int = 0,
-    max_epochs: int = 0,
-    max_minutes: float = 0.0,
-    batch_size: int = 32,
-    accumulate: int = 1,
-    clip: float = 1.0,
-    precision: str = "no",
-    subword_noise: float = 0.0,
-    eval_every: int = 0,
-    patience: int = 0,
-    dev_limit: int = 0,
-    save_every: int = 200,
-    seed: int = 0,
-    lexicon: str | None = None,
-    replace_rate: float = 0.5,
-    invent_rate: float = 0.0,
-    replace_from_train: bool = True,
-    name_lists: float = 0.0,
-    train_corpus: str = "corpora.train",
-    dev_corpus: str = "corpora.dev",
-) -> SFT:
-    """Supervised fine-tuning on accelerate: mixed precision, accumulation, data parallel by `accelerate launch`.
-
-    components (list[str]): Components to train. Several are trained together, their losses added: with one shared
-        base and no adapters this trains the base itself.
-    objective (str): decisions or completion (see `training.objectives`).
-    lm_weight (float): Weight of a language-model loss on the text.
-    learn_rate (float), weight_decay (float), clip (float): AdamW and gradient clipping (0: off).
-    warmup (float), schedule (str): Share of the run with a rising rate; then cosine, linear or constant.
-    max_steps (int), max_epochs (int), max_minutes (float): The run ends at whichever comes first; 0: no such limit.
-        The schedule follows the nearest limit. Runs limited by time depend on the machine.
-    batch_size (int), accumulate (int): Documents per batch, batches per step.
-    precision (str): no, bf16 or fp16.
-    subword_noise (float): Rate at which words are written in two parts instead of their usual tokens.
-    eval_every (int): Steps between dev evaluations, with the real decoder; 0: only at the end.
-    patience (int): Stop after so many evaluations without a better score; 0: never.
-    dev_limit (int): Most dev documents; 0: all.
-    save_every (int): Steps between checkpoints; 0: none.
-    lexicon (Optional[str]), replace_rate (float): Directory of `<language>.json` with names by type; gold mentions
-        are replaced by other names of their type at this rate.
-    invent_rate (float): Share of these that are invented names, which can't be learned by heart.
-    replace_from_train (bool): Use the training split's own mentions for that, too.
-    name_lists (float): Lists of names to train on beside the documents, as a share of the documents.
-    train_corpus (str), dev_corpus (str): Names of the corpora in the config.
-    """
-    for option, value, choices in (
-        ("objective", objective, OBJECTIVES),
-        ("schedule", schedule, tuple(_SCHEDULES)),
-        ("precision", precision, ("no", "bf16", "fp16")),
-    ):
-        if value not in choices:
-            raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
-    if not (max_steps or max_epochs or max_minutes):
-        rule = "above 0 (or max_epochs, or max_minutes)"
-        raise CascadeError(Errors.C021.format(option="max_steps", rule=rule, value=max_steps))
-    for option, number in (("batch_size", batch_size), ("accumulate", accumulate)):
-        if number < 1:
-            raise CascadeError(Errors.C021.format(option=option, rule="1 or more", value=number))
-    return SFT(
-        components=tuple(components),
-        objective=objective,
-        lm_weight=lm_weight,
-        learn_rate=learn_rate,
-        weight_decay=weight_decay,
-        warmup=warmup,
-        schedule=schedule,
-        max_steps=max_steps,
-        max_epochs=max_epochs,
-        max_minutes=max_minutes,
-        batch_size=batch_size,
-        accumulate=accumulate,
-        clip=clip,
-        precision=precision,
-        subword_noise=subword_noise,
-        eval_every=eval_every,
-        patience=patience,
-        dev_limit=dev_limit,
-        save_every=save_every,
-        seed=seed,
-        lexicon=lexicon,
-        replace_rate=replace_rate,
-        invent_rate=invent_rate,
-        replace_from_train=replace_from_train,
-        name_lists=name_lists,
-        tags={"train_corpus": train_corpus, "dev_corpus": dev_corpus},
-    )
-
-
-_SCHEDULES: dict[str, Callable[[float], float]] = {
-    "cosine": lambda p: 0.5 + 0.5 * math.cos(math.pi * p),
-    "linear": lambda p: 1.0 - p,
-    "constant": lambda p: 1.0,
-}
-
-
-class _Run:
+class Run:
     """One run's state. All randomness but torch's dropout is keyed by (seed, epoch, index), so that only counters
     have to be restored."""
 
@@ -245,12 +90,20 @@ class _Run:
         return replacer
 
     def _optimizer(self) -> Any:
-        import torch
+        from .optim import MuonAdamW
 
-        decay = [p for p in self.parameters.values() if p.dim() > 1]
-        plain = [p for p in self.parameters.values() if p.dim() <= 1]
-        groups = [{"params": decay, "weight_decay": self.s.weight_decay}, {"params": plain, "weight_decay": 0.0}]
-        return torch.optim.AdamW([g for g in groups if g["params"]], lr=self.s.learn_rate, betas=(0.9, 0.98))
+        s = self.s
+        embeddings = {id(w) for p in self.pipes for w in p.lm.embeddings}
+        groups: dict[str, list[Any]] = {"muon": [], "matrix": [], "plain": []}
+        for p in self.parameters.values():
+            muon = s.optimizer == "muon" and p.dim() == 2 and id(p) not in embeddings
+            groups["muon" if muon else "matrix" if p.dim() > 1 else "plain"].append(p)
+        decay = {"muon": s.weight_decay, "matrix": s.weight_decay, "plain": 0.0}
+        return MuonAdamW(
+            [{"params": ps, "weight_decay": decay[k], "muon": k == "muon"} for k, ps in groups.items() if ps],
+            lr=s.learn_rate,
+            betas=(0.9, 0.98),
+        )
 
     # -- Data -------------------------------------------------------------------------------------------------
 
@@ -343,13 +196,12 @@ class _Run:
         s = self.s
         done = self._progress()
         rate = s.learn_rate * (min(1.0, done / s.warmup) if s.warmup else 1.0)
-        rate *= _SCHEDULES[s.schedule](max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup)))
+        rate *= SCHEDULES[s.schedule](max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup)))
         for g in self.optimizer.param_groups:
             g["lr"] = max(rate, s.learn_rate * 1e-3)
         losses: dict[str, float] = {}
         for batch in group:
-            examples = [self._example(i) for i in batch]
-            for pipes, trainable, items in self._items(examples):
+            for pipes, trainable, items in self._items(batch):
                 found = trainable.backward(
                     items,
                     objective=s.objective,
@@ -366,14 +218,23 @@ class _Run:
         self._apply()
         return losses
 
-    def _items(self, examples: list[Example]) -> Iterator[tuple[list[Any], Any, list[TrainingItem]]]:
+    def _items(self, batch: list[int]) -> Iterator[tuple[list[Any], Any, list[TrainingItem]]]:
         """Components, what they train, and the items of a batch. Components on one set of weights share trees."""
+        examples = [self._example(i) for i in batch]
         shared = len(self.pipes) > 1 and all(p.lm is self.pipes[0].lm and t.adapter is None for p, t in zip(self.pipes, self.trainables, strict=True))
         with ExitStack() as stack:
+            noise = random.Random(f"{self.s.seed}/{self.epoch}/{self.batch}")
             for lm in {id(p.lm): p.lm for p in self.pipes}.values():
-                noise = random.Random(f"{self.s.seed}/{self.epoch}/{self.batch}")
                 stack.enter_context(lm.subword_noise(noise, self.s.subword_noise))
+            if self.s.dynamic_lists or self.s.label_dropout:
+                for pipe in self.pipes:
+                    pipe.list_noise = ListNoise(noise, self.s.dynamic_lists, self.s.label_dropout)
+                    stack.callback(setattr, pipe, "list_noise", None)
             found = [p.training_items(examples) for p in self.pipes]
+        for pipe, per_example in zip(self.pipes, found, strict=True):
+            # a list of names is no text: it teaches the names' types, not where mentions stand
+            if not isinstance(pipe, CascadeClassifier):
+                per_example[:] = [items if i < len(self.train) else [] for i, items in zip(batch, per_example, strict=True)]
         if shared and self.s.objective == "decisions":
             merged = [i for per_example in zip(*found, strict=True) for i in merge_items(per_example) if i.gold]
             if merged:

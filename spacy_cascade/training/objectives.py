@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -57,6 +58,29 @@ def item_loss(
         if len(text):
             loss = loss + lm_weight * text.mean() * (len(groups) / max(1, sum(sizes.values())))
     return loss, shares
+
+
+def trim(item: TrainingItem) -> TrainingItem:
+    """Without the nodes that no decision looks at, such as an answer's last token. For the objective `decisions`."""
+    q = item.query
+    parents = q.parents if q.parents is not None else range(-1, len(q.ids) - 1)
+    needed = [False] * len(q.ids)
+    for node in (*q.positions, *item.text):
+        needed[node] = True
+    for node in range(len(parents) - 1, -1, -1):
+        if needed[node] and parents[node] >= 0:
+            needed[parents[node]] = True
+    if all(needed):
+        return item
+    new = {node: k for k, node in enumerate(n for n, keep in enumerate(needed) if keep)}
+    query = Query(
+        [q.ids[n] for n in new],
+        [new[p] for p in q.positions],
+        q.candidates,
+        parents=None if q.parents is None else [new.get(q.parents[n], -1) for n in new],
+        depths=None if q.depths is None else [q.depths[n] for n in new],
+    )
+    return replace(item, query=query, answer=[], text=[new[n] for n in item.text])
 
 
 def merge_items(per_pipe: Sequence[list[TrainingItem]]) -> list[TrainingItem]:

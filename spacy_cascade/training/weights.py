@@ -10,7 +10,7 @@ import torch
 
 from ..errors import CascadeError, Errors
 from ..ty import TrainingItem
-from .objectives import group_sizes, item_loss
+from .objectives import group_sizes, item_loss, trim
 
 _LORA_DEFAULTS: dict[str, Any] = {"rank": 16, "alpha": 32, "dropout": 0.0, "targets": "all-linear", "rslora": False}
 
@@ -79,6 +79,8 @@ class Trainable:
         """
         sizes = group_sizes(items, objective)
         total = dict.fromkeys(sizes, 0.0)
+        if objective == "decisions":
+            items = [trim(item) for item in items]
         with self.active():
             for part in self.lm.batches([item.query for item in items]):
                 with accelerator.autocast() if accelerator is not None else nullcontext():
