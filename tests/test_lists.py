@@ -57,7 +57,7 @@ def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(bas
 
     def options(**settings: Any) -> int:
         run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
-        return sum(len(c) for *_, items in run._items(list(range(len(examples)))) for i in items for c in i.query.candidates)
+        return sum(len(c) for *_, items in run._items(list(range(len(examples))), 0) for i in items for c in i.query.candidates)
 
     assert options(label_dropout=0.5) < options()
     assert options(dynamic_lists=1.0) < options()

@@ -8,6 +8,7 @@ import math
 import random
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -28,6 +29,9 @@ from .objectives import merge_items
 from .sft import SCHEDULES, SFT, Report
 
 logger = logging.getLogger("spacy_cascade")
+
+# components, what they train, items
+Work = tuple[list[Any], Any, list[TrainingItem]]
 
 
 class Run:
@@ -71,6 +75,8 @@ class Run:
         self.best = -1.0
         self.best_scores: dict[str, Any] = {}
         self.elapsed = 0.0
+        self._thread = ThreadPoolExecutor(1)
+        self._ahead: Future[list[list[Work]]] | None = None
 
     def _replacer(self) -> MentionReplacer | None:
         s = self.s
@@ -156,7 +162,7 @@ class Run:
             batches = self._batches(self.epoch)
             while self.batch < len(batches) and self._progress() < 1:
                 group = batches[self.batch : self.batch + self.s.accumulate]
-                for name, value in self._train_step(group).items():
+                for name, value in self._train_step(batches).items():
                     losses[name] = losses.get(name, 0.0) + value
                 seen += 1
                 self.batch += len(group)
@@ -170,6 +176,7 @@ class Run:
                         break
                 if self.s.save_every and self.step % self.s.save_every == 0:
                     self._save(checkpoint)
+            self._ahead = None
             if self.batch >= len(batches):
                 self.epoch, self.batch = self.epoch + 1, 0
         if seen or not self.best_scores:
@@ -192,38 +199,53 @@ class Run:
             parts.append(self.elapsed / 60 / s.max_minutes)
         return max(parts)
 
-    def _train_step(self, group: list[list[int]]) -> dict[str, float]:
-        s = self.s
+    def _train_step(self, batches: list[list[int]]) -> dict[str, float]:
+        """One step of the optimizer on the batches that come next, while a thread prepares those behind them."""
+        s, here = self.s, self.batch
+        prepared = self._ahead.result() if self._ahead is not None else self._prepare(batches, here)
+        following = here + len(prepared)
+        self._ahead = None
+
+        def look_ahead() -> None:
+            if self._ahead is None and following < len(batches):
+                self._ahead = self._thread.submit(self._prepare, batches, following)
+
         done = self._progress()
         rate = s.learn_rate * (min(1.0, done / s.warmup) if s.warmup else 1.0)
         rate *= SCHEDULES[s.schedule](max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup)))
         for g in self.optimizer.param_groups:
             g["lr"] = max(rate, s.learn_rate * 1e-3)
         losses: dict[str, float] = {}
-        for batch in group:
-            for pipes, trainable, items in self._items(batch):
-                found = trainable.backward(
-                    items,
-                    objective=s.objective,
-                    lm_weight=s.lm_weight,
-                    scale=1.0 / len(group),
-                    accelerator=self.accelerator,
-                )
-                for g, value in found.items():
-                    name = pipes[g].name
-                    losses[name] = losses.get(name, 0.0) + value / len(group)
+        for pipes, trainable, items in (work for batch in prepared for work in batch):
+            found = trainable.backward(
+                items,
+                objective=s.objective,
+                lm_weight=s.lm_weight,
+                scale=1.0 / len(prepared),
+                accelerator=self.accelerator,
+                meanwhile=look_ahead,
+            )
+            for g, value in found.items():
+                name = pipes[g].name
+                losses[name] = losses.get(name, 0.0) + value / len(prepared)
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise CascadeError(Errors.C034.format(step=self.step, loss=f"{name}: {value}"))
         self._apply()
+        if self._ahead is not None:
+            wait([self._ahead])  # an evaluation must not meet tokenizers in training mode
         return losses
 
-    def _items(self, batch: list[int]) -> Iterator[tuple[list[Any], Any, list[TrainingItem]]]:
+    def _prepare(self, batches: list[list[int]], first: int) -> list[list[Work]]:
+        group = batches[first : first + self.s.accumulate]
+        return [list(self._items(batch, first + k)) for k, batch in enumerate(group)]
+
+    def _items(self, batch: list[int], number: int) -> Iterator[Work]:
         """Components, what they train, and the items of a batch. Components on one set of weights share trees."""
         examples = [self._example(i) for i in batch]
         shared = len(self.pipes) > 1 and all(p.lm is self.pipes[0].lm and t.adapter is None for p, t in zip(self.pipes, self.trainables, strict=True))
         with ExitStack() as stack:
-            noise = random.Random(f"{self.s.seed}/{self.epoch}/{self.batch}")
+            noise = random.Random(f"{self.s.seed}/{self.epoch}/{number}")
             for lm in {id(p.lm): p.lm for p in self.pipes}.values():
                 stack.enter_context(lm.subword_noise(noise, self.s.subword_noise))
             if self.s.dynamic_lists or self.s.label_dropout:

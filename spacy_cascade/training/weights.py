@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
@@ -72,10 +72,12 @@ class Trainable:
         lm_weight: float = 0.0,
         scale: float = 1.0,
         accelerator: Any = None,
+        meanwhile: Callable[[], None] = lambda: None,
     ) -> dict[int, float]:
         """Sum up gradients of the mean loss times `scale`. RETURNS (dict): The mean loss of every group of decisions.
 
         accelerator (Optional[accelerate.Accelerator]): For mixed precision.
+        meanwhile (Callable): Called before gradients are computed, which leaves Python to other threads.
         """
         sizes = group_sizes(items, objective)
         total = dict.fromkeys(sizes, 0.0)
@@ -87,6 +89,7 @@ class Trainable:
                     loss, shares = item_loss(
                         self.lm, [items[i] for i in part], sizes, objective=objective, lm_weight=lm_weight
                     )
+                meanwhile()
                 if accelerator is not None:
                     accelerator.backward(loss * scale)
                 else:
