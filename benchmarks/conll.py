@@ -1,6 +1,6 @@
 """CoNLL-2003 from nothing: train both stages and spaCy's own `ner` on the same file, score the whole test file.
 
-    python benchmarks/conll.py --data ../shared/data --minutes 18
+    python benchmarks/conll.py --data ../shared/data
 
 Prints one JSON object as its last line. All models start from random initialization and see the 6,000 training
 sentences only; dev is used for nothing but the log.
@@ -93,14 +93,14 @@ def spacy_ner(train: list[Example], test: list[Example], steps: int, seed: int) 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", type=Path, default=Path(os.environ.get("SPACY_CASCADE_DATA", "../shared/data")))
-    ap.add_argument("--minutes", type=float, default=18, help="of training both stages together")
+    ap.add_argument("--minutes", type=float, default=12, help="of training both stages together")
     ap.add_argument("--hidden", type=int, default=128)
-    ap.add_argument("--layers", type=int, default=4)
+    ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--vocab", type=int, default=2500)
     ap.add_argument("--dropout", type=float, default=0.0)
     ap.add_argument("--optimizer", default="muon")
-    ap.add_argument("--rate", type=float, default=2e-3)
-    ap.add_argument("--lm-weight", type=float, default=0.05)
+    ap.add_argument("--rate", type=float, default=5e-3)
+    ap.add_argument("--lm-weight", type=float, default=0.0)
     ap.add_argument("--noise", type=float, default=0.1)
     ap.add_argument("--replace", type=float, default=0.5)
     ap.add_argument("--invent", type=float, default=0.5)
