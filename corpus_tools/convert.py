@@ -11,7 +11,7 @@ from typing import Any
 
 from .errors import CorpusError, CorpusFileNotFoundError, Errors
 from .formats import FORMATS, JSON_SUFFIXES, SUFFIXES, detect, get_format, read_records
-from .records import REJECTED, SKIPPED, Record, Report
+from .records import KEPT, REJECTED, SKIPPED, Record, Report
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]
 _LANGUAGE = re.compile(r"(?:NER_([a-z]{2,3})|([a-z]{2}))")
@@ -35,7 +35,7 @@ def language_of(folder: str) -> str:
     return (match[1] or match[2]) if match else ""
 
 
-def _about(path: Path, format: str) -> dict[str, str]:
+def about_file(path: Path, format: str) -> dict[str, str]:
     """Language and data set by the layouts `<lang>/<dataset>/<split>` and `<dataset>/<lang>/<split>`."""
     parent, above = path.resolve().parent.name, path.resolve().parent.parent.name
     if format == "b2nerd":
@@ -55,28 +55,41 @@ def plan(source: Path, target: Path, report: Report, *, from_format: str = "auto
         T010 if two files have one target.
     """
     suffix = get_format(to_format).suffix
-    if from_format != "auto":
-        get_format(from_format)
+    files = find_files(source, report, from_format=from_format)
     if source.is_file():
-        format = detect(source) if from_format == "auto" else from_format
+        ((path, format, name),) = files
         is_file = bool(target.suffix) and not target.is_dir()
         into = target if is_file else target / f"{source.stem}{suffix}"
-        return [Job(source, into, format, str(source), str(source), _about(source, format))]
-    if not source.is_dir():
-        raise CorpusFileNotFoundError(Errors.T001.format(path=source, cwd=Path.cwd()))
+        return [Job(path, into, format, name, name, about_file(path, format))]
     jobs: dict[Path, Job] = {}
-    for path, format in _files(source, report, from_format):
+    for path, format, name in files:
         inner = path.relative_to(source)
         folders = [language_of(p) or p for p in inner.parent.parts]
         into = target.joinpath(*folders, f"{path.stem}{suffix}")
         if into in jobs:
             raise CorpusError(Errors.T010.format(a=jobs[into].source, b=path, target=into))
-        about = _about(path, format)
-        jobs[into] = Job(path, into, format, str(inner), about.get("language") or str(inner), about)
-    if not jobs:
+        about = about_file(path, format)
+        jobs[into] = Job(path, into, format, name, about.get("language") or name, about)
+    return list(jobs.values())
+
+
+def find_files(source: Path, report: Report, *, from_format: str = "auto") -> list[tuple[Path, str, str]]:
+    """The corpus files of a file or directory tree: path, format and the name that they bear in reports. Files of a tree
+    that are of no known format are listed in the report.
+
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree without usable files.
+    """
+    if from_format != "auto":
+        get_format(from_format)
+    if source.is_file():
+        return [(source, detect(source) if from_format == "auto" else from_format, str(source))]
+    if not source.is_dir():
+        raise CorpusFileNotFoundError(Errors.T001.format(path=source, cwd=Path.cwd()))
+    files = [(path, format, str(path.relative_to(source))) for path, format in _files(source, report, from_format)]
+    if not files:
         endings = " ".join([*JSON_SUFFIXES, *SUFFIXES])
         raise CorpusError(Errors.T007.format(path=source, formats=", ".join(FORMATS), endings=endings))
-    return list(jobs.values())
+    return files
 
 
 def _files(root: Path, report: Report, from_format: str) -> Iterator[tuple[Path, str]]:
@@ -105,6 +118,7 @@ def convert(
     read_options: Mapping[str, Mapping[str, Any]] | None = None,
     write_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
+    keep_issues: int | None = KEPT,
 ) -> Report:
     """Converts a file or a directory tree.
 
@@ -115,11 +129,12 @@ def convert(
     read_options (Mapping): Options of readers by format: {"bio": {"scheme": "iob1"}}.
     write_options (Mapping): Options of the writer.
     progress (Callable): Wraps the records of each file, for a progress bar.
+    keep_issues (int): See `Report`.
 
     RETURNS (Report): In a tree, a file that can't be read at all stands in `report.failed` and the rest is converted.
     RAISES CorpusFileNotFoundError, CorpusError: As `plan`, and for a single file what its reader and writer raise.
     """
-    report = Report()
+    report = Report(keep_issues)
     jobs = plan(source, target, report, from_format=from_format, to_format=to_format)
     write = get_format(to_format).write
     for job in jobs:
@@ -151,8 +166,8 @@ def convert(
 
 def _refuse(records: Iterable[Record], report: Report, job: Job) -> Iterator[Record]:
     """Passes records on; at the end, when the writer has reported its own too, fails if any was rejected."""
-    before = len(report.of_kind(REJECTED))
+    before = report.rejected
     yield from records
-    n = len(report.of_kind(REJECTED)) - before
+    n = report.rejected - before
     if n:
         raise CorpusError(Errors.T006.format(n=n, path=job.name, target=job.target))

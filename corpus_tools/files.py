@@ -21,6 +21,8 @@ _EDGE = 16
 _HEAD = 4096
 _SPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile("[\ud800-\udfff]")
+# In the text of a JSON value: all that may come out as a lone surrogate.
+_SUSPECT = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _DECODER = json.JSONDecoder()
 
 
@@ -88,13 +90,17 @@ class _Damaged(Exception):
 
 
 class _Buffer:
-    """A window on a text file that moves forward and grows when a value needs more."""
+    """A window on a text file that moves forward and grows when a value needs more.
+
+    suspect (bool): A decoded value may hold lone surrogates. Stays true until it is reset.
+    """
 
     def __init__(self, file: IO[str]):
         self.file = file
         self.text = ""
         self.pos = 0
         self.done = False
+        self.suspect = False
 
     def more(self) -> None:
         kept = self.text[self.pos :]
@@ -132,6 +138,7 @@ class _Buffer:
                 # A number near the buffer's end may go on behind it: "1.5e" reads as 1.5.
                 whole = not isinstance(value, (int, float)) or end < len(self.text) - _EDGE
                 if whole or self.done:
+                    self.suspect = self.suspect or bool(_SUSPECT.search(self.text, self.pos, end))
                     self.pos = end
                     return value
                 cut_off = True
@@ -230,7 +237,10 @@ def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> It
             log.add(index, "duplicate_key", f"the key '{key}' stands more than once in the file; all are read")
         if keyed:
             seen.add(key)
-        yield Item(index, *clean_item([key, value], log, index))
+        if buffer.suspect:
+            key, value = clean_item([key, value], log, index)
+            buffer.suspect = False
+        yield Item(index, key, value)
         index += 1
         buffer.skip(",")
 
@@ -256,7 +266,8 @@ def _lines(buffer: _Buffer, log: FileLog) -> Iterator[Item]:
                 continue
         if line.strip():
             try:
-                yield Item(index, "", clean_item(json.loads(line), log, index))
+                value = json.loads(line)
+                yield Item(index, "", clean_item(value, log, index) if _SUSPECT.search(line) else value)
             except (ValueError, RecursionError) as err:
                 log.add(index, REJECTED, f"damaged JSON: {err}")
             index += 1

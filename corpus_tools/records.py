@@ -9,6 +9,7 @@ from typing import Any
 
 REPAIRED = "repaired"  # wrong in the source, put right without doubt about the outcome being usable
 REJECTED = "rejected"  # can't be used; `--strict` fails on these
+REJECTED_RECORDS = "rejected_records"  # counts whole records; REJECTED counts mentions
 NESTED = "nested"  # inside or across a longer mention: kept among the gold spans, absent from `doc.ents`
 DUPLICATE = "duplicate"  # says again what another entry of the record says
 MISALIGNED = "misaligned"  # not at token boundaries: moved to the nearest ones, exact offsets kept beside
@@ -16,6 +17,7 @@ UNKNOWN_TYPE = "unknown_type"  # not in the taxonomy; once per file and type
 NOT_WRITTEN = "not_written"  # the target format can't hold it
 OFF_LIST = "off_list"  # an answer that its own type list does not hold
 SKIPPED = "skipped"  # a file of a directory tree that is in no known format
+KEPT = 100  # issues per file and kind that a report keeps; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -47,7 +49,8 @@ class Record:
     mentions (tuple[Mention, ...]): Sorted by start, longer ones first. `from_entries` sorts.
     labels (tuple[str, ...]): The label set of this record, None if the source names none.
     meta (Mapping): "source", "index" (counted from 0), "id", "language", "dataset"; "order" (source order, see
-        `entries`), "type_lists" (parallel to the mentions), and what single formats need for the way back.
+        `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
+        the label alone does not tell it), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
     """
 
@@ -91,7 +94,16 @@ class Record:
 
     def entries(self) -> list[Mention | Rejected]:
         """Mentions and rejected entries together, in the order of the source."""
-        known: list[Mention | Rejected] = [*self.mentions, *self.rejected]
+        return self._in_order([*self.mentions, *self.rejected])
+
+    def entry_lists(self) -> list[list[str]] | None:
+        """The type list of each of `entries`, empty for a rejected one; None if the mentions have no lists of their own."""
+        lists = self.meta.get("type_lists")
+        if not lists or len(lists) != len(self.mentions):
+            return None
+        return self._in_order([*map(list, lists), *([] for _ in self.rejected)])
+
+    def _in_order(self, known: list[Any]) -> list[Any]:
         order = self.meta.get("order") or ()
         if len(order) != len(known):  # mentions were added or removed since the record was read
             return known
@@ -127,12 +139,16 @@ class Issue:
 class Report:
     """Collects issues and counts, per file.
 
+    keep (int): So many issues per file and kind are kept in `issues`, so that it does not grow with the corpus; the
+        counts are complete. None keeps all.
     groups (dict[str, str]): Under which name a file stands in tables.
     failed (dict[str, str]): Files that were not converted, and why.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: int | None = KEPT) -> None:
+        self.keep = keep
         self.issues: list[Issue] = []
+        self._added: Counter[tuple[str, str]] = Counter()
         self.counts: dict[str, Counter[str]] = {}
         self.groups: dict[str, str] = {}
         self.failed: dict[str, str] = {}
@@ -142,7 +158,13 @@ class Report:
         """The log of one file."""
         return FileLog(self, name)
 
+    @property
+    def rejected(self) -> int:
+        """Number of rejected mentions and records."""
+        return self.total(REJECTED) + self.total(REJECTED_RECORDS)
+
     def of_kind(self, *kinds: str) -> list[Issue]:
+        """The issues that were kept."""
         return [issue for issue in self.issues if issue.kind in kinds]
 
     def total(self, key: str, *, file: str | None = None) -> int:
@@ -181,8 +203,10 @@ class FileLog:
 
     def add(self, index: int, kind: str, reason: str, mention: str | None = None) -> None:
         """Adds an issue. index (int): Counted from 0; -1 for the file as a whole."""
-        self.report.issues.append(Issue(self.name, index + 1, kind, reason, mention))
-        self.counts[f"{kind}_records" if mention is None and kind == REJECTED else kind] += 1
+        self.counts[REJECTED_RECORDS if mention is None and kind == REJECTED else kind] += 1
+        self.report._added[self.name, kind] += 1
+        if self.report.keep is None or self.report._added[self.name, kind] <= self.report.keep:
+            self.report.issues.append(Issue(self.name, index + 1, kind, reason, mention))
 
     def unknown_type(self, index: int, label: str, reason: str, mention: str) -> None:
         """Counts a type that the taxonomy lacks; an issue is made at its first mention in the file."""

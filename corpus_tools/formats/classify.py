@@ -137,9 +137,8 @@ def ask(
     log = report.file(str(record.meta.get("source") or "records"))
     number = record.meta.get("index", index)
     level = level or "none"
-    lists = record.meta.get("type_lists") or ()
-    own = dict(zip(record.mentions, lists, strict=True)) if len(lists) == len(record.mentions) else {}
-    for entry in entries:
+    lists = record.entry_lists() or [[] for _ in entries]
+    for entry, own in zip(entries, lists, strict=True):
         if isinstance(entry, Rejected):
             log.add(number, NOT_WRITTEN, "there is no question about a mention without a place", entry.name)
             continue
@@ -151,7 +150,7 @@ def ask(
                 continue
             answer, choices = path[-1], _choices(types, path, level)
         else:
-            choices = list(types or own.get(entry) or record.labels or ())
+            choices = list(types or own or record.labels or ())
         if not choices:
             raise CorpusError(Errors.T011.format(level=level, depth=max(1, LEVELS.index(level)), record=number + 1, path=log.name))
         yield Question(record.name(entry), _context(record, entry, style), tuple(choices), level, style, unknown=unknown), answer

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Generator, Iterable, Iterator
+from contextlib import ExitStack, closing
+from functools import partial
 from pathlib import Path
 
-from spacy.tokens import DocBin
+from spacy.attrs import SPACY
+from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
-from srsly import msgpack_decoders, msgpack_encoders
+from srsly import msgpack_decoders, msgpack_dumps, msgpack_encoders
 
 from spacy_cascade.taxonomy import Taxonomy
 
@@ -17,7 +19,28 @@ from ..errors import CorpusError, Errors
 from ..files import atomic_path, check_file
 from ..records import Record, Report
 from .common import count_record
-from .docs import DocMaker, blank_pipeline, to_record
+from .docs import GOLD, DocMaker, blank_pipeline, in_zones, to_record
+
+# Of a token, nothing but its text and its entity is annotated.
+ATTRS = ("ENT_IOB", "ENT_TYPE")
+
+
+class _Bin(DocBin):
+    """A DocBin for what `DocMaker` makes. spaCy's own `add` looks up nine strings for each token, whatever the attributes."""
+
+    def __init__(self) -> None:
+        super().__init__(attrs=ATTRS, store_user_data=True)
+
+    def add(self, doc: Doc) -> None:
+        attrs: list[int | str] = [*self.attrs]
+        self.tokens.append(doc.to_array(attrs))
+        self.spaces.append(doc.to_array(SPACY).astype(bool).reshape(-1, 1))
+        self.flags.append({"has_unknown_spaces": doc.has_unknown_spaces})
+        self.cats.append(doc.cats)
+        self.user_data.append(msgpack_dumps(doc.user_data))
+        self.span_groups.append(doc.spans.to_bytes())
+        self.strings.update(token.text for token in doc)
+        self.strings.update(span.label_ for span in doc.spans[GOLD])
 
 
 def load(path: Path) -> DocBin:
@@ -38,22 +61,29 @@ def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
     RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin.
     """
     log = report.file(source or str(path))
-    for i, doc in enumerate(load(path).get_docs(Vocab())):
-        yield count_record(to_record(doc), log, i)
+    with _Codecs():
+        for i, doc in enumerate(load(path).get_docs(Vocab())):
+            yield count_record(to_record(doc), log, i)
 
 
-@contextmanager
-def _without_entry_point_scans() -> Iterator[None]:
-    """srsly scans all installed packages for msgpack codecs at every single call, several times per Doc; without that,
-    DocBins are written nearly twice as fast. Nothing changes where a package does bring codecs."""
-    scanned = [r for r in (msgpack_encoders, msgpack_decoders) if r.entry_points and not r.get_entry_points()]
-    for registry in scanned:
-        registry.entry_points = False
-    try:
-        yield
-    finally:
-        for registry in scanned:
-            registry.entry_points = True
+class _Codecs:
+    """srsly collects its msgpack codecs anew, from all installed packages and all registered functions, at every single
+    call, several times per Doc, which takes longer than all other work on a DocBin together. Inside this context it
+    collects them once. May be nested, and left in any order."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        if _Codecs.depth == 0:
+            for registry in (msgpack_encoders, msgpack_decoders):
+                vars(registry)["get_all"] = partial(dict, registry.get_all())
+        _Codecs.depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        _Codecs.depth -= 1
+        if _Codecs.depth == 0:
+            for registry in (msgpack_encoders, msgpack_decoders):
+                del vars(registry)["get_all"]
 
 
 def write(
@@ -66,40 +96,39 @@ def write(
     alignment: str = "expand",
     max_docs: int | None = None,
 ) -> None:
-    """Writes a DocBin with user data, atomically.
+    """Writes a DocBin with user data, atomically. A DocBin is in memory until it is whole: with `max_docs`, memory does not
+    grow with the number of records.
 
     max_docs (int): At most so many Docs per file: `train.spacy` becomes `train-00001.spacy`, `train-00002.spacy` ...
+        Either form replaces the other.
     RAISES CorpusError: T003 for an unknown language or alignment, T008 for max_docs below 1.
     """
     if max_docs is not None and max_docs < 1:
         raise CorpusError(Errors.T008.format(option="max_docs", rule="at least 1", value=max_docs))
     make = DocMaker(blank_pipeline(lang), taxonomy=taxonomy, alignment=alignment)
-    docs = (make(record, report) for record in records)
-    if max_docs is None:
-        with _without_entry_point_scans(), atomic_path(path) as temp:
-            DocBin(docs=docs, store_user_data=True).to_disk(temp)
-        return
-    with _without_entry_point_scans(), ExitStack() as stack:
-        parts = 0
-        pending = DocBin(store_user_data=True)
+    parts = 0
+    with _Codecs(), closing(_bins(records, make, report, max_docs)) as bins, ExitStack() as stack:
+        for parts, docs in enumerate(bins, 1):
+            target = path if max_docs is None else path.with_name(f"{path.stem}-{parts:05}{path.suffix}")
+            docs.to_disk(stack.enter_context(atomic_path(target)))
+    if max_docs is not None:
+        path.unlink(missing_ok=True)
+    _remove_old_parts(path, parts if max_docs is not None else 0)
 
-        def flush() -> None:
-            part = path.with_name(f"{path.stem}-{parts:05}{path.suffix}")
-            pending.to_disk(stack.enter_context(atomic_path(part)))
 
-        for doc in docs:
-            if len(pending) == max_docs:
-                parts += 1
-                flush()
-                pending = DocBin(store_user_data=True)
-            pending.add(doc)
-        parts += 1
-        flush()
-    _remove_old_parts(path, parts)
+def _bins(records: Iterable[Record], make: DocMaker, report: Report | None, max_docs: int | None) -> Generator[DocBin, None, None]:
+    docs = _Bin()
+    with closing(in_zones(make.nlp, records)) as zoned:
+        for record in zoned:
+            if len(docs) == max_docs:
+                yield docs
+                docs = _Bin()
+            docs.add(make(record, report))
+    yield docs
 
 
 def _remove_old_parts(path: Path, parts: int) -> None:
-    """Parts of an earlier, longer run would be taken for parts of this one."""
+    """What an earlier run wrote would be taken for parts of this one."""
     for old in path.parent.glob(f"{path.stem}-*{path.suffix}"):
         match = re.fullmatch(rf"{re.escape(path.stem)}-(\d{{5}}){re.escape(path.suffix)}", old.name)
         if match and int(match[1]) > parts:
@@ -111,11 +140,13 @@ def merge(paths: Iterable[Path], target: Path) -> int:
 
     RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if one is no DocBin.
     """
+    bins = [load(path) for path in paths]
     merged = DocBin(store_user_data=True)
+    if all(one.attrs == bins[0].attrs for one in bins):
+        merged.attrs = list(bins[0].attrs)
     vocab = Vocab()
-    for path in paths:
-        one = load(path)
-        if one.attrs == merged.attrs and len(one.user_data) == len(one):
+    for one in bins:
+        if one.attrs == merged.attrs:
             merged.merge(one)
             continue
         for doc in one.get_docs(vocab):

@@ -10,10 +10,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import nullcontext
 from functools import cache
-from typing import Any
+from typing import Any, TypeVar
 
 import spacy
 from spacy.language import Language
@@ -25,8 +27,11 @@ from spacy_cascade.taxonomy import Taxonomy, format_path
 from ..errors import CorpusError, Errors
 from ..records import MISALIGNED, REJECTED, FileLog, Mention, Record, Rejected, Report
 
+T = TypeVar("T")
 GOLD = "gold"
 ALIGNMENTS = ("strict", "contract", "expand")
+LEARNED = 50_000
+ZONE = 2000
 RECORD_KEYS = ("source", "index", "id", "language", "dataset")
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 
@@ -41,6 +46,20 @@ def blank_pipeline(lang: str = "xx") -> Language:
         return spacy.blank(lang, config=TOKENIZER)
     except ImportError as err:
         raise CorpusError(Errors.T003.format(option="--lang", value=lang, choices=f"spaCy's language codes ({err})")) from err
+
+
+def in_zones(nlp: Language, items: Iterable[T]) -> Generator[T, None, None]:
+    """Passes items on. A pipeline remembers every word that it ever saw; once these are `LEARNED`, it forgets those that came
+    with every `ZONE` items, so that memory does not grow. A Doc must not be used after the next item was asked for, and
+    the generator must be closed."""
+    items = iter(items)
+    n = ZONE
+    while n == ZONE:
+        n = 0
+        with nlp.memory_zone() if len(nlp.vocab) > LEARNED else nullcontext():
+            for item in itertools.islice(items, ZONE):
+                n += 1
+                yield item
 
 
 class DocMaker:
@@ -92,7 +111,11 @@ class DocMaker:
             offsets.append(entry)
             self._report_offset(record, mention, span, log, index)
         doc.ents = _flat(spans, [record.mentions[i] for i in kept])
-        attrs: dict[str, Any] = {"paths": [self._path(span, log, index) for span in spans]}
+        paths = record.meta.get("paths") or []
+        known = len(paths) == len(record.mentions)
+        attrs: dict[str, Any] = {
+            "paths": [str(paths[i]) if known else self._path(span, log, index) for i, span in zip(kept, spans, strict=True)]
+        }
         if lists:
             attrs["type_lists"] = [list(lists[i]) for i in kept]
         doc.spans[GOLD] = SpanGroup(doc, name=GOLD, spans=spans, attrs=attrs)

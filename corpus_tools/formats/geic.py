@@ -1,6 +1,7 @@
 """GEIC, the layout of DynamicNER: `{"sentence1": {"sentence": str, "entity": [str], "category": [str]}, ...}`.
 
-Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left to right.
+Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left to right. Where mentions have
+type lists of their own, a key `"types": [[str]]` holds them, parallel to the mentions.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..records import DUPLICATE, REJECTED, FileLog, Mention, Record, Rejected, R
 from .common import count_record, extras, get_list, get_text, show
 
 KEYS = ("sentence", "entity", "category")
+TYPES = "types"
 _MISSING = object()
 
 
@@ -31,8 +33,18 @@ def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
         text = get_text(item, "sentence", log)
         if text is not None:
             entries = _entries(item, text, log)
-            meta = {"index": item.index, "id": item.key or None, **extras(item.value, KEYS)}
-            yield count_record(Record.from_entries(text, entries, meta=meta), log, item.index)
+            lists = _type_lists(item.value.get(TYPES), len(entries))
+            meta = {"index": item.index, "id": item.key or None}
+            meta |= extras(item.value, KEYS if lists is None else (*KEYS, TYPES))
+            yield count_record(Record.from_entries(text, entries, meta=meta, type_lists=lists), log, item.index)
+
+
+def _type_lists(value: Any, entries: int) -> list[list[str]] | None:
+    """Anything else under that key is no part of the layout."""
+    if not isinstance(value, list) or len(value) != entries or not entries:
+        return None
+    fits = all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in value)
+    return value if fits else None
 
 
 def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
@@ -84,11 +96,12 @@ def write(records: Iterable[Record], path: Path, report: Report | None = None) -
             while not key or key in used:
                 key = f"sentence{number}" if f"sentence{number}" not in used else f"sentence{number}_{len(used)}"
             used.add(key)
-            entries = record.entries()
-            value = {
+            entries, lists = record.entries(), record.entry_lists()
+            value: dict[str, Any] = {
                 "sentence": record.text,
                 "entity": [record.name(e) for e in entries],
                 "category": [e.label if isinstance(e, Mention) else e.type for e in entries],
+                **({} if lists is None else {TYPES: lists}),
                 **record.meta.get("extra", {}),
             }
             body = json.dumps({key: value}, ensure_ascii=False, indent=4)

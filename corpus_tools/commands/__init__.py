@@ -1,0 +1,1 @@
+"""Commands of `python -m corpus_tools`, one module each."""
