@@ -49,6 +49,7 @@ class Taxonomy:
     levels (Sequence[str]): Names of the levels, for reports. Default: coarse, medium, fine for three levels.
     descriptions (Mapping[str, str]): One line per type, keyed by path string or by name.
     aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or name.
+    names (Mapping[str, Mapping[str, str]]): Names in other languages, by language and path string. They resolve too.
     RAISES CascadeError: C003 if empty, C005 for equal siblings, C006 for an unusable name.
     """
 
@@ -60,6 +61,7 @@ class Taxonomy:
         levels: Sequence[str] = (),
         descriptions: Mapping[str, str] | None = None,
         aliases: Mapping[str, str] | None = None,
+        names: Mapping[str, Mapping[str, str]] | None = None,
     ):
         self.name = name
         self.notes: list[str] = []
@@ -76,6 +78,8 @@ class Taxonomy:
             self.levels = tuple(f"level{i + 1}" for i in range(self.depth))
         self.descriptions = dict(descriptions or {})
         self.aliases = {normalize_name(k): v for k, v in (aliases or {}).items()}
+        self.names = {language: dict(table) for language, table in (names or {}).items()}
+        self._localized = {normalize_name(n): p for table in self.names.values() for p, n in table.items()}
 
     def _add(self, tree: Any, parent: TypePath) -> None:
         items: Iterable[tuple[Any, Any]]
@@ -128,7 +132,7 @@ class Taxonomy:
         if isinstance(data, Mapping) and "first-level" in data:
             return cls(_nest_flat(data), name=str(data.get("dataset") or name))
         if isinstance(data, Mapping) and isinstance(data.get("tree"), (Mapping, list)):
-            kwargs = {k: data[k] for k in ("levels", "descriptions", "aliases") if data.get(k)}
+            kwargs = {k: data[k] for k in ("levels", "descriptions", "aliases", "names") if data.get(k)}
             return cls(data["tree"], name=data.get("name", name), **kwargs)
         if isinstance(data, Mapping):
             # labels.json of a B2NERD-style data set: raw label -> natural name
@@ -170,6 +174,7 @@ class Taxonomy:
             "levels": list(self.levels),
             "descriptions": self.descriptions,
             "aliases": self.aliases,
+            "names": self.names,
             "tree": nest(()),
         }
 
@@ -209,6 +214,10 @@ class Taxonomy:
     def description(self, path: TypePath) -> str:
         return self.descriptions.get(format_path(path)) or self.descriptions.get(path[-1], "")
 
+    def localized(self, path: TypePath, language: str) -> str:
+        """Name of a node in a language; '' if the taxonomy has none."""
+        return self.names.get(language, {}).get(format_path(path), "")
+
     def resolve(self, name: str) -> TypePath:
         """Path of a name, an alias or a path string. Prefers the deepest node of that name.
 
@@ -220,6 +229,8 @@ class Taxonomy:
         key = normalize_name(name) if isinstance(name, str) else ""
         if key not in self._by_name and key in self.aliases:
             return self.resolve(self.aliases[key])
+        if key not in self._by_name and key in self._localized:
+            return parse_path(self._localized[key])
         if len(parts) > 1:
             found = [p for p in self._by_name.get(parts[-1], ()) if _is_subsequence(parts, p)]
         else:
