@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,110 +16,77 @@ from wasabi import msg, table
 
 from spacy_cascade.taxonomy import Taxonomy, builtin
 
-from .convert import convert
+from .commands._shared import DryRun, Json, Limit, Quiet, Seed, say
+from .commands.conflicts import conflicts_cli
+from .commands.convert import convert_cli
+from .commands.decontaminate import decontaminate_cli
+from .commands.dynamic import dynamic_cli
+from .commands.prune import prune_cli
+from .commands.report import report_cli
+from .commands.sample import sample_cli
+from .commands.standardize import standardize_cli
+from .commands.stats import stats_cli
 from .errors import CorpusError, Errors
 from .fetch import fetch
-from .files import atomic_path
 from .formats import detect, docbin, read_records
-from .records import (
-    DUPLICATE,
-    MISALIGNED,
-    NESTED,
-    NOT_WRITTEN,
-    OFF_LIST,
-    REJECTED,
-    REPAIRED,
-    SKIPPED,
-    Record,
-    Report,
-)
+from .records import Record, Report
 from .twins import THRESHOLD, find_twins
 
+HELP = """Corpora for named entity recognition: convert, look at, categorize, standardize, prune and clean them.
+
+Sources are files or directory trees in GEIC (DynamicNER), SWIFT, B2NERD, BIO/CoNLL or DocBin format, which is found out. Each
+command explains itself with --help; --limit tries it on a few records, --dry-run says what it would write, --json is for programs.
+"""
 app = typer.Typer(
-    name="corpus_tools", help=__doc__, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="corpus_tools", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
 )
 
 SHOWN = 10
-ALIGNS: Any = ("l", *"rrrrrrrrr")
-COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, "rejected_records")
-
-
-@app.command("convert")
-def convert_cli(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
-    to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
-    lang: Annotated[str, typer.Option(help="Language of the records and of the pipeline that tokenizes; xx: any")] = "xx",
-    taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths")] = "",
-    alignment: Annotated[str, typer.Option(help="Mentions off token boundaries: strict, contract, expand")] = "expand",
-    strict: Annotated[bool, typer.Option(help="Fail on rejected mentions and records")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Records per file")] = None,
-    report_path: Annotated[Path | None, typer.Option("--report", help="Write all issues to this JSON file")] = None,
-    max_docs: Annotated[int | None, typer.Option(min=1, help="Docs per DocBin file (default: all in one)")] = None,
-    scheme: Annotated[str, typer.Option(help="bio: auto, iob1, iob2, bioes")] = "auto",
-    token_column: Annotated[int, typer.Option(help="bio: column of the token")] = 0,
-    tag_column: Annotated[int, typer.Option(help="bio: column of the tag")] = -1,
-    joiner: Annotated[str, typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK")] = "auto",
-    stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
-    level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar")] = False,
-) -> None:
-    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin."""
-    with _messages():
-        types = _load_taxonomy(taxonomy)
-        write_options: dict[str, dict[str, Any]] = {
-            "docbin": {"lang": lang, "taxonomy": types, "alignment": alignment, "max_docs": max_docs},
-            "bio": {"scheme": "iob2" if scheme == "auto" else scheme},
-            "swift": {"stage": stage, "level": level, "types": types},
-        }
-        bio = {"scheme": scheme, "token_column": token_column, "tag_column": tag_column, "joiner": joiner}
-        report = convert(
-            source,
-            target,
-            from_format=from_format,
-            to_format=to_format,
-            language=lang if lang != "xx" else None,
-            strict=strict,
-            limit=limit,
-            read_options={"bio": bio},
-            write_options=write_options.get(to_format),
-            progress=None if quiet else _progress,
-        )
-        if report_path is not None:
-            with atomic_path(report_path) as temp:
-                temp.write_text(json.dumps(report.to_dict(), ensure_ascii=False, indent=1), encoding="utf8")
-    _print_report(report, report_path)
-    if report.failed:
-        raise typer.Exit(1)
 
 
 @app.command("merge")
 def merge_cli(
     paths: Annotated[list[Path], typer.Argument(metavar="IN... OUT.spacy", help="DocBins or directories; the last is written")],
-    split: Annotated[str, typer.Option(help="Which files to take below directories: <split>.spacy")] = "train",
+    split: Annotated[str, typer.Option(help="Files to take from directories: <split>.spacy and its parts")] = "train",
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
-    """Concatenate DocBins."""
+    """Concatenate DocBins, which are in memory all together. An earlier output is replaced."""
     if len(paths) < 2:
         raise typer.BadParameter("give at least one input and the output")
     *sources, target = paths
-    files = [f for p in sources for f in (sorted(p.rglob(f"{split}.spacy")) if p.is_dir() else [p])]
+    named = (f"{split}.spacy", f"{split}-{'[0-9]' * 5}.spacy")
+    files = [f for p in sources for f in (sorted(g for n in named for g in p.rglob(n)) if p.is_dir() else [p])]
     if not files:
         raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, sources))}")
+    if dry_run:
+        say({str(file): str(target) for file in files}, as_json)
+        return
     with _messages():
         n = docbin.merge(files, target)
-    msg.good(f"{n} Docs from {len(files)} file(s) written to {target}")
+    if as_json:
+        typer.echo(json.dumps({"docs": n, "files": list(map(str, files)), "target": str(target)}, ensure_ascii=False))
+    else:
+        msg.good(f"{n} Docs from {len(files)} file(s) written to {target}")
 
 
 @app.command("fetch")
 def fetch_cli(
     name: Annotated[str, typer.Argument(help="dynamicner or b2nerd")],
     target: Annotated[Path, typer.Argument(metavar="DEST", help="Directory")],
+    dry_run: DryRun = False,
+    as_json: Json = False,
 ) -> None:
     """Download a corpus from the Hugging Face hub."""
+    if dry_run:
+        say({name: str(target)}, as_json)
+        return
     with _messages():
         folder = fetch(name, target)
-    msg.good(f"{name} is in {folder}")
+    if as_json:
+        typer.echo(json.dumps({"name": name, "target": str(folder)}))
+    else:
+        msg.good(f"{name} is in {folder}")
 
 
 class _ManyTests(TyperCommand):
@@ -140,18 +109,27 @@ def check_twins_cli(
     train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Training files of any format")],
     test: Annotated[list[Path], typer.Option("--test", metavar="TEST...", help="Test files of any format")],
     threshold: Annotated[float, typer.Option(help="Jaccard similarity of character 5-grams")] = THRESHOLD,
+    seed: Seed = 0,
+    limit: Limit = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
     """Prove that no test sentence is a training sentence with other mentions. Exit code 1 if one is."""
     with _messages():
         counts: dict[str, int] = {}
         report = Report()
-        train_records, test_records = _read_all(train, {}, report), _read_all(test, counts, report)
+        silent = quiet or as_json
+        train_records = _read_all(train, {}, report, limit, silent)
+        test_records = _read_all(test, counts, report, limit, silent)
         twins = find_twins(train_records, test_records, threshold=threshold)
+    if as_json:
+        typer.echo(json.dumps({"records": counts, "rejected": report.rejected, "twins": list(map(asdict, twins))}, ensure_ascii=False))
+        raise typer.Exit(1 if twins else 0)
     found = {name: sum(t.test_file == name for t in twins) for name in counts}
     rows = [(name, n, found[name]) for name, n in counts.items()]
     typer.echo(table(rows, header=("test file", "records", "twins"), divider=True, aligns=("l", "r", "r"), max_col=80))
-    if report.of_kind(REJECTED):
-        msg.warn(f"{len(report.of_kind(REJECTED))} mention(s) or record(s) could not be read; `convert` lists them")
+    if report.rejected:
+        msg.warn(f"{report.rejected} mention(s) or record(s) could not be read; `convert` lists them")
     for twin in twins[:SHOWN]:
         typer.echo(f"{twin.test_file}:{twin.test_record} ~ {twin.train_file}:{twin.train_record} ({twin.similarity:.2f})")
         typer.echo(f"  test:  {twin.test_text}\n  train: {twin.train_text}")
@@ -187,42 +165,47 @@ def _progress(records: Iterable[Record], name: str) -> Iterable[Record]:
     return tqdm(records, desc=name, unit=" records", leave=False, disable=None)
 
 
-def _read_all(paths: Iterable[Path], counts: dict[str, int], report: Report) -> Iterator[Record]:
+def _read_all(
+    paths: Iterable[Path], counts: dict[str, int], report: Report, limit: int | None, silent: bool
+) -> Iterator[Record]:
     for path in paths:
         counts[str(path)] = 0
         format = detect(path)
-        for number, record in enumerate(read_records(path, report, format=format)):
+        records: Iterable[Record] = itertools.islice(read_records(path, report, format=format), limit)
+        for number, record in enumerate(records if silent else _progress(records, str(path))):
             counts[str(path)] += 1
             # A DocBin's records say where they first came from; here it matters where they lie now.
             index = number if format == "docbin" else record.meta["index"]
             yield Record(record.text, record.mentions, meta={"source": str(path), "index": index})
 
 
-def _print_report(report: Report, report_path: Path | None) -> None:
-    groups = {name: counts for name, counts in report.grouped().items() if counts["records"] or not counts[SKIPPED]}
-    rows: list[tuple[Any, ...]] = [(name, *(counts[c] for c in COLUMNS)) for name, counts in groups.items()]
-    if len(rows) > 1:
-        rows.append(("total", *(report.total(c) for c in COLUMNS)))
-    header = ("", *(c.replace("_", " ") for c in COLUMNS))
-    typer.echo(table(rows, header=header, divider=True, aligns=ALIGNS, max_col=80))
-    if report.unknown_types:
-        n, kinds = sum(report.unknown_types.values()), len({label for _, label in report.unknown_types})
-        msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
-    notes = (
-        (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
-        (OFF_LIST, "answer(s) not in their own type list, kept"),
-        (SKIPPED, "file(s) of no known format"),
-    )
-    for kind, what in notes:
-        if report.total(kind):
-            msg.warn(f"{report.total(kind)} {what}")
-    rejected = report.of_kind(REJECTED)
-    if rejected:
-        msg.warn(f"{len(rejected)} rejected, the first:")
-    for issue in rejected[:SHOWN]:
-        mention = "" if issue.mention is None else f"'{issue.mention}': "
-        typer.echo(f"  {issue.file}, record {issue.record}: {mention}{issue.reason}")
-    if len(rejected) > SHOWN and report_path is None:
-        typer.echo("  ... (all with --report FILE)")
-    for message in report.failed.values():
-        typer.echo(f"✘ {message}", err=True)
+app.command("convert")(convert_cli)
+app.command("conflicts")(conflicts_cli)
+app.command("dynamic")(dynamic_cli)
+app.command("prune")(prune_cli)
+app.command("standardize")(standardize_cli)
+app.command("stats")(stats_cli)
+app.command("decontaminate")(decontaminate_cli)
+app.command("sample")(sample_cli)
+app.command("report")(report_cli)
+
+
+# How `--help` groups and orders the commands.
+PANELS = {
+    "Get and convert": ("fetch", "convert", "merge"),
+    "Look at a corpus": ("stats", "report"),
+    "DynamicNER: type lists of their own": ("dynamic", "sample"),
+    "B2NERD: one corpus from many data sets": ("standardize", "conflicts", "prune"),
+    "Keep test data clean": ("check-twins", "decontaminate"),
+}
+
+
+def _arrange(app: typer.Typer) -> None:
+    panels = {name: panel for panel, names in PANELS.items() for name in names}
+    order = [*panels, *(c.name for c in app.registered_commands)]
+    app.registered_commands.sort(key=lambda command: order.index(command.name))
+    for command in app.registered_commands:
+        command.rich_help_panel = panels.get(command.name or "", "Other")
+
+
+_arrange(app)

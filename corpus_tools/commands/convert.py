@@ -1,0 +1,126 @@
+"""`python -m corpus_tools convert`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from wasabi import msg, table
+
+from ..records import (
+    DUPLICATE,
+    KEPT,
+    MISALIGNED,
+    NESTED,
+    NOT_WRITTEN,
+    OFF_LIST,
+    REJECTED,
+    REJECTED_RECORDS,
+    REPAIRED,
+    SKIPPED,
+    Report,
+)
+from ._shared import DryRun, Json, Limit, Quiet, Seed, say
+
+SHOWN = 10
+COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, REJECTED_RECORDS)
+ALIGNS = ("l", *"r" * len(COLUMNS))
+
+
+def convert_cli(
+    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree")],
+    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
+    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
+    lang: Annotated[str, typer.Option(help="Language of the records and of the pipeline that tokenizes; xx: any")] = "xx",
+    taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths")] = "",
+    alignment: Annotated[str, typer.Option(help="Mentions off token boundaries: strict, contract, expand")] = "expand",
+    strict: Annotated[bool, typer.Option(help="Fail on rejected mentions and records")] = False,
+    seed: Seed = 0,
+    limit: Limit = None,
+    report_path: Annotated[Path | None, typer.Option("--report", help="Write all issues to this JSON file")] = None,
+    max_docs: Annotated[int | None, typer.Option(min=1, help="Docs per DocBin file (default: all in one)")] = None,
+    scheme: Annotated[str, typer.Option(help="bio: auto, iob1, iob2, bioes")] = "auto",
+    token_column: Annotated[int, typer.Option(help="bio: column of the token")] = 0,
+    tag_column: Annotated[int, typer.Option(help="bio: column of the tag")] = -1,
+    joiner: Annotated[str, typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK")] = "auto",
+    stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
+    level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
+    dry_run: DryRun = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin.
+
+    Files of an earlier conversion are replaced, each when its successor is complete. With --max-docs, memory does not grow with
+    the corpus.
+    """
+    from ..cli import _load_taxonomy, _messages, _progress
+    from ..convert import convert, plan
+    from ..files import atomic_path
+
+    with _messages():
+        if dry_run:
+            jobs = plan(source, target, Report(), from_format=from_format, to_format=to_format)
+            say({str(job.source): str(job.target) for job in jobs}, as_json)
+            return
+        types = _load_taxonomy(taxonomy)
+        write_options: dict[str, dict[str, Any]] = {
+            "docbin": {"lang": lang, "taxonomy": types, "alignment": alignment, "max_docs": max_docs},
+            "bio": {"scheme": "iob2" if scheme == "auto" else scheme},
+            "swift": {"stage": stage, "level": level, "types": types},
+        }
+        bio = {"scheme": scheme, "token_column": token_column, "tag_column": tag_column, "joiner": joiner}
+        report = convert(
+            source,
+            target,
+            from_format=from_format,
+            to_format=to_format,
+            language=lang if lang != "xx" else None,
+            strict=strict,
+            limit=limit,
+            read_options={"bio": bio},
+            write_options=write_options.get(to_format),
+            progress=None if quiet or as_json else _progress,
+            keep_issues=KEPT if report_path is None else None,
+        )
+        if report_path is not None:
+            with atomic_path(report_path) as temp:
+                temp.write_text(json.dumps(report.to_dict(), ensure_ascii=False, indent=1), encoding="utf8")
+    if as_json:
+        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+    else:
+        _print_report(report, report_path)
+    if report.failed:
+        raise typer.Exit(1)
+
+
+def _print_report(report: Report, report_path: Path | None) -> None:
+    groups = {name: counts for name, counts in report.grouped().items() if counts["records"] or not counts[SKIPPED]}
+    rows: list[tuple[Any, ...]] = [(name, *(counts[c] for c in COLUMNS)) for name, counts in groups.items()]
+    if len(rows) > 1:
+        rows.append(("total", *(report.total(c) for c in COLUMNS)))
+    header = ("", *(c.replace("_", " ") for c in COLUMNS))
+    typer.echo(table(rows, header=header, divider=True, aligns=ALIGNS, max_col=80))
+    if report.unknown_types:
+        n, kinds = sum(report.unknown_types.values()), len({label for _, label in report.unknown_types})
+        msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
+    notes = (
+        (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
+        (OFF_LIST, "answer(s) not in their own type list, kept"),
+        (SKIPPED, "file(s) of no known format"),
+    )
+    for kind, what in notes:
+        if report.total(kind):
+            msg.warn(f"{report.total(kind)} {what}")
+    if report.rejected:
+        msg.warn(f"{report.rejected} rejected, the first:")
+    for issue in report.of_kind(REJECTED)[:SHOWN]:
+        mention = "" if issue.mention is None else f"'{issue.mention}': "
+        typer.echo(f"  {issue.file}, record {issue.record}: {mention}{issue.reason}")
+    if report.rejected > SHOWN and report_path is None:
+        typer.echo("  ... (all with --report FILE)")
+    for message in report.failed.values():
+        typer.echo(f"✘ {message}", err=True)

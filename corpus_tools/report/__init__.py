@@ -1,0 +1,1 @@
+"""Statistics of corpora, and a self-contained HTML page about them."""
