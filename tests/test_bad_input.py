@@ -402,6 +402,7 @@ def test_c021_impossible_rank(rank: Any) -> None:
 
 def test_c021_impossible_batch_tokens() -> None:
     fails("C021", lambda: hf_spec("x", batch_tokens=0), "batch_tokens")
+    fails("C021", lambda: hf_spec("x", cache_tokens=-1), "cache_tokens")
 
 
 @pytest.mark.parametrize("value", ["many", None, [1]])
