@@ -341,7 +341,6 @@ def test_pickled_weights_load_when_asked_for(base: Path, tmp_path: Path) -> None
     ("factory", "option", "choices"),
     [
         ("cascade_extractor", "window", "auto, sents, stride"),
-        ("cascade_extractor", "drafts", "none, ents"),
         ("cascade_extractor", "save_weights", "full, adapter, none"),
         ("cascade_classifier", "source", "spans, ents"),
         ("cascade_classifier", "strategy", "progressive, beam, path"),

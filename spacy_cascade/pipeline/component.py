@@ -220,6 +220,12 @@ class LMPipe(Pipe):
     def _load_settings(self, settings: dict[str, Any]) -> None:
         pass
 
+    def _save_more(self, path: Path) -> None:
+        """Files of a subclass, written to its directory."""
+
+    def _load_more(self, path: Path) -> None:
+        pass
+
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
         """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
         has_base = self._lm is not None or self._base_path is not None
@@ -237,6 +243,8 @@ class LMPipe(Pipe):
                 self.lm.save(tmp / "model")
             if meta["adapter"]:
                 self.lm.save_adapter(self._adapter, tmp / "adapter")
+            if weights != "none":
+                self._save_more(tmp)
             srsly.write_json(tmp / "cascade.json", meta)
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
@@ -263,6 +271,7 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
         if "weights" in exclude:
             return self
+        self._load_more(path)
         self._training, self._adapter, self._owns_base = None, None, False
         if (path / "model").is_dir():
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"
