@@ -126,10 +126,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class TypeResult:
-    """A label path, the probability of every step under its type list, and their product."""
+    """A label path, the probability of every step under its type list, and their product.
+
+    n_best (tuple): The likeliest complete paths with their joint probabilities, if they were asked for. Over all paths
+        of a taxonomy these add up to one.
+    """
 
     path: tuple[str, ...]
     step_scores: tuple[float, ...]
+    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
 
     @property
     def score(self) -> float:

@@ -30,6 +30,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "source": "spans",
     "strategy": "progressive",
     "beam_width": 3,
+    "n_best": 1,
     "min_score": 0.0,
     "unknown": False,
     "max_tokens": 256,
@@ -64,6 +65,7 @@ def make_classifier(
     source: str,
     strategy: str,
     beam_width: int,
+    n_best: int,
     min_score: float,
     unknown: bool,
     max_tokens: int,
@@ -82,6 +84,7 @@ def make_classifier(
         source=source,
         strategy=strategy,
         beam_width=beam_width,
+        n_best=n_best,
         min_score=min_score,
         unknown=unknown,
         max_tokens=max_tokens,
@@ -101,6 +104,8 @@ class CascadeClassifier(LMPipe):
     source (str): spans: the extractor's candidates; ents: refine the entities of whatever component set them.
     strategy (str): progressive (best coarse type, then its children ...), beam (joint probability of the path with
         `beam_width` paths alive), path (whole paths in one list).
+    n_best (int): How many complete paths to keep in `doc.spans["cascade"].attrs["n_best"]`, as [path, probability], if
+        the strategy looks at more than one.
     min_score (float): Back-off: the path stops before its probability falls below this. A mention whose coarse type
         is below has no type.
     unknown (bool): Put `unknown` into the first list; a mention that gets it is no entity.
@@ -120,6 +125,7 @@ class CascadeClassifier(LMPipe):
         source: str = "spans",
         strategy: str = "progressive",
         beam_width: int = 3,
+        n_best: int = 1,
         min_score: float = 0.0,
         unknown: bool = False,
         max_tokens: int = 256,
@@ -133,6 +139,7 @@ class CascadeClassifier(LMPipe):
                 raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
         for option, number, rule, ok in (
             ("beam_width", beam_width, "1 or more", beam_width >= 1),
+            ("n_best", n_best, "1 or more", n_best >= 1),
             ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
             ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
         ):
@@ -142,6 +149,7 @@ class CascadeClassifier(LMPipe):
         self.source = source
         self.strategy = strategy
         self.beam_width = beam_width
+        self.n_best = n_best
         self.min_score = min_score
         self.unknown = unknown
         self.max_tokens = max_tokens
@@ -198,7 +206,7 @@ class CascadeClassifier(LMPipe):
             for k, (start, end, _) in enumerate(candidates[i]):
                 asked.append((with_context(doc, windows, start, end, flat)[0], taxonomy))
                 where.append((i, k))
-        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown)
+        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
         with lm.adapter(self._adapter):
             results = typer(lm, asked)
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
@@ -237,6 +245,7 @@ class CascadeClassifier(LMPipe):
                 paths=[format_path(r.path) for *_, r in found],
                 path_scores=[r.score for *_, r in found],
                 step_scores=[list(r.step_scores) for *_, r in found],
+                **({"n_best": [[[format_path(p), x] for p, x in r.n_best] for *_, r in found]} if self.n_best > 1 else {}),
             )
             typed = [k for k, (*_, r) in enumerate(found) if r.path]
             kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
