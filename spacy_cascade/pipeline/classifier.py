@@ -243,7 +243,7 @@ class CascadeClassifier(LMPipe):
                 spans,
                 scores=[p for _, _, p, _ in found],
                 paths=[format_path(r.path) for *_, r in found],
-                path_scores=[r.score for *_, r in found],
+                path_scores=self.calibrated([r.score for *_, r in found]),
                 step_scores=[list(r.step_scores) for *_, r in found],
                 **({"n_best": [[[format_path(p), x] for p, x in r.n_best] for *_, r in found]} if self.n_best > 1 else {}),
             )
@@ -259,6 +259,15 @@ class CascadeClassifier(LMPipe):
                 rejected = {(s, e) for s, e, _, r in found if not r.path}
                 doc.set_ents([e for e in doc.ents if e.label_ != MENTION or (e.start, e.end) not in rejected])
                 set_ents(doc, ents, overwrite=self.overwrite_ents)
+
+    def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
+        """The score of the path that each gold mention gets, and whether it is the gold path."""
+        gold = [[(s, e, known_path(labels_of(eg.reference) or self.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in examples]
+        known = [[(s, e, p) for s, e, p in mentions if p] for mentions in gold]
+        found = self.classify([eg.predicted for eg in examples], [[(s, e, 1.0) for s, e, _ in m] for m in known])
+        scores = [r.score for results in found for *_, r in results]
+        right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]
+        return scores, right
 
     # -- Training ---------------------------------------------------------------------------------------------
 

@@ -19,7 +19,7 @@ from ..scorers import cascade_score
 from ..ty import Query, TrainingItem, Unit
 from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, report_gold
+from .gold import flat_gold, gold_mentions, report_gold
 from .windows import FAILED, PROCESSED, SPLIT, Window, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -194,10 +194,19 @@ class CascadeExtractor(LMPipe):
             spans = [doc[s:e] for s, e, _ in candidates]
             for span in spans:
                 span.label_ = MENTION
-            set_candidates(doc, SPANS_KEY, spans, scores=[p for _, _, p in candidates])
+            set_candidates(doc, SPANS_KEY, spans, scores=self.calibrated([p for _, _, p in candidates]))
             doc.user_data[COVERAGE_KEY] = ledger
             if self.annotate_ents:
                 set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
+
+    def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
+        """Every candidate's score, and whether a gold mention has these boundaries."""
+        scores, right = [], []
+        for eg, (candidates, _) in zip(examples, self.predict([eg.predicted for eg in examples]), strict=True):
+            gold = {(s, e) for s, e, _ in gold_mentions(eg)}
+            scores += [p for _, _, p in candidates]
+            right += [(s, e) in gold for s, e, _ in candidates]
+        return scores, right
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[])
