@@ -22,6 +22,8 @@ class Query:
     parents (list[int] | None): Index of each node's parent (-1 for the root); None for a chain. A node sees its
         ancestors and itself only, so that every path through the tree reads like a sequence of its own.
     depths (list[int] | None): Position of each node for the model's position encoding; None: number of its ancestors.
+    row (Row | None): Memory of the first `len(row)` nodes, which were run before: only the others are run, and taken
+        into it. Nothing is asked at remembered nodes. The answers are those of a query without a row.
     """
 
     ids: list[int]
@@ -29,6 +31,28 @@ class Query:
     candidates: list[Sequence[int]] = field(default_factory=list)
     parents: list[int] | None = None
     depths: list[int] | None = None
+    row: Row | None = None
+
+
+class Row(Protocol):
+    """The model's memory of a sequence (keys and values), up to some token."""
+
+    def __len__(self) -> int: ...
+
+    def truncate(self, n: int) -> None:
+        """Forget all but the first n tokens."""
+
+    def fork(self, n: int) -> Row:
+        """A row that begins with the first n tokens of this one, without copying them."""
+
+
+class Memory(Protocol):
+    """Where rows are kept."""
+
+    capacity: int  # tokens
+
+    def row(self) -> Row:
+        """A new, empty row."""
 
 
 @runtime_checkable
@@ -47,6 +71,10 @@ class CausalLM(Protocol):
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """One float32 array of shape (positions, most candidates) per query, padded with -inf."""
+
+    def memory(self, tokens: int) -> Memory | None:
+        """Room for this many tokens to be remembered, or less where that would be too much; None if the model can't
+        go on from where it was, or if running everything again is cheaper."""
 
     def adapter(self, name: str | None) -> AbstractContextManager[None]:
         """Use this adapter (None: the bare base) inside the context."""
@@ -98,10 +126,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class TypeResult:
-    """A label path, the probability of every step under its type list, and their product."""
+    """A label path, the probability of every step under its type list, and their product.
+
+    n_best (tuple): The likeliest complete paths with their joint probabilities, if they were asked for. Over all paths
+        of a taxonomy these add up to one.
+    """
 
     path: tuple[str, ...]
     step_scores: tuple[float, ...]
+    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
 
     @property
     def score(self) -> float:

@@ -341,7 +341,6 @@ def test_pickled_weights_load_when_asked_for(base: Path, tmp_path: Path) -> None
     ("factory", "option", "choices"),
     [
         ("cascade_extractor", "window", "auto, sents, stride"),
-        ("cascade_extractor", "drafts", "none, ents"),
         ("cascade_extractor", "save_weights", "full, adapter, none"),
         ("cascade_classifier", "source", "spans, ents"),
         ("cascade_classifier", "strategy", "progressive, beam, path"),
@@ -402,6 +401,7 @@ def test_c021_impossible_rank(rank: Any) -> None:
 
 def test_c021_impossible_batch_tokens() -> None:
     fails("C021", lambda: hf_spec("x", batch_tokens=0), "batch_tokens")
+    fails("C021", lambda: hf_spec("x", cache_tokens=-1), "cache_tokens")
 
 
 @pytest.mark.parametrize("value", ["many", None, [1]])

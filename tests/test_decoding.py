@@ -369,6 +369,9 @@ class _Fixed:
     def __init__(self, rule: Any):
         self.rule = rule
 
+    def memory(self, tokens: int) -> None:
+        return None
+
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         out = []
         for q in queries:

@@ -13,9 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_cascade.decoding.labels import LabelJob, LabelTrie, score_labels
+from spacy_cascade.decoding.labels import LabelJob, LabelScorer, LabelTrie, score_labels
 from spacy_cascade.pipeline.typing import Typer, context_unit
 from spacy_cascade.pipeline.windows import cut
+from spacy_cascade.prompts.chat import ChatClassify
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.ty import Asked
@@ -297,3 +298,83 @@ def test_progressive_types_all_mentions_of_a_level_in_one_call(nlp: Language) ->
     assert lm.calls == 3
 
 
+
+
+# -- What is run once --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def seen(rnd: Any) -> Iterator[list[int]]:
+    """Tokens (with padding) of every forward pass."""
+    sizes: list[int] = []
+    before = rnd.cache_tokens
+    hook = rnd.decoder.register_forward_pre_hook(
+        lambda _, __, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
+    )
+    yield sizes
+    hook.remove()
+    rnd.cache_tokens = before
+
+
+@pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
+def test_what_is_remembered_does_not_change_the_types(rnd: Any, nlp: Language, strategy: str, seen: list[int]) -> None:
+    found, costs = [], []
+    for kept in (0, 150, 16384):
+        rnd.cache_tokens = kept
+        del seen[:]
+        found.append(_type(rnd, nlp, strategy))
+        costs.append(sum(seen))
+    for other in found[1:]:
+        assert [r.path for r in other] == [r.path for r in found[0]]
+        assert [r.step_scores for r in other] == [pytest.approx(r.step_scores, rel=1e-4) for r in found[0]]
+    if strategy != "path":
+        assert costs[2] < 0.75 * costs[0], "later levels go on from the first one"
+
+
+def test_rows_that_begin_alike_share_their_beginning(rnd: Any, nlp: Language, seen: list[int]) -> None:
+    template = ChatClassify()
+    asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
+    found, costs = [], []
+    for kept in (0, 16384):
+        rnd.cache_tokens = kept
+        del seen[:]
+        found.append(Typer(template, "progressive", 1, 0.0, False)(rnd, asked))
+        costs.append(sum(seen))
+    assert [r.path for r in found[0]] == [r.path for r in found[1]]
+    assert [r.score for r in found[0]] == pytest.approx([r.score for r in found[1]], rel=1e-4)
+    assert costs[1] < 0.8 * costs[0]
+
+
+def test_other_lists_for_the_same_prompt_are_asked_anew(rnd: Any) -> None:
+    end = rnd.token_id("<sep>")
+    scorer = LabelScorer(rnd)
+    for answers in ([[20], [21, 22]], [[21], [20, 20], [23]], [[20], [21, 22]]):
+        job = LabelJob([5, 6, 7, 8], LabelTrie(answers, end), text="t")
+        scorer([job])
+        assert job.log_probs == pytest.approx(brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4)
+
+
+# -- Joint probabilities -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("strategy", "width"), [("path", 1), ("beam", 50)])
+def test_all_paths_of_a_taxonomy_add_up_to_one(rnd: Any, nlp: Language, strategy: str, width: int) -> None:
+    asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
+    results = Typer(CompactClassify(), strategy, width, 0.0, False, n_best=100)(rnd, asked)
+    for result in results:
+        paths, values = zip(*result.n_best, strict=True)
+        assert sorted(paths) == sorted(TREE.leaves)
+        assert sum(values) == pytest.approx(1.0, abs=1e-5)
+        assert list(values) == sorted(values, reverse=True)
+        assert paths[0] == result.path
+    assert dict(results[0].n_best) == pytest.approx(_path_probabilities(rnd, asked[0][0], TREE), rel=1e-3)
+
+
+def test_n_best_paths_are_kept_on_the_doc(nlp: Language) -> None:
+    pipeline, _ = util.scripted({"Paris": ("location", "city")}, classifier={"strategy": "path", "n_best": 2})
+    doc = pipeline("Paris")
+    (best,) = doc.spans["cascade"].attrs["n_best"]
+    assert len(best) == 2
+    assert best[0][0] == "location > city" != best[1][0]
+    assert best[0][1] > best[1][1] > 0
+    assert best[0][1] == pytest.approx(doc.spans["cascade"].attrs["path_scores"][0])

@@ -365,8 +365,9 @@ def test_set_ents(nlp: Language, overwrite: bool) -> None:
 
 def test_drafts_from_entities_change_nothing_but_the_passes() -> None:
     counts, found = [], []
-    for drafts in ("none", "ents"):
-        nlp, lm = util.scripted(NAMES, stages=["extractor"], extractor={"drafts": drafts, "overwrite_ents": True})
+    for kind in ("Cues", "Ents"):
+        drafter = {"@drafters": f"spacy-cascade.{kind}Drafter.v1"}
+        nlp, lm = util.scripted(NAMES, stages=["extractor"], extractor={"drafter": drafter, "overwrite_ents": True})
         ruler = nlp.add_pipe("entity_ruler", first=True)
         ruler.add_patterns([{"label": "X", "pattern": n} for n in NAMES])  # type: ignore[attr-defined]
         found.append(util.entities(nlp("john met John and Paris Hilton in Paris, France")))
@@ -377,12 +378,13 @@ def test_drafts_from_entities_change_nothing_but_the_passes() -> None:
 
 def test_wrong_drafts_change_nothing(lively: Path) -> None:
     found = []
-    for drafts in ("none", "ents"):
-        nlp = util.cascade(lively, extractor={"drafts": drafts, "overwrite_ents": True}, classifier={"overwrite_ents": True})
+    for kind in ("Cues", "Ents", "Tagger"):
+        drafter = {"@drafters": f"spacy-cascade.{kind}Drafter.v1"}
+        nlp = util.cascade(lively, extractor={"drafter": drafter, "overwrite_ents": True}, classifier={"overwrite_ents": True})
         ruler = nlp.add_pipe("entity_ruler", first=True)
         ruler.add_patterns([{"label": "X", "pattern": w} for t in util.SENTENCES for w in t.split()[:2]])  # type: ignore[attr-defined]
         found.append([util.spans(d) for d in nlp.pipe(util.SENTENCES)])
-    assert found[0] == found[1]
+    assert found[0] == found[1] == found[2]
 
 
 # -- Types -------------------------------------------------------------------------------------------------------

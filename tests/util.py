@@ -16,7 +16,7 @@ from spacy.tokens import Doc
 from spacy.training import Example
 
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, _finish, choose, copy_depths
+from spacy_cascade.decoding.copy import GREEDY, Decision, Job, Sampling, _finish, choose, copy_depths
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.models.casing import CASE_MARKS, join_case
@@ -182,7 +182,7 @@ def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) ->
     """`decode_stepwise`, with all jobs advancing together: one token of every job per round. Nothing is drafted."""
     states = [job.automaton.start() for job in jobs]
     history: list[list[Any]] = [[] for _ in jobs]
-    rows: list[list[np.ndarray]] = [[] for _ in jobs]
+    decisions: list[list[Decision]] = [[] for _ in jobs]
     for job in jobs:
         job.tokens = []
     live = list(range(len(jobs)))
@@ -198,14 +198,11 @@ def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) ->
                 asked.append((i, Query(ids, [len(ids) - 1], [allowed], depths=copy_depths(job, history[i]))))
         for (i, query), logits in zip(asked, lm.candidate_logits([q for _, q in asked]), strict=True):
             allowed = query.candidates[0]
-            rows[i].append(logits[0])
+            decisions[i].append(Decision(states[i], allowed, logits[0]))
             _advance(jobs[i], states, history, i, allowed[choose(jobs[i], states[i], allowed, logits[0], sampling)])
         live = [i for i, _ in asked]
     for i, job in enumerate(jobs):
-        table = np.full((len(rows[i]), max(map(len, rows[i]), default=0)), -np.inf, dtype=np.float32)
-        for k, row in enumerate(rows[i]):
-            table[k, : len(row)] = row
-        _finish(job, history[i], table)
+        _finish(job, history[i], decisions[i])
 
 
 def _advance(job: Job, states: list[Any], history: list[list[Any]], i: int, token: int) -> None:
@@ -276,6 +273,9 @@ class ScriptedLM:
     @contextlib.contextmanager
     def adapter(self, name: str | None) -> Iterator[None]:
         yield
+
+    def memory(self, tokens: int) -> None:
+        return None
 
     def fingerprint(self) -> str:
         return "scripted"

@@ -47,19 +47,25 @@ class Guess:
     """What is believed about the marks before the model has confirmed them. Never changes the result, only how many
     passes it takes.
 
-    unit (Unit): The sentence. Tokens that look like the one before them (capitalized, or of a script without spaces)
-        are taken to continue a mention as long as nothing else is known: a mention that is drafted too long shows its
-        end in one pass, one that is drafted too short needs a pass per token.
-    spans (Iterable): (start, end) token indices to begin with: existing entities, or nothing.
+    unit (Unit): The sentence.
+    spans (Iterable): (start, end) token indices to begin with.
+    goes_on (list[bool] | None): For every token, whether it is taken to continue a mention that the one before is
+        in, as long as nothing else is known. Rather too often than not: a mention that is drafted too long shows its
+        end in one pass, one that is drafted too short needs a pass per token. None: if it looks like part of a name
+        (capitalized, or of a script without capitals).
     """
 
     longest = 8
 
-    def __init__(self, unit: Unit, spans: Iterable[tuple[int, int]] = ()):
+    def __init__(self, unit: Unit, spans: Iterable[tuple[int, int]] = (), goes_on: list[bool] | None = None):
         self.known: dict[tuple[str, int], bool] = {}
-        words = [unit.text[s:e] for s, e in unit.tokens]
-        self._continues = [bool(w) and (w[0].isupper() or (w[0].isalpha() and not w[0].islower())) for w in words]
+        if goes_on is None:
+            words = [unit.text[s:e] for s, e in unit.tokens]
+            goes_on = [bool(w) and (w[0].isupper() or (w[0].isalpha() and not w[0].islower())) for w in words]
+        self._goes_on = goes_on
         self._start = 0
+        self._ends: dict[int, int] = {}  # drafted end -> start of that mention
+        self._refused: dict[int, tuple[int, int]] = {}  # start -> the last drafted end that was none, and how many were
         for start, end in spans:
             self.known["open", start] = True
             self.known["close", end] = True
@@ -69,6 +75,9 @@ class Guess:
     def learn(self, choices: Iterable[Choice]) -> None:
         for kind, token, marked in choices:
             self.known[kind, token] = marked
+            if kind == "close" and not marked and token in self._ends:
+                start = self._ends.pop(token)
+                self._refused[start] = (token, self._refused.get(start, (0, 0))[1] + 1)
 
     def opens(self, i: int) -> bool:
         self._start = i
@@ -76,10 +85,14 @@ class Guess:
 
     def closes(self, i: int) -> bool:
         found = self.known.get(("close", i))
-        if found is not None:
-            return found
-        too_long = i - self._start >= self.longest
-        return too_long or i >= len(self._continues) or not self._continues[i] or self.known.get(("open", i), False)
+        if found is None:
+            # Where the model has gone on beyond a drafted end again, the next one is twice as far.
+            last, times = self._refused.get(self._start, (0, 0))
+            on = i < last + 2**times if times > 1 else i - self._start < self.longest and self._goes_on[i : i + 1] == [True]
+            found = not on
+        if found:
+            self._ends[i] = self._start
+        return found
 
 
 # (index of the segment, tokens of it written, inside?, may not mark here); the last is set behind an opening marker,

@@ -2,12 +2,14 @@
 
 The output is known up to its markers. So the rest of the sentence is drafted, run through the model in one pass, and
 the model's choice is read at every position at once. Up to the first position where the choice differs from the draft
-the result is final, just as if it had been generated token by token; the later choices are the next draft.
+the result is final, just as if it had been generated token by token; the later choices are the next draft. What was read
+before the first difference is remembered (`ty.Row`), so the next pass runs only what lies behind it.
 Prior art: input-guided aggressive decoding (arXiv 2106.04970), LLMA (2304.04487).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -15,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CascadeError, Errors
-from ..ty import CausalLM, Mention, Query, Unit
+from ..ty import CausalLM, Mention, Query, Row, Unit
 from .automaton import Choice, CopyAutomaton, Guess, spans_of
 from .noise import gumbel
 
@@ -53,7 +55,15 @@ class Job:
     tokens: list[int] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     passes: int = 0
-    _state: Any = None
+
+
+@dataclass(frozen=True)
+class Decision:
+    """A state in which more than one token was allowed, and the logits of those."""
+
+    state: Any
+    allowed: Sequence[int]
+    logits: np.ndarray
 
 
 def choose(job: Job, state: Any, allowed: Sequence[int], logits: np.ndarray, sampling: Sampling) -> int:
@@ -68,43 +78,116 @@ def choose(job: Job, state: Any, allowed: Sequence[int], logits: np.ndarray, sam
     return int(scores.argmax())
 
 
-def decode(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREEDY) -> None:
-    """Fill `tokens` and `mentions` of all jobs; every pass runs all unfinished ones in batches.
+def decode(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling | Sequence[Sampling] = GREEDY) -> None:
+    """Fill `tokens` and `mentions` of all jobs.
 
+    A pass takes all jobs under way together; finished ones make room for others, the longest first. Jobs that ask the
+    same (the rounds of one text, before their samples part) are run once.
+
+    sampling (Sampling | Sequence[Sampling]): How to choose, for all jobs or one by one.
     RAISES CascadeError: C026 if a job does not settle (a defect), C022 if a unit is too long for the model.
     """
-    for job in jobs:
-        job.tokens, job._state, job.passes = [], job.automaton.start(), 0
-    live = list(jobs)
-    while live:
-        drafts = [job.automaton.draft(job._state, job.guess) for job in live]
-        asked = [_ask(job, draft) for job, draft in zip(live, drafts, strict=True)]
-        answers = lm.candidate_logits([query for query, _ in asked])
-        still = []
-        for job, draft, (_, states), logits in zip(live, drafts, asked, answers, strict=True):
-            job.passes += 1
-            if _accept(job, draft, states, logits, sampling):
-                _finish(job, states, logits)
-            else:
-                still.append(job)
-            if job.passes > 4 * len(job.unit.text.encode()) + 16:  # every pass confirms a token or more
-                raise CascadeError(Errors.C026.format(passes=job.passes, n=len(job.unit.text)))
-        live = still
+    each = [sampling] * len(jobs) if isinstance(sampling, Sampling) else sampling
+    runs = [_Run(job, s) for job, s in zip(jobs, each, strict=True)]
+    memory = lm.memory(sum(run.size for run in runs))
+    waiting = sorted(runs, key=lambda run: (run.size, run.job.prompt))
+    live: list[_Run] = []
+    while waiting or live:
+        room = math.inf if memory is None else memory.capacity - sum(run.size for run in live)
+        while waiting and (not live or waiting[-1].size <= room):
+            run = waiting.pop()
+            room -= run.size
+            run.row = None if memory is None else memory.row()
+            live.append(run)
+        asked = [(run, query, _key(query)) for run in live for query in [run.query()]]
+        first = {key: (run, query) for run, query, key in reversed(asked)}
+        answers = dict(zip(first, lm.candidate_logits([query for _, query in first.values()]), strict=True))
+        for run, query, key in asked:
+            leader = first[key][0]
+            if leader is not run and leader.row is not None:
+                run.row = leader.row.fork(len(query.ids))
+        live = [run for run, _, key in asked if not run.read(answers[key])]
 
 
-def _ask(job: Job, draft: list[int]) -> tuple[Query, list[Any]]:
-    """The query for prompt + final tokens + draft, and the state before every token behind the prompt."""
-    tokens = job.tokens + draft
-    state, states = job.automaton.start(), []
-    positions, candidates = [], []
-    for k, token in enumerate(tokens):
-        states.append(state)
-        allowed = job.automaton.allowed(state)
-        if len(allowed) > 1:
-            positions.append(len(job.prompt) + k - 1)
-            candidates.append(allowed)
-        state = job.automaton.step(state, token)
-    return Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)), states
+def _key(query: Query) -> tuple[Any, ...]:
+    """Equal for queries that ask the same."""
+    return (*query.ids, *query.positions, *map(tuple, query.candidates), *(query.depths or ()))
+
+
+class _Run:
+    """A job on its way."""
+
+    def __init__(self, job: Job, sampling: Sampling):
+        self.job = job
+        self.sampling = sampling
+        self.row: Row | None = None
+        job.tokens, job.passes = [], 0
+        self._states: list[Any] = []  # before every final token
+        self._decisions: list[Decision] = []
+        self._redraft(job.automaton.start())
+        self.size = len(job.prompt) + len(self._draft)
+
+    def _redraft(self, state: Any) -> None:
+        """Draft the rest of the copy from this state, and see where the model has to be asked."""
+        automaton = self.job.automaton
+        self._draft = automaton.draft(state, self.job.guess)
+        self._drafted_states: list[Any] = []
+        self._open: list[tuple[int, Any, Sequence[int]]] = []
+        for k, token in enumerate(self._draft):
+            self._drafted_states.append(state)
+            allowed = automaton.allowed(state)
+            if len(allowed) > 1:
+                self._open.append((k, state, allowed))
+            state = automaton.step(state, token)
+
+    def query(self) -> Query:
+        job = self.job
+        before = len(job.prompt) + len(job.tokens) - 1
+        return Query(
+            job.prompt + job.tokens + self._draft,
+            [before + k for k, _, _ in self._open],
+            [allowed for _, _, allowed in self._open],
+            depths=copy_depths(job, self._states + self._drafted_states),
+            row=self.row,
+        )
+
+    def read(self, logits: np.ndarray) -> bool:
+        """Take over the agreed part of the draft and learn from the rest. RETURNS: whether the copy is complete."""
+        job = self.job
+        job.passes += 1
+        chosen = self._choose(logits)
+        agreed = len(self._open)
+        for n, ((k, _, _), best) in enumerate(zip(self._open, chosen, strict=True)):
+            if best != self._draft[k]:
+                agreed = n
+                break
+        self._decisions += [Decision(s, a, r) for (_, s, a), r in zip(self._open[: agreed + 1], logits, strict=False)]
+        if agreed == len(self._open):
+            job.tokens = job.tokens + self._draft
+            _finish(job, self._states + self._drafted_states, self._decisions)
+            self.row = None
+            return True
+        for (_, state, _), best in zip(self._open[agreed:], chosen[agreed:], strict=True):
+            job.guess.learn(job.automaton.choices(state, best))
+        k, state, _ = self._open[agreed]
+        job.tokens = [*job.tokens, *self._draft[:k], chosen[agreed]]
+        self._states += self._drafted_states[: k + 1]
+        if self.row is not None:
+            self.row.truncate(len(job.prompt) + len(job.tokens) - 1)
+        if job.passes > 4 * len(job.unit.text.encode()) + 16:  # every pass confirms a token or more
+            raise CascadeError(Errors.C026.format(passes=job.passes, n=len(job.unit.text)))
+        self._redraft(job.automaton.step(state, chosen[agreed]))
+        return False
+
+    def _choose(self, logits: np.ndarray) -> list[int]:
+        if not self._open:
+            return []
+        if self.sampling == GREEDY:
+            return [allowed[i] for (_, _, allowed), i in zip(self._open, logits.argmax(1).tolist(), strict=True)]
+        return [
+            allowed[choose(self.job, state, allowed, row, self.sampling)]
+            for (_, state, allowed), row in zip(self._open, logits, strict=True)
+        ]
 
 
 def copy_depths(job: Job, states: Sequence[Any]) -> list[int] | None:
@@ -115,58 +198,31 @@ def copy_depths(job: Job, states: Sequence[Any]) -> list[int] | None:
     return job.depths + [1 + job.automaton.offset(s) for s in states]
 
 
-def _accept(job: Job, draft: list[int], states: list[Any], logits: np.ndarray, sampling: Sampling) -> bool:
-    """Take over the agreed part of a draft and learn from the rest. RETURNS: whether all of it was agreed."""
-    tokens = job.tokens + draft
-    row, first = 0, None
-    for k, (state, token) in enumerate(zip(states, tokens, strict=True)):
-        allowed = job.automaton.allowed(state)
-        if len(allowed) < 2:
-            continue
-        best = allowed[choose(job, state, allowed, logits[row], sampling)]
-        row += 1
-        if k < len(job.tokens):
-            continue
-        if best != token and first is None:
-            first = k, best
-        job.guess.learn(job.automaton.choices(state, best))
-    if first is None:
-        job.tokens = tokens
-        return True
-    k, best = first
-    job.tokens = [*tokens[:k], best]
-    job._state = job.automaton.step(states[k], best)
-    return False
+def _finish(job: Job, states: Sequence[Any], decisions: Sequence[Decision]) -> None:
+    """Read mentions off the confirmed copy. The score of a mention is the probability of all decisions from its first
+    marker to its last: of opening it, of not closing it earlier, of closing it there.
 
-
-def _finish(job: Job, states: list[Any], logits: np.ndarray) -> None:
-    """Read mentions and their probabilities off the confirmed copy."""
-    choices: list[Choice] = []
-    probability: dict[tuple[str, int], float] = {}
-    row = 0
-    for state, token in zip(states, job.tokens, strict=True):
-        allowed = job.automaton.allowed(state)
-        made = job.automaton.choices(state, token)
-        if len(allowed) > 1:
-            values = logits[row, : len(allowed)].astype(np.float64)
-            p = np.exp(values - values.max())
-            p /= p.sum()
-            row += 1
-            for choice in made:
-                if choice.marked:
-                    probability[choice.kind, choice.token] = float(p[list(allowed).index(token)])
-        choices += made
+    states (Sequence): Before every token. decisions (Sequence[Decision]): In order, where there was a choice.
+    """
     job.mentions = []
-    begin = -1
-    for kind, token, marked in choices:
-        if not marked:
-            continue
-        if kind == "open":
-            begin = token
-            continue
-        ((start, end),) = spans_of(job.unit, [Choice("open", begin, True), Choice("close", token, True)])
-        score = probability.get(("open", begin), 1.0) * probability.get(("close", token), 1.0)
-        job.mentions.append(Mention(start, end, score))
+    begin, score, asked = -1, 1.0, iter(decisions)
+    for state, token in zip(states, job.tokens, strict=True):
+        p = 1.0
+        if len(job.automaton.allowed(state)) > 1:
+            p = _probability(next(asked), token)
+        score *= p
+        for kind, i, marked in job.automaton.choices(state, token):
+            if marked and kind == "open":
+                begin, score = i, p
+            elif marked:
+                ((start, end),) = spans_of(job.unit, [Choice("open", begin, True), Choice("close", i, True)])
+                job.mentions.append(Mention(start, end, score))
+
+
+def _probability(decision: Decision, token: int) -> float:
+    values = decision.logits[: len(decision.allowed)].astype(np.float64)
+    p = np.exp(values - values.max())
+    return float(p[list(decision.allowed).index(token)] / p.sum())
 
 
 def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREEDY) -> None:
@@ -175,7 +231,7 @@ def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREE
         job.tokens, job.passes = [], 0
         state = job.automaton.start()
         states: list[Any] = []
-        rows: list[np.ndarray] = []
+        decisions: list[Decision] = []
         while not job.automaton.done(state):
             allowed = job.automaton.allowed(state)
             token = allowed[0]
@@ -184,12 +240,9 @@ def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREE
                 query = Query(ids, [len(ids) - 1], [allowed], depths=copy_depths(job, states))
                 (logits,) = lm.candidate_logits([query])
                 token = allowed[choose(job, state, allowed, logits[0], sampling)]
-                rows.append(logits[0])
+                decisions.append(Decision(state, allowed, logits[0]))
                 job.passes += 1
             states.append(state)
             job.tokens.append(token)
             state = job.automaton.step(state, token)
-        table = np.full((len(rows), max(map(len, rows), default=0)), -np.inf, dtype=np.float32)
-        for i, r in enumerate(rows):
-            table[i, : len(r)] = r
-        _finish(job, states, table)
+        _finish(job, states, decisions)

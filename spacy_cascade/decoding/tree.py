@@ -56,14 +56,17 @@ def node_depths(parents: Sequence[int]) -> np.ndarray:
     return out
 
 
-def ancestor_mask(parents: Sequence[int]) -> np.ndarray:
-    """Boolean (n, n): may node i see node j, i.e. is j an ancestor of i, or i itself?"""
+def ancestor_mask(parents: Sequence[int], start: int = 0) -> np.ndarray:
+    """Boolean (n - start, n): may node i (from `start` on) see node j, i.e. is j an ancestor of i, or i itself?"""
     n = len(parents)
-    mask = np.zeros((n, n), dtype=bool)
-    for i, p in enumerate(parents):
-        if p >= 0:
-            mask[i, : p + 1] = mask[p, : p + 1]
-        mask[i, i] = True
+    mask = np.zeros((n - start, n), dtype=bool)
+    for i in range(start, n):
+        p = parents[i]
+        if p >= start:
+            mask[i - start, : p + 1] = mask[p - start, : p + 1]
+        elif p >= 0:
+            mask[i - start, path_to(parents, p)] = True
+        mask[i - start, i] = True
     return mask
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,12 @@ import transformers
 from huggingface_hub.errors import HFValidationError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ..decoding.tree import ancestor_mask, node_depths
+from ..decoding.tree import ancestor_mask
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..ty import Query
 from .casing import CASE_MARKS, split_case
 from .files import check_model_dir, files_hash
+from .kv import KVPool, cached_states, positions
 from .probe import probe
 from .spec import HFSpec
 from .vocab import token_bytes
@@ -31,6 +33,8 @@ logger = logging.getLogger("spacy_cascade")
 _LOADED: WeakValueDictionary[tuple[Any, ...], HFCausalLM] = WeakValueDictionary()
 # Elements of one dense attention mask: 64 MB in float32.
 _MASK_ELEMENTS = 1 << 24
+# What a forward pass costs beyond its tokens, in tokens; on a CPU and on other devices.
+_CALL_TOKENS = (64, 1024)
 
 
 class HFCausalLM:
@@ -45,6 +49,7 @@ class HFCausalLM:
         self.model = model.eval()
         self.tokenizer = tokenizer
         self.batch_tokens = spec.batch_tokens
+        self.cache_tokens = spec.cache_tokens
         limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         self.max_length = min(spec.max_length, limit) if spec.max_length else limit
         self.decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
@@ -56,7 +61,7 @@ class HFCausalLM:
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._bytes: list[bytes | None] | None = None
         self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
-        self.exact_rows, self.trees = probe(self)
+        self.exact_rows, self.trees, self.rows = probe(self)
 
     # -- Text <-> tokens --------------------------------------------------------------------------------------
 
@@ -208,13 +213,15 @@ class HFCausalLM:
         return self.head.weight.device
 
     def hidden_states(self, queries: Sequence[Query]) -> torch.Tensor:
-        """Last hidden states of one batch. Shape (queries, longest, width)."""
+        """Last hidden states of one batch, of what their rows do not hold yet. Shape (queries, longest, width)."""
         self._after_fork()
         longest = max(len(q.ids) for q in queries)
         if longest > self.max_length:
-            deepest = max(int(_depths(q).max()) + 1 for q in queries)
+            deepest = max(int(positions(q).max()) + 1 for q in queries)
             if deepest > self.max_length:
                 raise CascadeError(Errors.C022.format(found=deepest, limit=self.max_length))
+        if queries[0].row is not None:
+            return cached_states(self, queries)
         ids = np.zeros((len(queries), longest), dtype=np.int64)
         for row, q in enumerate(queries):
             ids[row, : len(q.ids)] = q.ids
@@ -228,7 +235,7 @@ class HFCausalLM:
         for row, q in enumerate(queries):
             n = len(q.ids)
             see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
-            pos[row, :n] = _depths(q)
+            pos[row, :n] = positions(q)
         dtype = self.head.weight.dtype
         mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
         return self.decoder(
@@ -238,13 +245,16 @@ class HFCausalLM:
             use_cache=False,
         ).last_hidden_state
 
-    def gather(self, queries: Sequence[Query], hidden: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    def gather(
+        self, queries: Sequence[Query], hidden: torch.Tensor, first: Sequence[int] | None = None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Candidate logits at all asked positions of a batch.
 
+        first (Sequence[int]): The node that each query's hidden states begin with, if they are not of all nodes.
         RETURNS: float32 logits (positions, most candidates) with -inf padding, and a bool mask of the same shape.
         """
         rows = [r for r, q in enumerate(queries) for _ in q.positions]
-        cols = [p for q in queries for p in q.positions]
+        cols = [p - n for q, n in zip(queries, first or [0] * len(queries), strict=True) for p in q.positions]
         cands = [c for q in queries for c in q.candidates]
         width = max(map(len, cands))
         table = np.zeros((len(cands), width), dtype=np.int64)
@@ -274,6 +284,10 @@ class HFCausalLM:
         cap = getattr(config, "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
 
+    def memory(self, tokens: int) -> KVPool | None:
+        """See `ty.CausalLM.memory`."""
+        return KVPool(min(tokens, self.cache_tokens)) if self.rows and self.cache_tokens else None
+
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """See `ty.CausalLM.candidate_logits`. Splits into batches by length; the order of `queries` does not matter."""
@@ -282,11 +296,20 @@ class HFCausalLM:
 
             return candidate_logits_without_trees(self, queries)
         out: list[np.ndarray] = [np.zeros((0, 0), dtype=np.float32)] * len(queries)
-        for batch in self.batches(queries):
+        batches = list(self.batches(queries, padding=_CALL_TOKENS[self.device.type != "cpu"]))
+        while batches:
+            batch = batches.pop()
             part = [queries[i] for i in batch]
-            if not any(q.positions for q in part):
+            if not any(q.positions or q.row is not None for q in part):
                 continue
-            logits = self.gather(part, self.hidden_states(part))[0].cpu().numpy()
+            try:
+                logits = self._answer(part)
+            except (RuntimeError, MemoryError) as err:
+                if len(batch) == 1 or not out_of_memory(err):
+                    raise
+                self._less(len(batch) // 2 * max(map(_new, part)))
+                batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                continue
             row = 0
             for i in batch:
                 n = len(queries[i].positions)
@@ -294,17 +317,38 @@ class HFCausalLM:
                 row += n
         return out
 
-    def batches(self, queries: Sequence[Query]) -> Iterator[list[int]]:
-        """Indices of similar length that fit `batch_tokens` together."""
-        order = sorted(range(len(queries)), key=lambda i: len(queries[i].ids))
+    def _answer(self, queries: Sequence[Query]) -> np.ndarray:
+        first = [_known(q) for q in queries]
+        hidden = self.hidden_states(queries)
+        if not any(q.positions for q in queries):
+            return np.zeros((0, 0), dtype=np.float32)
+        return self.gather(queries, hidden, first)[0].cpu().numpy()
+
+    def _less(self, tokens: int) -> None:
+        """Batches of this size did not fit into memory; the next ones are made smaller."""
+        logger.warning("Out of memory: batches are cut to %d tokens from now on", tokens)
+        self.batch_tokens = min(self.batch_tokens, max(1, tokens))
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+
+    def batches(self, queries: Sequence[Query], *, padding: float = math.inf) -> Iterator[list[int]]:
+        """Indices of queries of similar length that fit `batch_tokens` together.
+
+        padding (float): Most tokens that a batch may be filled up with.
+        """
+        order = sorted(range(len(queries)), key=lambda i: (queries[i].row is None, _new(queries[i])))
         batch: list[int] = []
+        filled = 0
         for i in order:
-            longest = len(queries[i].ids)
+            query, longest = queries[i], _new(queries[i])
             tokens = longest * (len(batch) + 1)
-            dense = queries[i].parents is not None and tokens * longest > _MASK_ELEMENTS
-            if batch and (tokens > self.batch_tokens or dense):
+            dense = query.parents is not None and tokens * len(query.ids) > _MASK_ELEMENTS
+            more = (longest - _new(queries[batch[-1]])) * len(batch) if batch else 0
+            other = batch and (query.row is None) != (queries[batch[-1]].row is None)
+            if batch and (other or dense or tokens > self.batch_tokens or filled + more > padding):
                 yield batch
-                batch = []
+                batch, filled, more = [], 0, 0
+            filled += more
             batch.append(i)
         if batch:
             yield batch
@@ -343,10 +387,17 @@ class HFCausalLM:
         return digest.hexdigest()[:16]
 
 
-def _depths(query: Query) -> np.ndarray:
-    if query.depths is not None:
-        return np.asarray(query.depths)
-    return np.arange(len(query.ids)) if query.parents is None else node_depths(query.parents)
+def _known(query: Query) -> int:
+    return 0 if query.row is None else len(query.row)
+
+
+def _new(query: Query) -> int:
+    return len(query.ids) - _known(query)
+
+
+def out_of_memory(err: BaseException) -> bool:
+    """Whether an exception says that memory ran out, on whatever device."""
+    return isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(err)
 
 
 def pick_device(device: str) -> str:
@@ -370,7 +421,7 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
         raise CascadeError(Errors.C010.format(name="cascade_*"))
     device = pick_device(spec.device)
     local = source.is_dir()
-    settings = (device, spec.dtype, spec.attention, spec.quantization, spec.batch_tokens, spec.max_length)
+    settings = (device, spec.dtype, spec.attention, spec.quantization, spec.batch_tokens, spec.cache_tokens, spec.max_length)
     if local:
         check_model_dir(source, allow_pickle=spec.allow_pickle)
         key: tuple[Any, ...] = (files_hash(source), *settings)

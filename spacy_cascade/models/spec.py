@@ -28,6 +28,7 @@ class HFSpec:
     allow_pickle: bool = False
     max_length: int = 0
     batch_tokens: int = 4096
+    cache_tokens: int = 16384
 
     def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
         """The model, from `path` if given (a saved component), else by name. Equal weights are loaded once.
@@ -59,6 +60,7 @@ def hf_spec(
     allow_pickle: bool = False,
     max_length: int = 0,
     batch_tokens: int = 4096,
+    cache_tokens: int = 16384,
 ) -> HFSpec:
     """A causal LM of Hugging Face transformers, run in this process.
 
@@ -72,6 +74,8 @@ def hf_spec(
     allow_pickle (bool): Load *.bin weights. Off unless you say so.
     max_length (int): Longest sequence in tokens; 0: what the model's config says.
     batch_tokens (int): Tokens (with padding) per forward pass.
+    cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text is run once; 0: none are, and every
+        pass runs everything again. Models that can't go on from kept tokens do so, too.
     RAISES CascadeError: C020, C021.
     """
     if dtype not in DTYPES:
@@ -80,6 +84,8 @@ def hf_spec(
         raise CascadeError(Errors.C020.format(value=quantization, option="quantization", choices="8bit, 4bit, null"))
     if batch_tokens < 1:
         raise CascadeError(Errors.C021.format(option="batch_tokens", rule="positive", value=batch_tokens))
+    if cache_tokens < 0:
+        raise CascadeError(Errors.C021.format(option="cache_tokens", rule="0 or more", value=cache_tokens))
     return HFSpec(
         name=name,
         revision=revision,
@@ -91,6 +97,7 @@ def hf_spec(
         allow_pickle=allow_pickle,
         max_length=max_length,
         batch_tokens=batch_tokens,
+        cache_tokens=cache_tokens,
     )
 
 

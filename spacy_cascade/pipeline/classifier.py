@@ -30,6 +30,7 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "source": "spans",
     "strategy": "progressive",
     "beam_width": 3,
+    "n_best": 1,
     "min_score": 0.0,
     "unknown": False,
     "max_tokens": 256,
@@ -64,6 +65,7 @@ def make_classifier(
     source: str,
     strategy: str,
     beam_width: int,
+    n_best: int,
     min_score: float,
     unknown: bool,
     max_tokens: int,
@@ -82,6 +84,7 @@ def make_classifier(
         source=source,
         strategy=strategy,
         beam_width=beam_width,
+        n_best=n_best,
         min_score=min_score,
         unknown=unknown,
         max_tokens=max_tokens,
@@ -101,6 +104,8 @@ class CascadeClassifier(LMPipe):
     source (str): spans: the extractor's candidates; ents: refine the entities of whatever component set them.
     strategy (str): progressive (best coarse type, then its children ...), beam (joint probability of the path with
         `beam_width` paths alive), path (whole paths in one list).
+    n_best (int): How many complete paths to keep in `doc.spans["cascade"].attrs["n_best"]`, as [path, probability], if
+        the strategy looks at more than one.
     min_score (float): Back-off: the path stops before its probability falls below this. A mention whose coarse type
         is below has no type.
     unknown (bool): Put `unknown` into the first list; a mention that gets it is no entity.
@@ -120,6 +125,7 @@ class CascadeClassifier(LMPipe):
         source: str = "spans",
         strategy: str = "progressive",
         beam_width: int = 3,
+        n_best: int = 1,
         min_score: float = 0.0,
         unknown: bool = False,
         max_tokens: int = 256,
@@ -133,6 +139,7 @@ class CascadeClassifier(LMPipe):
                 raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
         for option, number, rule, ok in (
             ("beam_width", beam_width, "1 or more", beam_width >= 1),
+            ("n_best", n_best, "1 or more", n_best >= 1),
             ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
             ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
         ):
@@ -142,6 +149,7 @@ class CascadeClassifier(LMPipe):
         self.source = source
         self.strategy = strategy
         self.beam_width = beam_width
+        self.n_best = n_best
         self.min_score = min_score
         self.unknown = unknown
         self.max_tokens = max_tokens
@@ -200,7 +208,7 @@ class CascadeClassifier(LMPipe):
             for k, (start, end, _) in enumerate(candidates[i]):
                 asked.append((with_context(doc, windows, start, end, flat)[0], taxonomy))
                 where.append((i, k))
-        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown)
+        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
         with lm.adapter(self._adapter):
             results = typer(lm, asked)
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
@@ -237,8 +245,9 @@ class CascadeClassifier(LMPipe):
                 spans,
                 scores=[p for _, _, p, _ in found],
                 paths=[format_path(r.path) for *_, r in found],
-                path_scores=[r.score for *_, r in found],
+                path_scores=self.calibrated([r.score for *_, r in found]),
                 step_scores=[list(r.step_scores) for *_, r in found],
+                **({"n_best": [[[format_path(p), x] for p, x in r.n_best] for *_, r in found]} if self.n_best > 1 else {}),
             )
             typed = [k for k, (*_, r) in enumerate(found) if r.path]
             kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
@@ -252,6 +261,15 @@ class CascadeClassifier(LMPipe):
                 rejected = {(s, e) for s, e, _, r in found if not r.path}
                 doc.set_ents([e for e in doc.ents if e.label_ != MENTION or (e.start, e.end) not in rejected])
                 set_ents(doc, ents, overwrite=self.overwrite_ents)
+
+    def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
+        """The score of the path that each gold mention gets, and whether it is the gold path."""
+        gold = [[(s, e, known_path(labels_of(eg.reference) or self.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in examples]
+        known = [[(s, e, p) for s, e, p in mentions if p] for mentions in gold]
+        found = self.classify([eg.predicted for eg in examples], [[(s, e, 1.0) for s, e, _ in m] for m in known])
+        scores = [r.score for results in found for *_, r in results]
+        right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]
+        return scores, right
 
     # -- Training ---------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import srsly
 from spacy.language import Language
 from spacy.pipeline import Pipe
@@ -17,6 +18,7 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.util import minibatch
 
+from ..decoding.calibration import Calibration, expected_calibration_error
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
@@ -130,6 +132,34 @@ class LMPipe(Pipe):
     def on_failure(self, doc: Doc) -> None:
         """Leave a trace on a Doc that failed."""
 
+    # -- Calibration ------------------------------------------------------------------------------------------
+
+    calibration: Calibration | None = None
+
+    def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
+        """Scores that the component gives, as they come from the model, and whether what they stand for is right."""
+        raise NotImplementedError
+
+    def calibrate(self, examples: Iterable[Example], *, method: str = "isotonic") -> dict[str, float]:
+        """Fit scores to how often they are right, on development data that was not trained on. Saved with the component.
+
+        method (str): isotonic, or temperature for little data.
+        RETURNS: `n` scores, `ece_before`, and `ece_after` of scores that each half's calibration gives the other half.
+        RAISES CascadeError: C020, C030.
+        """
+        scores, right = self.scored(list(examples))
+        self.calibration = Calibration.fit(method, scores, right)
+        halves = []
+        for k in (0, 1):
+            fitted = Calibration.fit(method, scores[k::2] or scores, right[k::2] or right)
+            halves.append((fitted(scores[1 - k :: 2]), right[1 - k :: 2]))
+        after = expected_calibration_error(np.concatenate([p for p, _ in halves]), [y for _, part in halves for y in part])
+        return {"n": len(scores), "ece_before": expected_calibration_error(scores, right), "ece_after": after}
+
+    def calibrated(self, scores: Sequence[float]) -> list[float]:
+        """Scores as they are written to the Doc."""
+        return list(scores) if self.calibration is None else self.calibration(scores).tolist()
+
     # -- Training ---------------------------------------------------------------------------------------------
 
     @property
@@ -220,6 +250,12 @@ class LMPipe(Pipe):
     def _load_settings(self, settings: dict[str, Any]) -> None:
         pass
 
+    def _save_more(self, path: Path) -> None:
+        """Files of a subclass, written to its directory."""
+
+    def _load_more(self, path: Path) -> None:
+        pass
+
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
         """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
         has_base = self._lm is not None or self._base_path is not None
@@ -227,6 +263,8 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C042.format(name=self.name))
         with atomic_dir(Path(path)) as tmp:
             meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **self._settings()}
+            if self.calibration is not None:
+                meta["calibration"] = self.calibration.to_dict()
             weights = self.save_weights if has_base and "weights" not in exclude else "none"
             shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
             if has_base:
@@ -237,6 +275,8 @@ class LMPipe(Pipe):
                 self.lm.save(tmp / "model")
             if meta["adapter"]:
                 self.lm.save_adapter(self._adapter, tmp / "adapter")
+            if weights != "none":
+                self._save_more(tmp)
             srsly.write_json(tmp / "cascade.json", meta)
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
@@ -259,10 +299,12 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
         try:
             self._load_settings(meta)
+            self.calibration = Calibration.from_dict(meta["calibration"]) if "calibration" in meta else None
         except KeyError as err:
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
         if "weights" in exclude:
             return self
+        self._load_more(path)
         self._training, self._adapter, self._owns_base = None, None, False
         if (path / "model").is_dir():
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"

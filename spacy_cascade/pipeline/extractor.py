@@ -12,13 +12,14 @@ from spacy.training import Example
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, copy_depths, decode
+from ..decoding.drafters import CuesDrafter, Drafter
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
-from ..ty import Query, TrainingItem
+from ..ty import Query, TrainingItem, Unit
 from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, report_gold
+from .gold import flat_gold, gold_mentions, report_gold
 from .windows import FAILED, PROCESSED, SPLIT, Window, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -31,14 +32,13 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "window": "auto",
     "max_tokens": 256,
     "overlap": 64,
-    "drafts": "none",
+    "drafter": {"@drafters": "spacy-cascade.TaggerDrafter.v1"},
     "annotate_ents": True,
     "overwrite_ents": False,
     "save_weights": "full",
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
 WINDOWS = ("auto", "sents", "stride")
-DRAFTS = ("none", "ents")
 
 
 @Language.factory(
@@ -59,7 +59,7 @@ def make_extractor(
     window: str,
     max_tokens: int,
     overlap: int,
-    drafts: str,
+    drafter: Any,
     annotate_ents: bool,
     overwrite_ents: bool,
     save_weights: str,
@@ -78,7 +78,7 @@ def make_extractor(
         window=window,
         max_tokens=max_tokens,
         overlap=overlap,
-        drafts=drafts,
+        drafter=drafter,
         annotate_ents=annotate_ents,
         overwrite_ents=overwrite_ents,
         save_weights=save_weights,
@@ -98,8 +98,8 @@ class CascadeExtractor(LMPipe):
     open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no cost.
     window (str): auto (sentences where the Doc has them), sents, or stride.
     max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
-    drafts (str): none, or ents: begin with the entities that are already there. Faster if they are good; the result
-        is the same.
+    drafter (Drafter): Where first drafts come from, `@drafters`: the better they are, the fewer passes; the result is the
+        same. None: surface cues.
     annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over entities of other components.
     """
 
@@ -117,7 +117,7 @@ class CascadeExtractor(LMPipe):
         window: str = "auto",
         max_tokens: int = 256,
         overlap: int = 64,
-        drafts: str = "none",
+        drafter: Drafter | None = None,
         annotate_ents: bool = True,
         overwrite_ents: bool = False,
         save_weights: str = "full",
@@ -133,9 +133,8 @@ class CascadeExtractor(LMPipe):
         ):
             if not ok:
                 raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
-        for option, text, choices in (("window", window, WINDOWS), ("drafts", drafts, DRAFTS)):
-            if text not in choices:
-                raise CascadeError(Errors.C020.format(option=option, value=text, choices=", ".join(choices)))
+        if window not in WINDOWS:
+            raise CascadeError(Errors.C020.format(option="window", value=window, choices=", ".join(WINDOWS)))
         self.template = template
         self.rounds = rounds
         self.temperature = temperature
@@ -143,7 +142,7 @@ class CascadeExtractor(LMPipe):
         self.window = window
         self.max_tokens = max_tokens
         self.overlap = overlap
-        self.drafts = drafts
+        self.drafter = drafter if drafter is not None else CuesDrafter()
         self.annotate_ents = annotate_ents
         self.overwrite_ents = overwrite_ents
 
@@ -160,20 +159,24 @@ class CascadeExtractor(LMPipe):
         lm = self.lm
         cuts = [self._cut(doc) for doc in docs]
         found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
+        bias = math.log((1 - self.open_threshold) / self.open_threshold)
+        jobs, samplings = [], []
+        for i, (windows, _) in enumerate(cuts):
+            for w in windows:
+                for round in range(self.rounds):
+                    guess = self.drafter.guess(w.unit, _known(docs[i], w))
+                    jobs.append((i, w, self.template.job(lm, w.unit, guess)))
+                    samplings.append(Sampling(bias, self.temperature if round else 0.0, round))
         with lm.adapter(self._adapter):
-            for round in range(self.rounds):
-                bias = math.log((1 - self.open_threshold) / self.open_threshold)
-                sampling = Sampling(bias, self.temperature if round else 0.0, round)
-                jobs = [
-                    (i, w, self.template.job(lm, w.unit, Guess(w.unit, self._known(docs[i], w))))
-                    for i, (windows, _) in enumerate(cuts)
-                    for w in windows
-                ]
-                decode(lm, [job for _, _, job in jobs], sampling)
-                for i, w, job in jobs:
-                    for start, end, score in _token_spans(job, w):
-                        key = (start, end)
-                        found[i][key] = max(score, found[i].get(key, 0.0))
+            decode(lm, [job for _, _, job in jobs], samplings)
+        for (i, w, job), sampling in zip(jobs, samplings, strict=True):
+            spans = _token_spans(job)
+            if not sampling.round:
+                self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
+            for s, e, score in spans:
+                start, end = w.start + s, w.start + e
+                if w.owns(start, end):  # others are left to the window that answers for them
+                    found[i][start, end] = max(score, found[i].get((start, end), 0.0))
         return [([(s, e, p) for (s, e), p in sorted(f.items())], ledger) for f, (_, ledger) in zip(found, cuts, strict=True)]
 
     def _cut(self, doc: Doc) -> tuple[list[Window], list[tuple[int, int, str]]]:
@@ -186,21 +189,24 @@ class CascadeExtractor(LMPipe):
 
         return cut(doc, mode=self.window, limit=limit, overlap=overlap, cost=cost)
 
-    def _known(self, doc: Doc, window: Window) -> list[tuple[int, int]]:
-        if self.drafts == "none":
-            return []
-        inside = [e for e in doc.ents if e.start >= window.start and e.end <= window.end]
-        return [(e.start - window.start, e.end - window.start) for e in inside]
-
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (candidates, ledger) in zip(docs, results, strict=True):
             spans = [doc[s:e] for s, e, _ in candidates]
             for span in spans:
                 span.label_ = MENTION
-            set_candidates(doc, SPANS_KEY, spans, scores=[p for _, _, p in candidates])
+            set_candidates(doc, SPANS_KEY, spans, scores=self.calibrated([p for _, _, p in candidates]))
             doc.user_data[COVERAGE_KEY] = ledger
             if self.annotate_ents:
                 set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
+
+    def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
+        """Every candidate's score, and whether a gold mention has these boundaries."""
+        scores, right = [], []
+        for eg, (candidates, _) in zip(examples, self.predict([eg.predicted for eg in examples]), strict=True):
+            gold = {(s, e) for s, e, _ in gold_mentions(eg)}
+            scores += [p for _, _, p in candidates]
+            right += [(s, e) in gold for s, e, _ in candidates]
+        return scores, right
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[])
@@ -222,22 +228,34 @@ class CascadeExtractor(LMPipe):
         if weights is not None:
             self.from_disk(weights)
         elif get_examples is not None:
-            report_gold(get_examples(), marks=True)
+            examples = list(get_examples())
+            report_gold(examples, marks=True)
             self.start_training()
+            self.drafter.fit([item for eg in examples for item in self._gold_units(eg)])
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
-            windows, _ = self._cut(example.predicted)
-            gold = flat_gold(example)
-            items = []
-            for w in windows:
-                if w.status not in (PROCESSED, SPLIT):
-                    continue
-                spans = [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]
-                items.append(self._item(self.template.job(self.lm, w.unit, Guess(w.unit, spans))))
-            out.append(items)
+            units = self._gold_units(example)
+            out.append([self._item(self.template.job(self.lm, unit, Guess(unit, spans))) for unit, spans in units])
         return out
+
+    def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]]]]:
+        """The windows of a text with their flat gold mentions, as token indices."""
+        gold = flat_gold(example)
+        out = []
+        for w in self._cut(example.predicted)[0]:
+            if w.status in (PROCESSED, SPLIT):
+                out.append((w.unit, [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]))
+        return out
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def _save_more(self, path: Path) -> None:
+        self.drafter.to_disk(path)
+
+    def _load_more(self, path: Path) -> None:
+        self.drafter.from_disk(path)
 
     def _item(self, job: Job) -> TrainingItem:
         automaton, state = job.automaton, job.automaton.start()
@@ -261,13 +279,14 @@ class CascadeExtractor(LMPipe):
         )
 
 
-def _token_spans(job: Job, window: Window) -> list[tuple[int, int, float]]:
-    """Mentions of a window as token spans of its Doc; those that another window answers for are left to it."""
+def _known(doc: Doc, window: Window) -> list[tuple[int, int]]:
+    """What earlier components found in a window, as token indices of its unit."""
+    inside = [e for e in doc.ents if e.start >= window.start and e.end <= window.end and e.label_ != MENTION]
+    return [(e.start - window.start, e.end - window.start) for e in inside]
+
+
+def _token_spans(job: Job) -> list[tuple[int, int, float]]:
+    """Mentions as token indices of their unit, with their scores."""
     starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
     ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}
-    out = []
-    for mention in job.mentions:
-        start, end = window.start + starts[mention.start], window.start + ends[mention.end]
-        if window.owns(start, end):
-            out.append((start, end, mention.score))
-    return out
+    return [(starts[m.start], ends[m.end], m.score) for m in job.mentions]

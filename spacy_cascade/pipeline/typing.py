@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from spacy.tokens import Doc
 
-from ..decoding.labels import LabelJob, LabelTrie, score_labels
+from ..decoding.labels import LabelJob, LabelScorer, LabelTrie, score_labels
 from ..errors import CascadeError, Errors
 from ..taxonomy import Taxonomy, TypePath, format_path
 from ..ty import Asked, CausalLM, TypeResult, Unit
@@ -30,14 +32,18 @@ class _Beam:
 
 
 class Typer:
-    """Asks level after level for many mentions at once. Progressive classification is a beam of width one."""
+    """Asks level after level for many mentions at once. Progressive classification is a beam of width one.
 
-    def __init__(self, template: Any, strategy: str, beam_width: int, min_score: float, unknown: bool):
+    n_best (int): How many of the likeliest complete paths to give with each result, if the strategy sees as many.
+    """
+
+    def __init__(self, template: Any, strategy: str, beam_width: int, min_score: float, unknown: bool, n_best: int = 1):
         self.template = template
         self.strategy = strategy
         self.width = 1 if strategy == "progressive" else beam_width
         self.floor = math.log(min_score) if min_score > 0 else -math.inf
         self.unknown = unknown
+        self.n_best = n_best
         self._tries: dict[tuple[str, ...], LabelTrie] = {}
 
     def __call__(self, lm: CausalLM, asked: Sequence[tuple[Asked, Taxonomy]]) -> list[TypeResult]:
@@ -46,6 +52,8 @@ class Typer:
             return self._whole_paths(lm, asked)
         beams: list[list[_Beam]] = [[_Beam((), ())] for _ in asked]
         done: list[list[_Beam]] = [[] for _ in asked]
+        # what was run for one level is the beginning of the next
+        score = LabelScorer(lm, remember=any(taxonomy.depth > 1 for _, taxonomy in asked))
         while any(beams):
             jobs, owners = [], []
             for i, (a, taxonomy) in enumerate(asked):
@@ -53,7 +61,7 @@ class Typer:
                     types = self._types(taxonomy, beam.path)
                     jobs.append(self._job(lm, a, beam.path, types))
                     owners.append((i, beam, types))
-            score_labels(lm, jobs)
+            score(jobs)
             grown: list[list[_Beam]] = [[] for _ in asked]
             for (i, beam, types), job in zip(owners, jobs, strict=True):
                 for name, value in zip(types, job.log_probs, strict=True):
@@ -62,7 +70,7 @@ class Typer:
                 best = sorted(grown[i], key=lambda b: -b.log_prob)[: self.width]
                 beams[i] = [b for b in best if b.path[-1:] != (UNKNOWN,) and taxonomy.children(b.path)]
                 done[i] += [b for b in best if b not in beams[i]]
-        return [self._back_off(max(d, key=lambda b: b.log_prob)) for d in done]
+        return [self._result(sorted(d, key=lambda b: -b.log_prob)) for d in done]
 
     def _types(self, taxonomy: Taxonomy, parent: TypePath) -> list[str]:
         types = [p[-1] for p in taxonomy.children(parent)]
@@ -74,7 +82,7 @@ class Typer:
 
     def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
         prompt, depths = self.template.prompt(lm, a, parent, types)
-        return LabelJob(prompt, self._trie(lm, tuple(types)), depths)
+        return LabelJob(prompt, self._trie(lm, tuple(types)), depths, text=a.unit)
 
     def _trie(self, lm: Any, types: tuple[str, ...]) -> LabelTrie:
         found = self._tries.get(types)
@@ -91,26 +99,40 @@ class Typer:
             paths = [*taxonomy.leaves, *([(UNKNOWN,)] if self.unknown else [])]
             leaves.append(paths)
             if self.template.continues:
-                end = self.template.end_id(lm)
-                answers = [[t for n, name in enumerate(p) for t in ([end] if n else []) + self.template.answer(lm, name)] for p in paths]
                 prompt, depths = self.template.prompt(lm, a, (), [p[0] for p in paths])
-                jobs.append(LabelJob(prompt, LabelTrie(answers, end), depths))
+                jobs.append(LabelJob(prompt, self._path_trie(lm, paths), depths, text=a.unit))
             else:
                 names = [format_path(p) for p in paths]
                 jobs.append(self._job(lm, a, (), names))
         score_labels(lm, jobs)
         out = []
         for paths, job in zip(leaves, jobs, strict=True):
-            best = paths[int(job.log_probs.argmax())]
-            steps, before = [], 0.0
-            for level in range(1, len(best) + 1):
-                # the probability of a node is that of all leaves below it
-                below = [v for p, v in zip(paths, job.log_probs, strict=True) if p[:level] == best[:level]]
-                mass = math.log(min(1.0, sum(math.exp(v) for v in below)) or 1e-300)
-                steps.append(mass - before)
-                before = mass
-            out.append(self._back_off(_Beam(best, tuple(steps))))
+            # the probability of a node is that of all leaves below it
+            mass: dict[TypePath, float] = {}
+            for path, value in zip(paths, job.log_probs, strict=True):
+                for level in range(1, len(path) + 1):
+                    mass[path[:level]] = mass.get(path[:level], 0.0) + math.exp(value)
+            beams = []
+            for k in np.argsort(-job.log_probs, kind="stable")[: self.n_best]:
+                path = paths[k]
+                logs = [0.0, *(math.log(min(1.0, mass[path[: n + 1]]) or 1e-300) for n in range(len(path)))]
+                beams.append(_Beam(path, tuple(b - a for a, b in itertools.pairwise(logs))))
+            out.append(self._result(beams))
         return out
+
+    def _path_trie(self, lm: Any, paths: list[TypePath]) -> LabelTrie:
+        key = tuple(map(format_path, paths))
+        if key not in self._tries:
+            end = self.template.end_id(lm)
+            answers = [[t for n, name in enumerate(p) for t in ([end] if n else []) + self.template.answer(lm, name)] for p in paths]
+            self._tries[key] = LabelTrie(answers, end)
+        return self._tries[key]
+
+    def _result(self, beams: Sequence[_Beam]) -> TypeResult:
+        """beams (Sequence[_Beam]): Complete paths, the likeliest first."""
+        best = self._back_off(beams[0])
+        others = [(b.path, math.exp(b.log_prob)) for b in beams[: self.n_best]] if self.n_best > 1 else []
+        return TypeResult(best.path, best.step_scores, tuple(others))
 
     def _back_off(self, beam: _Beam) -> TypeResult:
         path, steps = beam.path, beam.steps
