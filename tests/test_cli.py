@@ -169,6 +169,7 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
     assert found == [
         "cascade_classifier/adapter/adapter_model.safetensors",
         "cascade_extractor/adapter/adapter_model.safetensors",
+        "cascade_extractor/drafter.safetensors",
         "cascade_extractor/model/model.safetensors",
     ]
 
