@@ -488,6 +488,9 @@ def test_c026_decoding_that_does_not_settle(rnd: Any) -> None:
     unit = Unit("Ann", ((0, 3),), (False,))
 
     class Stubborn:
+        def memory(self, tokens: int) -> None:
+            return None
+
         def candidate_logits(self, queries: Any) -> Any:
             import numpy as np
 
