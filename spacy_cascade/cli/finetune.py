@@ -59,7 +59,7 @@ def finetune(
     interpolated = nlp.config.interpolate()
     loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
     corpora = registry.resolve({"corpora": interpolated["corpora"]})["corpora"]
-    train, dev = (corpora[loop.tags[k].split(".", 1)[1]] for k in ("train_corpus", "dev_corpus"))
+    train, dev = (corpora[getattr(loop, k).split(".", 1)[1]] for k in ("train_corpus", "dev_corpus"))
 
     def report(info: dict[str, Any]) -> None:
         losses = " ".join(f"{k}={v:.4f}" for k, v in info["losses"].items())
