@@ -66,6 +66,10 @@ class Errors:
     C041 = "[C041] '{path}' was saved without weights (save_weights = \"{saved}\") and [model] gives no base to load. Set [components.{name}.model] name to the base '{base}'."
     C042 = "[C042] '{name}' has fully trained weights of its own, which save_weights = \"adapter\" would lose. Set save_weights = \"full\" in [components.{name}]."
 
+    # Open NER
+    C050 = "[C050] '{name}' can't put {n} labels into the prompt: with instruction, descriptions and examples that takes {found} of the model's {limit} tokens. Give fewer labels (a coarser level of the taxonomy), leave out descriptions and examples, use a model with a longer context, or a template without label list."
+    C051 = "[C051] Example {number} of the prompt can't be used: {why}; found {found}. Known form: {{'text': 'Ann met Bob', 'entities': [{{'name': 'Ann', 'type': 'person'}}]}}."
+
 
 class Warnings:
     """Message templates of warnings."""
@@ -74,3 +78,4 @@ class Warnings:
     W002 = "[CW02] {n} gold mention(s) overlap others and can't be marked in one copy of the sentence; the longest are kept for training the extractor; first: {first!r}."
     W003 = "[CW03] {n} gold type(s) are not in the taxonomy and their mentions are left out of the classifier's training: {names}."
     W004 = "[CW04] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Took '{taken}'."
+    W005 = "[CW05] '{name}': the list of mentions of {n} text(s) did not fit into the model's window and ends early; see doc._.cascade_coverage. Lower max_tokens."

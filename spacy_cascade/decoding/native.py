@@ -39,6 +39,14 @@ class Vocabulary:
             data = data[found:]
         return out
 
+    def spell(self, text: str, tokenize: Callable[[str], list[int]]) -> list[int]:
+        """Tokens of a text in the model's own way, if these write it exactly; else longest matches."""
+        data = text.encode("utf8")
+        tokens = tokenize(text)
+        if b"".join(self.table[t] or b"" for t in tokens) == data:
+            return tokens
+        return self.longest(data)
+
 
 class NativeAutomaton:
     """Any token may be written whose bytes continue the sentence.
@@ -163,9 +171,6 @@ class NativeAutomaton:
     def _tokens(self, data: bytes) -> list[int]:
         """The model's own tokens of the continuation, if they spell it; else the longest matches."""
         try:
-            tokens = self.tokenize(data.decode("utf8"))
-            if b"".join(self.vocabulary.table[t] or b"" for t in tokens) == data:
-                return tokens
+            return self.vocabulary.spell(data.decode("utf8"), self.tokenize)
         except UnicodeDecodeError:
-            pass  # the state lies inside a character: some tokens end there
-        return self.vocabulary.longest(data)
+            return self.vocabulary.longest(data)  # the state lies inside a character: some tokens end there

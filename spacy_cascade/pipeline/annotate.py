@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from spacy.tokens import Doc, Span, SpanGroup
@@ -47,11 +47,14 @@ def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
 
 
 def labels_of(doc: Doc) -> Taxonomy | None:
-    """The label set of this Doc alone: a Taxonomy or a list of names in `doc.user_data["cascade_labels"]`.
+    """The label set of this Doc alone: a Taxonomy or a list of names in `doc.user_data["cascade_labels"]`, else in the
+    context that `nlp.pipe(..., as_tuples=True)` was given, if that is a dict with the key "cascade_labels".
 
     RAISES CascadeError: C024 for anything else, C003 for an empty list.
     """
     found = doc.user_data.get(LABELS_KEY)
+    if found is None and isinstance(doc._context, Mapping):
+        found = doc._context.get(LABELS_KEY)
     if found is None or isinstance(found, Taxonomy):
         return found
     if isinstance(found, dict) and "tree" in found:

@@ -8,13 +8,16 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from ..pipeline.annotate import LABELS_KEY
 from ..pipeline.classifier import CascadeClassifier
 from ..pipeline.gold import gold_mentions, known_path
+from ..pipeline.open_ner import OpenNER
 from ..scorers import cascade_score
 
 
 def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_size: int = 256) -> dict[str, float]:
-    """Extractor: strict boundary P, R and F1. Classifier: accuracy on gold mentions, at every level.
+    """Extractor: strict boundary P, R and F1. Open NER: the same with labels, and `span_f` without. Classifier: accuracy
+    on gold mentions, at every level.
 
     RETURNS (dict): Scores; `score` is the one to select by.
     """
@@ -23,9 +26,15 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     done = []
     for i in range(0, len(examples), batch_size):
         docs = [nlp.make_doc(eg.reference.text) for eg in examples[i : i + batch_size]]
+        for doc, eg in zip(docs, examples[i : i + batch_size], strict=True):
+            if LABELS_KEY in eg.reference.user_data:
+                doc.user_data[LABELS_KEY] = eg.reference.user_data[LABELS_KEY]
         pipe.set_annotations(docs, pipe.predict(docs))
         done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
     scores = cascade_score(done)
+    if isinstance(pipe, OpenNER):
+        out = {k: scores[f"cascade_typed_{k}"] or 0.0 for k in "prf"}
+        return {"score": out["f"], **out, "span_f": scores["cascade_extraction_f"] or 0.0}
     out = {k: scores[f"cascade_extraction_{k}"] or 0.0 for k in "prf"}
     return {"score": out["f"], **out}
 

@@ -3,6 +3,7 @@ set learns the list by heart instead of reading it."""
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,3 +38,19 @@ class ListNoise:
         if not shuffle:
             return [t for t in types if t in chosen]
         return self.rng.sample(sorted(chosen), len(chosen))
+
+    def labels(self, labels: Sequence[str], gold: Collection[str]) -> list[int]:
+        """The same for a label set of which several may be right. Dropout takes right ones, too: what is not in the list
+        must not be in the answer.
+
+        RETURNS (list[int]): Indices of the labels that are left, one or more.
+        """
+        kept = [i for i in range(len(labels)) if self.rng.random() >= self.dropout] if self.dropout else list(range(len(labels)))
+        kept = kept or [self.rng.randrange(len(labels))]
+        if not self.dynamic or self.rng.random() >= self.dynamic:
+            return kept
+        right = [i for i in kept if labels[i] in gold]
+        wrong = [i for i in kept if labels[i] not in gold]
+        smallest = 0 if right else 1
+        chosen = right + self.rng.sample(wrong, self.rng.randint(smallest, len(wrong)))
+        return self.rng.sample(chosen, len(chosen))

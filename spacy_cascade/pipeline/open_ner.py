@@ -1,0 +1,352 @@
+"""Open NER in a single stage: the label set goes in, all mentions with their labels come out (B2NER, arXiv 2406.11192)."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
+
+from ..decoding.listing import ListJob, list_mentions
+from ..errors import CascadeError, CascadeTypeError, Errors, Warnings
+from ..models.spec import HFSpec, SharedSpec
+from ..prompts.labelset import LabelSet
+from ..scorers import cascade_score
+from ..taxonomy import Taxonomy, TypePath, builtin, format_path
+from ..ty import Query, TrainingItem
+from .annotate import COVERAGE_KEY, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
+from .component import LMPipe
+from .gold import gold_mentions, known_path, report_gold
+from .windows import FAILED, PROCESSED, SPLIT, Window, cut
+
+logger = logging.getLogger("spacy_cascade")
+
+DEFAULT_CONFIG: dict[str, Any] = {
+    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
+    "template": {"@prompts": "spacy-cascade.CompactOpen.v1"},
+    "taxonomy": {"@taxonomies": "spacy-cascade.DynamicNER.v1"},
+    "level": 0,
+    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
+    "adapter_path": None,
+    "nested": False,
+    "min_score": 0.0,
+    "window": "auto",
+    "max_tokens": 256,
+    "overlap": 64,
+    "annotate_ents": True,
+    "overwrite_ents": False,
+    "save_weights": "full",
+    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
+}
+WINDOWS = ("auto", "sents", "stride")
+# A range of the coverage: its list of mentions ends early, since the model's window was full.
+SHORTENED = "shortened"
+# (start token, end token, boundary score, label score, label path)
+OpenMention = tuple[int, int, float, float, TypePath]
+
+
+@Language.factory(
+    "open_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=DEFAULT_CONFIG,
+    default_score_weights={"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0},
+)
+def make_open_ner(
+    nlp: Language,
+    name: str,
+    model: Any,
+    template: Any,
+    taxonomy: Any,
+    level: int,
+    adapter: dict[str, Any] | None,
+    adapter_path: str | None,
+    nested: bool,
+    min_score: float,
+    window: str,
+    max_tokens: int,
+    overlap: int,
+    annotate_ents: bool,
+    overwrite_ents: bool,
+    save_weights: str,
+    scorer: Callable[..., Any] | None,
+) -> "OpenNER":
+    """Create an `open_ner`; see `OpenNER` for the settings."""
+    return OpenNER(
+        nlp,
+        name,
+        model,
+        template,
+        taxonomy=taxonomy,
+        level=level,
+        adapter=adapter,
+        adapter_path=adapter_path,
+        nested=nested,
+        min_score=min_score,
+        window=window,
+        max_tokens=max_tokens,
+        overlap=overlap,
+        annotate_ents=annotate_ents,
+        overwrite_ents=overwrite_ents,
+        save_weights=save_weights,
+        scorer=scorer,
+    )
+
+
+class OpenNER(LMPipe):
+    """Lists the mentions of a text together with their labels. All go to `doc.spans["cascade"]`, the fused ones to
+    `doc.ents`. Labels can be changed at any time, also per Doc (`doc._.cascade_labels`).
+
+    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
+    template: How to ask it, `@prompts`.
+    taxonomy (Taxonomy | list | dict): The labels, with descriptions if there are any.
+    level (int): Which level of the taxonomy is asked for; 0: the deepest types.
+    adapter (Optional[dict]): LoRA settings for training; None: train all weights.
+    adapter_path (Optional[str]): Directory of a trained LoRA adapter (peft) to begin with.
+    nested (bool): Mentions may overlap. Otherwise each token belongs to one mention at most.
+    min_score (float): Mentions are dropped whose probability, that of text and label, is below.
+    window (str): auto (sentences where the Doc has them), sents, or stride.
+    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
+    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over entities of other components.
+    """
+
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        model: HFSpec | SharedSpec,
+        template: Any,
+        *,
+        taxonomy: Any = None,
+        level: int = 0,
+        adapter: dict[str, Any] | None = None,
+        adapter_path: str | None = None,
+        nested: bool = False,
+        min_score: float = 0.0,
+        window: str = "auto",
+        max_tokens: int = 256,
+        overlap: int = 64,
+        annotate_ents: bool = True,
+        overwrite_ents: bool = False,
+        save_weights: str = "full",
+        scorer: Callable[..., Any] | None = cascade_score,
+    ):
+        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        if window not in WINDOWS:
+            raise CascadeError(Errors.C020.format(option="window", value=window, choices=", ".join(WINDOWS)))
+        for option, number, rule, ok in (
+            ("level", level, "0 or more", level >= 0),
+            ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
+            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
+            ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
+        ):
+            if not ok:
+                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=number))
+        self.template = template
+        self.level = level
+        self.adapter_path = adapter_path
+        self.nested = nested
+        self.min_score = min_score
+        self.window = window
+        self.max_tokens = max_tokens
+        self.overlap = overlap
+        self.annotate_ents = annotate_ents
+        self.overwrite_ents = overwrite_ents
+        # set by a training loop: changes the label set
+        self.list_noise: Any = None
+        self.set_labels(taxonomy if taxonomy is not None else builtin("dynamicner"))
+
+    kind = "open_ner"
+
+    # -- Labels -----------------------------------------------------------------------------------------------
+
+    @property
+    def taxonomy(self) -> Taxonomy:
+        return self._taxonomy
+
+    def set_labels(self, labels: Taxonomy | str | Path | Sequence[str] | dict[str, Any]) -> None:
+        """Change the label set: a Taxonomy, a list of names, a nested dict, or a file. Names that differ in nothing but
+        case or white space are one label.
+
+        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C006 for a name that can't be used.
+        """
+        if isinstance(labels, Path) or (isinstance(labels, str) and labels.endswith((".json", ".yml", ".yaml", ".txt"))):
+            self._taxonomy = Taxonomy.from_file(labels)
+        elif isinstance(labels, str):
+            raise CascadeTypeError(Errors.C004.format(source=repr(labels), why="a string that names no file"))
+        else:
+            self._taxonomy = Taxonomy.from_object(labels)
+        self._own_labels = self._label_set(self._taxonomy)
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of entities, each once."""
+        return tuple(dict.fromkeys(path[-1] for path in self._own_labels.paths))
+
+    @property
+    def label_data(self) -> dict[str, Any]:
+        return self.taxonomy.to_dict()
+
+    def _label_set(self, taxonomy: Taxonomy) -> LabelSet:
+        return LabelSet.build(taxonomy, level=self.level, full_paths=self.template.full_paths)
+
+    def _labels_for(self, doc: Doc) -> LabelSet:
+        taxonomy = labels_of(doc)
+        return self._own_labels if taxonomy is None else self._label_set(taxonomy)
+
+    # -- Running ----------------------------------------------------------------------------------------------
+
+    def predict(self, docs: Sequence[Doc]) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
+        """For each Doc: its mentions, and the coverage ranges."""
+        self._load_adapter()
+        lm = self.lm
+        out: list[tuple[list[OpenMention], list[tuple[int, int, str]]]] = []
+        jobs: list[tuple[int, Window, LabelSet, ListJob]] = []
+        for i, doc in enumerate(docs):
+            labels = self._labels_for(doc)
+            windows, ledger = self._cut(doc, labels)
+            out.append(([], ledger))
+            jobs += [(i, w, labels, self.template.job(lm, w.unit, labels, nested=self.nested)) for w in windows]
+        with lm.adapter(self._adapter):
+            list_mentions(lm, [job for *_, job in jobs])
+        shortened = set()
+        for i, w, labels, job in jobs:
+            mentions, ledger = out[i]
+            for m in job.mentions:
+                start, end = w.start + m.start, w.start + m.end
+                if w.owns(start, end) and m.score * m.label_score >= self.min_score:
+                    mentions.append((start, end, m.score, m.label_score, labels.paths[m.label]))
+            if not job.complete:
+                shortened.add(i)
+                first, last = docs[i][w.start].idx, docs[i][w.end - 1].idx + len(docs[i][w.end - 1])
+                ledger[:] = [(s, e, SHORTENED if s < last and first < e else status) for s, e, status in ledger]
+        if shortened:
+            logger.warning(Warnings.W005.format(name=self.name, n=len(shortened)))
+        for mentions, _ in out:
+            mentions.sort(key=lambda m: m[:2])
+        return out
+
+    def _load_adapter(self) -> None:
+        """RAISES CascadeError: C013, C018."""
+        if self.adapter_path and self._adapter is None:
+            name = self._new_adapter_name()
+            self.lm.load_adapter(name, Path(self.adapter_path))
+            self._adapter = name
+
+    def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
+        lm = self.lm
+        used = self.template.overhead(lm, labels)
+        # the text stands in the prompt, and its mentions with their labels in the answer
+        room = (lm.max_length - used) // 3
+        if room < 1:
+            raise CascadeError(Errors.C050.format(name=self.name, n=len(labels.names), found=used, limit=lm.max_length))
+        limit = min(self.max_tokens, room)
+
+        def cost(text: str) -> int:
+            return max(1, self.template.cost(lm, text))
+
+        return cut(doc, mode=self.window, limit=limit, overlap=min(self.overlap, limit // 2), cost=cost)
+
+    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+        for doc, (mentions, ledger) in zip(docs, results, strict=True):
+            spans = [Span(doc, start, end, label=path[-1]) for start, end, *_, path in mentions]
+            set_candidates(
+                doc,
+                SPANS_KEY,
+                spans,
+                scores=[m[2] for m in mentions],
+                paths=[format_path(m[4]) for m in mentions],
+                path_scores=[m[3] for m in mentions],
+            )
+            doc.user_data[COVERAGE_KEY] = ledger
+            if self.annotate_ents:
+                kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
+                set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
+
+    def on_failure(self, doc: Doc) -> None:
+        set_candidates(doc, SPANS_KEY, [], scores=[], paths=[], path_scores=[])
+        doc.user_data[COVERAGE_KEY] = [(0, len(doc.text), FAILED)]
+
+    # -- Training ---------------------------------------------------------------------------------------------
+
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+        weights: str | Path | None = None,
+        taxonomy: dict[str, Any] | list[str] | str | None = None,
+    ) -> None:
+        """Get ready for training, or take over trained weights.
+
+        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        taxonomy: Replaces the configured one.
+        """
+        if weights is not None:
+            self.from_disk(weights)
+        if taxonomy is not None:
+            self.set_labels(taxonomy)
+        if weights is None and get_examples is not None:
+            report_gold(get_examples(), marks=not self.nested, taxonomy=self.taxonomy)
+            self.start_training()
+
+    def start_training(self) -> Any:
+        self._load_adapter()
+        return super().start_training()
+
+    def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
+        out = []
+        for example in examples:
+            taxonomy = labels_of(example.reference) or self.taxonomy
+            labels = self._label_set(taxonomy)
+            gold = self._gold(example, taxonomy)
+            if self.list_noise is not None:
+                right = {name for name, path in zip(labels.names, labels.paths, strict=True) if path in gold.values()}
+                labels = labels.select(self.list_noise.labels(labels.names, right))
+            index = {path: i for i, path in enumerate(labels.paths)}
+            items = []
+            for w in self._cut(example.predicted, labels)[0]:
+                if w.status not in (PROCESSED, SPLIT):
+                    continue
+                spans = [
+                    (s - w.start, e - w.start, index[path])
+                    for (s, e), path in gold.items()
+                    if w.start <= s and e <= w.end and path in index
+                ]
+                items.append(self._item(self.template.job(self.lm, w.unit, labels, nested=self.nested), labels, spans))
+            out.append(items)
+        return out
+
+    def _gold(self, example: Example, taxonomy: Taxonomy) -> dict[tuple[int, int], TypePath]:
+        """Gold mentions that can be listed, in the order of the text, longer ones first; each once."""
+        known = [(s, e, known_path(taxonomy, path)) for s, e, path in gold_mentions(example)]
+        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known if path]
+        if not self.nested:
+            spans = [spans[i] for i in fuse((s, e, 1.0) for s, e, _ in spans)]
+        out: dict[tuple[int, int], TypePath] = {}
+        for s, e, path in sorted(spans, key=lambda m: (m[0], -m[1])):
+            out.setdefault((s, e), path)
+        return out
+
+    def _item(self, job: ListJob, labels: LabelSet, spans: Sequence[tuple[int, int, int]]) -> TrainingItem:
+        query, gold = Query(job.prompt), []
+        n = len(job.prompt)
+        for k, token in enumerate(self.template.answer(self.lm, job, labels, spans)):
+            allowed = job.automaton.allowed(job.state)
+            # a token that writes what another one writes is no choice
+            if len(allowed) > 1 and token in allowed:
+                query.positions.append(n + k - 1)
+                query.candidates.append(allowed)
+                gold.append(allowed.index(token))
+            job.write(token)
+        query.ids, query.depths = job.prompt + job.tokens, job.all_depths()
+        return TrainingItem(query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text))
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, Any]:
+        return {"taxonomy": self.taxonomy.to_dict()}
+
+    def _load_settings(self, settings: dict[str, Any]) -> None:
+        self.set_labels(settings["taxonomy"])

@@ -1,0 +1,305 @@
+"""Single-stage prompts: the label set in, all mentions with their labels out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from ..decoding.answers import AnswerAutomaton, Grammar, Labels, TextIndex
+from ..decoding.listing import ListJob
+from ..errors import CascadeError, Errors
+from ..registry import prompts
+from ..ty import Unit
+from .chat import frame, vocabulary
+from .demos import Demo, read_demos
+from .labelset import LabelSet
+
+# (first token, behind its last token, index of the label)
+Span = tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Wording:
+    """B2NER's instruction in one language, in the parts that it is put together from.
+
+    task, described: The request, without and with label descriptions. examples: What few-shot prompts add to it.
+    labels, description, text, answer: Names of the parts. set_end: Behind the label set of a zero-shot prompt.
+    means: Between a label and its description.
+    """
+
+    task: str
+    described: str
+    examples: str
+    labels: str
+    description: str
+    text: str
+    answer: str
+    means: str
+    break_line: str = " \n"
+    set_end: str = " "
+
+
+# en, zh, de, nl, es: the instructions that the released adapters were trained and tested with (github.com/UmeanNever/B2NER,
+# configs/instruction_config_ml.json); the few-shot and description parts of de, nl, es and all of fr, ja, ko, ru follow
+# the same plan.
+WORDINGS = {
+    "en": Wording(
+        'Given the label set of entities, please recognize all the entities in the text. The answer format should be "entity label: entity; entity label: entity".',
+        'Given the label set of entities and their descriptions, please recognize all the entities in the text. The answer format should be "entity label: entity; entity label: entity".',
+        " Below are some examples.",
+        "Label Set:", "Label Description:", "Text:", "Answer:", "means",
+    ),
+    "zh": Wording(
+        '给定实体的标签范围，请识别文本中属于这些标签的所有实体。答案格式为 "实体标签: 实体; 实体标签: 实体"。',
+        '给定实体的标签范围以及对每个标签的描述，请识别文本中属于这些标签的所有实体。答案格式为 "实体标签: 实体; 实体标签: 实体"。',
+        "下面有一些例子。",
+        "标签范围:", "标签描述:", "文本:", "答案:", "是指",
+        break_line="\n", set_end="",
+    ),
+    "de": Wording(
+        'Gegeben die Menge der Entitäten, erkenne alle Entitäten im Text. Das Antwortformat sollte sein "Entität Label: Entität; Entität Label: Entität".',
+        'Gegeben die Menge der Entitäten und ihre Beschreibungen, erkenne alle Entitäten im Text. Das Antwortformat sollte sein "Entität Label: Entität; Entität Label: Entität".',
+        " Es folgen einige Beispiele.",
+        "Label Set:", "Label Beschreibung:", "Text:", "Antwort:", "bedeutet",
+    ),
+    "nl": Wording(
+        'Gegeven de set van entiteiten, herken al de entiteiten in de tekst. Het antwoordformaat moet zijn "entiteit label: entiteit; entiteit label: entiteit".',
+        'Gegeven de set van entiteiten en hun beschrijvingen, herken al de entiteiten in de tekst. Het antwoordformaat moet zijn "entiteit label: entiteit; entiteit label: entiteit".',
+        " Hieronder staan enkele voorbeelden.",
+        "Label Set:", "Label Beschrijving:", "Tekst:", "Antwoord:", "betekent",
+    ),
+    "es": Wording(
+        'Dada la lista de entidades, reconoce todas las entidades en el texto. El formato de la respuesta debe ser "etiqueta de entidad: entidad; etiqueta de entidad: entidad".',
+        'Dada la lista de entidades y sus descripciones, reconoce todas las entidades en el texto. El formato de la respuesta debe ser "etiqueta de entidad: entidad; etiqueta de entidad: entidad".',
+        " A continuación hay algunos ejemplos.",
+        "Conjunto de Etiquetas:", "Descripción de Etiquetas:", "Texto:", "Respuesta:", "significa",
+    ),
+    "fr": Wording(
+        'Étant donné l\'ensemble des étiquettes d\'entités, reconnais toutes les entités du texte. Le format de la réponse doit être "étiquette: entité; étiquette: entité".',
+        'Étant donné l\'ensemble des étiquettes d\'entités et leurs descriptions, reconnais toutes les entités du texte. Le format de la réponse doit être "étiquette: entité; étiquette: entité".',
+        " Voici quelques exemples.",
+        "Étiquettes:", "Description des étiquettes:", "Texte:", "Réponse:", "signifie",
+    ),
+    "ja": Wording(
+        'エンティティのラベル集合が与えられます。テキスト中のこれらのラベルに属するすべてのエンティティを認識してください。回答の形式は "ラベル: エンティティ; ラベル: エンティティ" です。',
+        'エンティティのラベル集合と各ラベルの説明が与えられます。テキスト中のこれらのラベルに属するすべてのエンティティを認識してください。回答の形式は "ラベル: エンティティ; ラベル: エンティティ" です。',
+        "以下に例を示します。",
+        "ラベル集合:", "ラベルの説明:", "テキスト:", "回答:", "の意味は",
+    ),
+    "ko": Wording(
+        '개체의 레이블 집합이 주어집니다. 텍스트에서 이 레이블에 속하는 모든 개체를 인식하세요. 답변 형식은 "레이블: 개체; 레이블: 개체"입니다.',
+        '개체의 레이블 집합과 각 레이블의 설명이 주어집니다. 텍스트에서 이 레이블에 속하는 모든 개체를 인식하세요. 답변 형식은 "레이블: 개체; 레이블: 개체"입니다.',
+        " 다음은 예시입니다.",
+        "레이블 집합:", "레이블 설명:", "텍스트:", "답변:", "의미:",
+    ),
+    "ru": Wording(
+        'Дан набор меток сущностей. Найди в тексте все сущности с этими метками. Формат ответа: "метка: сущность; метка: сущность".',
+        'Дан набор меток сущностей и их описания. Найди в тексте все сущности с этими метками. Формат ответа: "метка: сущность; метка: сущность".',
+        " Ниже приведены примеры.",
+        "Набор меток:", "Описание меток:", "Текст:", "Ответ:", "означает",
+    ),
+}
+EMPTY = " None"
+_GRAMMAR = Grammar(lead=b" ", colon=b": ", separator=b"; ", empty=b"None")
+
+
+@lru_cache(maxsize=256)
+def _byte_labels(names: tuple[str, ...]) -> Labels:
+    return Labels([n.encode("utf8") for n in names])
+
+
+def _byte_index(unit: Unit) -> TextIndex:
+    """Mentions are stretches of the text without the white space before them."""
+    segments = [s.encode("utf8") for s in unit.segments()]
+    sizes = [len(unit.text[start:end].encode("utf8")) for start, end in unit.tokens]
+    return TextIndex(segments, [len(s) - n for s, n in zip(segments, sizes, strict=True)], unit.spaces)
+
+
+@dataclass(frozen=True)
+class B2NEROpen:
+    """B2NER's prompt (arXiv 2406.11192): plain text or, with `chat`, a user's turn in the model's chat format.
+
+    language (str): Of the instruction, see `WORDINGS`; auto: Chinese for a text with Han characters and no Kana, else
+        English, as in B2NERD.
+    descriptions (bool): Add the taxonomy's label descriptions, where it has any.
+    demos (tuple[Demo, ...]): Shown before the text.
+    """
+
+    language: str = "auto"
+    descriptions: bool = False
+    demos: tuple[Demo, ...] = ()
+    chat: bool = False
+    system: str = "You are a helpful assistant."
+    full_paths: bool = True
+
+    def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ListJob:
+        table = vocabulary(lm)
+        automaton = AnswerAutomaton(
+            _byte_index(unit), _byte_labels(labels.names), _GRAMMAR, vocabulary=table, end=self._end(lm), nested=nested
+        )
+        return ListJob(unit, self._prompt(lm, unit.text, labels), automaton)
+
+    def answer(self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]) -> list[int]:
+        """Token ids of the right answer, in the model's own tokenization, with the end token."""
+        unit, names = job.unit, labels.names
+        pairs = [(unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]], names[i]) for s, e, i in spans]
+        return [*vocabulary(lm).spell(_listed(pairs), lm.encode), self._end(lm)]
+
+    def text(self, text: str, labels: LabelSet) -> str:
+        """The prompt for a text."""
+        w = WORDINGS[_language(text) if self.language == "auto" else self.language]
+        described = [f'{n} {w.means} "{d}"' for n, d in zip(labels.names, labels.descriptions, strict=True) if d]
+        shown = described if self.descriptions else []
+        out = [w.described if shown else w.task]
+        if self.demos:
+            out.append(w.examples)
+        # the Chinese few-shot instruction alone has a space before its line breaks
+        line = " \n" if self.demos else w.break_line
+        out += [line, w.labels, " ", ", ".join(labels.names)]
+        if shown:
+            out += [line, w.description, " ", "; ".join(shown)]
+        out.append(" \n\n" if self.demos else f"{w.set_end}\n\n")
+        for demo in self.demos:
+            pairs = [(name, labels.names[i]) for name, i in demo.known(labels)]
+            out += [w.text, " ", demo.text, " \n", w.answer, _listed(pairs), " \n\n"]
+        out += [w.text, " ", text, " \n", w.answer]
+        return "".join(out)
+
+    def _prompt(self, lm: Any, text: str, labels: LabelSet) -> list[int]:
+        ids = lm.encode(self.text(text, labels))
+        if self.chat:
+            head, tail, _ = frame(lm, self.system)
+            return [*head, *ids, *tail]
+        begin = lm.tokenizer.bos_token_id
+        return ids if begin is None else [begin, *ids]
+
+    def _end(self, lm: Any) -> int:
+        return frame(lm, self.system)[2]
+
+    def cost(self, lm: Any, segment: str) -> int:
+        """Model tokens of a piece of text."""
+        return len(lm.encode(segment))
+
+    def overhead(self, lm: Any, labels: LabelSet) -> int:
+        """Model tokens of the prompt without its text."""
+        return len(self._prompt(lm, "", labels))
+
+
+def _listed(pairs: Sequence[tuple[str, str]]) -> str:
+    return " " + "; ".join(f"{label}: {name}" for name, label in pairs) if pairs else EMPTY
+
+
+def _language(text: str) -> str:
+    han = any("\u4e00" <= ch <= "\u9fff" for ch in text)
+    return "zh" if han and not any("\u3040" <= ch <= "\u30ff" for ch in text) else "en"
+
+
+@dataclass(frozen=True)
+class CompactOpen:
+    """`<type> label<type> label<s>text<sep><type>` -> ` label<sep> mention<type> label<sep> mention</s>`.
+
+    list_labels (bool): Begin with the label set. Without it, the constraint alone holds the labels.
+    descriptions (bool): `<type> label<sep> description` in that list.
+    demos (tuple[Demo, ...]): `<s>text<sep><type> label<sep> mention</s>` before the text.
+    """
+
+    list_labels: bool = True
+    descriptions: bool = False
+    demos: tuple[Demo, ...] = ()
+    begin: str = "<s>"
+    sep: str = "<sep>"
+    ask: str = "<type>"
+    end: str = "</s>"
+    full_paths: bool = False
+
+    def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ListJob:
+        segments = [lm.encode(s) for s in unit.segments()]
+        sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
+        text = [t for s in segments for t in s]
+        head = self._head(lm, labels)
+        prompt = [*head, lm.token_id(self.begin), *text, sep]
+        at = len(head) + 1
+        automaton = AnswerAutomaton(
+            TextIndex(segments, [0] * len(segments), unit.spaces),
+            Labels([self._name(lm, n) for n in labels.names]),
+            Grammar(lead=(ask,), colon=(sep,), separator=(ask,), empty=()),
+            vocabulary=None,
+            end=lm.token_id(self.end),
+            nested=nested,
+        )
+        # the separator stands where the answer begins: before the text
+        depths = [*range(len(prompt) - 1), at - 1]
+        return ListJob(unit, prompt, automaton, depths, origin=at, text=range(at, at + len(text)))
+
+    def answer(self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]) -> list[int]:
+        segments = [lm.encode(s) for s in job.unit.segments()]
+        pairs = [([t for s in segments[a:b] for t in s], labels.names[i]) for a, b, i in spans]
+        return self._answer(lm, pairs)
+
+    def _answer(self, lm: Any, pairs: Sequence[tuple[Sequence[int], str]]) -> list[int]:
+        sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
+        listed = [t for tokens, name in pairs for t in (ask, *self._name(lm, name), sep, *tokens)]
+        return [*(listed or [ask]), lm.token_id(self.end)]
+
+    def _name(self, lm: Any, name: str) -> list[int]:
+        # a name may have a token of its own (see models.tiny), but must not spell one of the others
+        whole = lm.encode(f" {name}", control=True)
+        return whole if len(whole) == 1 else lm.encode(f" {name}")
+
+    def _head(self, lm: Any, labels: LabelSet) -> list[int]:
+        sep, ask, begin = (lm.token_id(t) for t in (self.sep, self.ask, self.begin))
+        out = []
+        if self.list_labels:
+            for name, description in zip(labels.names, labels.descriptions, strict=True):
+                out += [ask, *self._name(lm, name)]
+                if self.descriptions and description:
+                    out += [sep, *(t for word in description.split() for t in lm.encode(f" {word}"))]
+        for demo in self.demos:
+            pairs = [(_words(lm, f" {name}"), labels.names[i]) for name, i in demo.known(labels)]
+            out += [begin, *_words(lm, demo.text), sep, *self._answer(lm, pairs)]
+        return out
+
+    def cost(self, lm: Any, segment: str) -> int:
+        return len(lm.encode(segment))
+
+    def overhead(self, lm: Any, labels: LabelSet) -> int:
+        return len(self._head(lm, labels)) + 3
+
+
+def _words(lm: Any, text: str) -> list[int]:
+    """Plain text that no tokenizer of a Doc has cut, word by word with the space before it."""
+    words = text.split(" ")
+    return [t for i, word in enumerate(words) for t in lm.encode(f" {word}" if i else word)]
+
+
+def _check_language(language: str) -> str:
+    if language != "auto" and language not in WORDINGS:
+        raise CascadeError(Errors.C020.format(option="language", value=language, choices=", ".join(("auto", *WORDINGS))))
+    return language
+
+
+@prompts("spacy-cascade.B2NEROpen.v1")
+def b2ner_open(
+    language: str = "auto",
+    descriptions: bool = False,
+    examples: list[dict[str, Any]] | None = None,
+    chat: bool = False,
+    system: str = "You are a helpful assistant.",
+) -> B2NEROpen:
+    """As the released B2NER adapters were trained: see `B2NEROpen`.
+
+    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ..., "type": ...}]}.
+    RAISES CascadeError: C020 for an unknown language, C051 for a wrong demonstration.
+    """
+    return B2NEROpen(_check_language(language), descriptions, read_demos(examples), chat, system)
+
+
+@prompts("spacy-cascade.CompactOpen.v1")
+def compact_open(
+    list_labels: bool = True, descriptions: bool = False, examples: list[dict[str, Any]] | None = None
+) -> CompactOpen:
+    """For the tiny base of `spacy cascade base` and its tokenizer: see `CompactOpen`. RAISES CascadeError: C051."""
+    return CompactOpen(list_labels, descriptions, read_demos(examples))
+
