@@ -224,7 +224,7 @@ def test_sentence_windows_in_a_pipeline() -> None:
     nlp, lm = util.scripted(NAMES)
     nlp.add_pipe("sentencizer", first=True)
     doc = nlp("John left. Paris slept! France won?")
-    assert lm.seen == ["John left.", "Paris slept!", "France won?"]
+    assert sorted(lm.seen) == ["France won?", "John left.", "Paris slept!"]  # batches go by length
     assert [e.text for e in doc.ents] == ["John", "Paris", "France"]
     assert [s for *_, s in doc._.cascade_coverage] == [PROCESSED] * 3
 
