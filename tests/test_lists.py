@@ -7,6 +7,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from spacy.tokens import Span, SpanGroup
 
 from spacy_cascade.training.lists import ListNoise
 from spacy_cascade.training.loop import Run
@@ -62,3 +63,26 @@ def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(bas
     assert options(label_dropout=0.5) < options()
     assert options(dynamic_lists=1.0) < options()
     assert pipe.list_noise is None
+
+
+def test_mentions_bring_their_own_lists(base: Path, tmp_path: Path) -> None:
+    """As `corpus_tools dynamic` writes them: the answer may be a synonym, on any level."""
+    nlp = util.cascade(base, extractor={"adapter": None}, classifier={"adapter": None})
+    examples = util.examples(nlp, [("Ann left Rome.", [("Ann", "person"), ("Rome", "place")])])
+    nlp.initialize(lambda: examples)
+    doc = examples[0].reference
+    spans = [Span(doc, 0, 1, label="human being"), Span(doc, 2, 3, label="place")]
+    attrs = {"paths": ["person", "place"], "type_lists": [["human being", "town", "ship"], ["place", "thing"]]}
+    doc.spans["gold"] = SpanGroup(doc, name="gold", spans=spans, attrs=attrs)
+
+    pipe: Any = nlp.get_pipe("cascade_classifier")
+    answer = pipe.lm.encode(" human being", control=True)
+
+    def asked(**settings: Any) -> bool:
+        run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
+        tokens = [t for *_, items in run._items([0], 0) for i in items for t in i.query.ids]
+        return any(tokens[k : k + len(answer)] == answer for k in range(len(tokens)))
+
+    assert asked(own_lists=True)
+    assert not asked()
+    assert pipe.own_lists is False

@@ -18,7 +18,7 @@ from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..ty import Asked, Query, TrainingItem, TypeResult
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, known_path, report_gold
+from .gold import flat_gold, gold_mentions, known_path, mention_lists, report_gold
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -154,7 +154,8 @@ class CascadeClassifier(LMPipe):
         self.unknown = unknown
         self.max_tokens = max_tokens
         self.overwrite_ents = overwrite_ents
-        # set by a training loop: (types, gold) -> the list to choose from
+        # set by a training loop: whether to train on mentions' own lists; (types, gold) -> the list to choose from
+        self.own_lists = False
         self.list_noise: Callable[[list[str], str], list[str]] | None = None
         self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
 
@@ -303,8 +304,11 @@ class CascadeClassifier(LMPipe):
             trees: list[_ItemBuilder] = []
             last: tuple[int, int] | None = None
             flat = flat_gold(example)
+            own = mention_lists(example) if self.own_lists else {}
             for start, end, path in gold_mentions(example):
-                known = known_path(taxonomy, path)
+                answer, types = own.get((start, end, path), ("", []))
+                of_mention = Taxonomy.from_labels(types) if types else taxonomy
+                known = of_mention.resolve(answer) if types else known_path(taxonomy, path)
                 if known is None:
                     continue
                 asked, first = with_context(doc, windows, start, end, flat)
@@ -312,7 +316,7 @@ class CascadeClassifier(LMPipe):
                 if here != last or len(trees[-1].tree) > _TREE_NODES:
                     trees.append(_ItemBuilder(self))
                 last = here if self.template.continues else None
-                trees[-1].add(asked, taxonomy, known)
+                trees[-1].add(asked, of_mention, known)
             out.append([b.item() for b in trees])
         return out
 

@@ -40,6 +40,20 @@ def gold_mentions(example: Example) -> list[GoldMention]:
     return out
 
 
+def mention_lists(example: Example) -> dict[GoldMention, tuple[str, list[str]]]:
+    """Answer and type list of every gold mention that brings its own list, as `corpus_tools dynamic` writes them."""
+    group = example.reference.spans.get(GOLD_KEY)
+    lists = group.attrs.get("type_lists") if group is not None else None
+    if group is None or not lists:
+        return {}
+    out = {}
+    for span, path, types in zip(group, group.attrs.get("paths") or [s.label_ for s in group], lists, strict=True):
+        found = example.predicted.char_span(span.start_char, span.end_char, alignment_mode="expand")
+        if found is not None and len(found) and span.label_ in types:
+            out[found.start, found.end, parse_path(path)] = (span.label_, list(types))
+    return out
+
+
 def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy | None = None) -> None:
     """Warn, once and with counts, of gold annotation that training can't use as it stands.
 

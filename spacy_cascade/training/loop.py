@@ -80,7 +80,7 @@ class Run:
 
     def _replacer(self) -> MentionReplacer | None:
         s = self.s
-        if not s.replace_rate or not (s.lexicon or s.replace_from_train):
+        if not s.replace_rate or s.own_lists or not (s.lexicon or s.replace_from_train):
             return None
         if s.lexicon:
             taxonomy = next((p.taxonomy for p in self.pipes if hasattr(p, "taxonomy")), None)
@@ -252,6 +252,10 @@ class Run:
                 for pipe in self.pipes:
                     pipe.list_noise = ListNoise(noise, self.s.dynamic_lists, self.s.label_dropout)
                     stack.callback(setattr, pipe, "list_noise", None)
+            if self.s.own_lists:
+                for pipe in self.pipes:
+                    pipe.own_lists = True
+                    stack.callback(setattr, pipe, "own_lists", False)
             found = [p.training_items(examples) for p in self.pipes]
         for pipe, per_example in zip(self.pipes, found, strict=True):
             # a list of names is no text: it teaches the names' types, not where mentions stand

@@ -52,6 +52,8 @@ class SFT:
     name_lists (float): Lists of names that the classifier trains on beside the documents, as a share of the documents.
     dynamic_lists (float), label_dropout (float): The classifier's type lists in training: chance of a list to be cut
         to a random part in random order; chance of every wrong type to be left out.
+    own_lists (bool): Train the classifier on the type lists that mentions bring along (`corpus_tools dynamic`) instead of
+        the taxonomy's. Names are not replaced then, since a list is made for its mention.
     train_corpus (str), dev_corpus (str): Names of the corpora in the config.
     RAISES CascadeError: C020, C021.
     """
@@ -84,6 +86,7 @@ class SFT:
     name_lists: float = 0.0
     dynamic_lists: float = 0.0
     label_dropout: float = 0.0
+    own_lists: bool = False
     train_corpus: str = "corpora.train"
     dev_corpus: str = "corpora.dev"
 
