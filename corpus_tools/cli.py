@@ -48,17 +48,23 @@ SHOWN = 10
 def merge_cli(
     paths: Annotated[list[Path], typer.Argument(metavar="IN... OUT.spacy", help="DocBins or directories; the last is written")],
     split: Annotated[str, typer.Option(help="Files to take from directories: <split>.spacy and its parts")] = "train",
+    sources: Annotated[
+        Path | None, typer.Option(help="JSON file whose keys are the data sets to take from directories, such as 'en/wnut17'")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
     """Concatenate DocBins, which are in memory all together. An earlier output is replaced."""
     if len(paths) < 2:
         raise typer.BadParameter("give at least one input and the output")
-    *sources, target = paths
+    *inputs, target = paths
     named = (f"{split}.spacy", f"{split}-{'[0-9]' * 5}.spacy")
-    files = [f for p in sources for f in (sorted(g for n in named for g in p.rglob(n)) if p.is_dir() else [p])]
+    if sources is not None:
+        with _messages():
+            inputs = docbin.data_sets(inputs, sources)
+    files = [f for p in inputs for f in (sorted(g for n in named for g in p.rglob(n)) if p.is_dir() else [p])]
     if not files:
-        raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, sources))}")
+        raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, inputs))}")
     if dry_run:
         say({str(file): str(target) for file in files}, as_json)
         return

@@ -11,7 +11,7 @@ from typing import Any
 
 import srsly
 
-from .errors import CascadeError, CascadeFileNotFoundError, Errors, Warnings
+from .errors import CascadeError, CascadeFileNotFoundError, CascadeTypeError, Errors, Warnings
 from .registry import taxonomies
 
 logger = logging.getLogger("spacy_cascade")
@@ -163,6 +163,19 @@ class Taxonomy:
             raise CascadeError(Errors.C004.format(source=f"'{path}'", why=err)) from err
         return cls.from_object(data, source=f"'{path}'", name=path.stem)
 
+    @classmethod
+    def read(cls, source: Any) -> Taxonomy:
+        """From whatever users give: a Taxonomy, a list of names, a nested dict, or a file.
+
+        RAISES CascadeTypeError: C004 if its form is unknown. CascadeError: C003 if it is empty, C006 for a name that
+            can't be used.
+        """
+        if isinstance(source, Path) or (isinstance(source, str) and source.endswith((".json", ".yml", ".yaml", ".txt"))):
+            return cls.from_file(source)
+        if isinstance(source, str):
+            raise CascadeTypeError(Errors.C004.format(source=repr(source), why="a string that names no file"))
+        return cls.from_object(source)
+
     def to_dict(self) -> dict[str, Any]:
         """JSON-serializable; `from_object` reads it back."""
 
@@ -206,6 +219,11 @@ class Taxonomy:
     def paths(self, level: int) -> tuple[TypePath, ...]:
         """All paths of a level; 1 is the coarsest."""
         return tuple(p for p in self._children if len(p) == level)
+
+    @property
+    def roots(self) -> tuple[str, ...]:
+        """Names of the first level."""
+        return tuple(self._children[()])
 
     @property
     def leaves(self) -> tuple[TypePath, ...]:

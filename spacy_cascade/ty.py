@@ -87,11 +87,13 @@ class Unit:
     text (str): The text, exactly as it stands in the Doc.
     tokens (tuple): (start, end) character offsets of its tokens, relative to `text`; white space may lie between.
     spaces (tuple): Whether each token is nothing but white space: no mention starts or ends there.
+    labels (tuple): Names of the types that are looked for, for templates that name them; those of the first level.
     """
 
     text: str
     tokens: tuple[tuple[int, int], ...]
     spaces: tuple[bool, ...]
+    labels: tuple[str, ...] = ()
 
     def segments(self) -> list[str]:
         """The text cut after every token: white space goes with the token behind it. Joined they give `text`."""

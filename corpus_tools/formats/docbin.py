@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from srsly import msgpack_decoders, msgpack_dumps, msgpack_encoders
 
 from spacy_cascade.taxonomy import Taxonomy
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, CorpusFileNotFoundError, Errors
 from ..files import atomic_path, check_file
 from ..records import Record, Report
 from .common import count_record
@@ -133,6 +134,25 @@ def _remove_old_parts(path: Path, parts: int) -> None:
         match = re.fullmatch(rf"{re.escape(path.stem)}-(\d{{5}}){re.escape(path.suffix)}", old.name)
         if match and int(match[1]) > parts:
             old.unlink()
+
+
+def data_sets(inputs: Sequence[Path], sources: Path) -> list[Path]:
+    """Files as they are, and of directories those of the data sets that a JSON object names, such as 'en/wnut17'.
+
+    RAISES CorpusFileNotFoundError: T001 for a missing file or a data set that no directory has. CorpusError: T005.
+    """
+    check_file(sources)
+    try:
+        names = list(json.loads(sources.read_text("utf8")))
+    except ValueError as err:
+        raise CorpusError(Errors.T005.format(path=sources, format="a JSON object of data sets", why=err)) from err
+    found = [p for p in inputs if not p.is_dir()]
+    for name in names:
+        here = [p / name for p in inputs if p.is_dir() and (p / name).is_dir()]
+        if not here:
+            raise CorpusFileNotFoundError(Errors.T001.format(path=" or ".join(str(p / name) for p in inputs), cwd=Path.cwd()))
+        found += here
+    return found
 
 
 def merge(paths: Iterable[Path], target: Path) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 from spacy.tokens import Doc, Span, SpanGroup
@@ -46,6 +47,11 @@ def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
     doc.set_ents([*kept, *(s for s in spans if not any(i in taken for i in range(s.start, s.end)))])
 
 
+@lru_cache(maxsize=1024)
+def _taxonomy_of(labels: tuple[str, ...]) -> Taxonomy:
+    return Taxonomy.from_labels(labels)
+
+
 def labels_of(doc: Doc) -> Taxonomy | None:
     """The label set of this Doc alone: a Taxonomy or a list of names in `doc.user_data["cascade_labels"]`, else in the
     context that `nlp.pipe(..., as_tuples=True)` was given, if that is a dict with the key "cascade_labels".
@@ -61,7 +67,7 @@ def labels_of(doc: Doc) -> Taxonomy | None:
         return Taxonomy.from_object(found)
     if not isinstance(found, (list, tuple)) or not all(isinstance(x, str) for x in found):
         raise CascadeError(Errors.C024.format(key=LABELS_KEY, found=repr(found)[:80]))
-    return Taxonomy.from_labels(found)
+    return _taxonomy_of(tuple(found))
 
 
 def _lookup(span: Span, attr: str) -> Any:

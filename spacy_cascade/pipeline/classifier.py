@@ -11,7 +11,7 @@ from spacy.training import Example
 
 from ..decoding.labels import LabelTrie
 from ..decoding.tree import TokenTree
-from ..errors import CascadeError, CascadeTypeError, Errors
+from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
@@ -172,12 +172,7 @@ class CascadeClassifier(LMPipe):
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
         """
-        if isinstance(taxonomy, Path) or (isinstance(taxonomy, str) and taxonomy.endswith((".json", ".yml", ".yaml", ".txt"))):
-            self._taxonomy = Taxonomy.from_file(taxonomy)
-        elif isinstance(taxonomy, str):
-            raise CascadeTypeError(Errors.C004.format(source=repr(taxonomy), why="a string that names no file"))
-        else:
-            self._taxonomy = Taxonomy.from_object(taxonomy)
+        self._taxonomy = Taxonomy.read(taxonomy)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -204,10 +199,10 @@ class CascadeClassifier(LMPipe):
             if not candidates[i]:
                 continue
             taxonomy = labels_of(doc) or self.taxonomy
-            windows = self._windows(doc)
+            windows = self._windows(doc, taxonomy.roots)
             flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
             for k, (start, end, _) in enumerate(candidates[i]):
-                asked.append((with_context(doc, windows, start, end, flat)[0], taxonomy))
+                asked.append((with_context(doc, windows, start, end, flat, taxonomy.roots)[0], taxonomy))
                 where.append((i, k))
         typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
         with lm.adapter(self._adapter):
@@ -217,13 +212,13 @@ class CascadeClassifier(LMPipe):
             out[i][k] = (*candidates[i][k], result)
         return out
 
-    def _windows(self, doc: Doc) -> list[Any]:
+    def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Any]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
 
         def cost(text: str) -> int:
             return max(1, len(self.lm.encode(text)))
 
-        return cut(doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost)[0]
+        return cut(doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost, labels=labels)[0]
 
     def _candidates(self, doc: Doc) -> list[tuple[int, int, float]]:
         if self.source == "ents":
@@ -300,7 +295,7 @@ class CascadeClassifier(LMPipe):
         for example in examples:
             doc = example.predicted
             taxonomy = labels_of(example.reference) or self.taxonomy
-            windows = self._windows(doc)
+            windows = self._windows(doc, taxonomy.roots)
             trees: list[_ItemBuilder] = []
             last: tuple[int, int] | None = None
             flat = flat_gold(example)
@@ -311,7 +306,7 @@ class CascadeClassifier(LMPipe):
                 known = of_mention.resolve(answer) if types else known_path(taxonomy, path)
                 if known is None:
                     continue
-                asked, first = with_context(doc, windows, start, end, flat)
+                asked, first = with_context(doc, windows, start, end, flat, taxonomy.roots)
                 here = (first, len(asked.unit.tokens))
                 if here != last or len(trees[-1].tree) > _TREE_NODES:
                     trees.append(_ItemBuilder(self))
@@ -343,7 +338,7 @@ class _ItemBuilder:
     def add(self, asked: Asked, taxonomy: Taxonomy, path: TypePath) -> None:
         lm, template = self.pipe.lm, self.pipe.template
         if not self.text:
-            self.text = list(range(1, 1 + template.text_length(lm, asked.unit)))
+            self.text = list(template.text_range(lm, asked.unit))
         for level in range(len(path)):
             parent = path[:level]
             types = [p[-1] for p in taxonomy.children(parent)]

@@ -16,8 +16,9 @@ from ..decoding.drafters import CuesDrafter, Drafter
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
+from ..taxonomy import Taxonomy
 from ..ty import Query, TrainingItem, Unit
-from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, set_candidates, set_ents
+from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, report_gold
 from .windows import FAILED, PROCESSED, SPLIT, Window, cut
@@ -25,6 +26,7 @@ from .windows import FAILED, PROCESSED, SPLIT, Window, cut
 DEFAULT_CONFIG: dict[str, Any] = {
     "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
     "template": {"@prompts": "spacy-cascade.CompactExtract.v1"},
+    "taxonomy": None,
     "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
     "rounds": 1,
     "temperature": 1.0,
@@ -52,6 +54,7 @@ def make_extractor(
     name: str,
     model: Any,
     template: Any,
+    taxonomy: Any,
     adapter: dict[str, Any] | None,
     rounds: int,
     temperature: float,
@@ -71,6 +74,7 @@ def make_extractor(
         name,
         model,
         template,
+        taxonomy=taxonomy,
         adapter=adapter,
         rounds=rounds,
         temperature=temperature,
@@ -92,6 +96,8 @@ class CascadeExtractor(LMPipe):
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
     template: How to ask it, `@prompts`.
+    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for templates that name them. A Doc may
+        have others (`doc._.cascade_labels`).
     adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
     rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
     temperature (float): Of the sampled rounds.
@@ -110,6 +116,7 @@ class CascadeExtractor(LMPipe):
         model: HFSpec | SharedSpec,
         template: Any,
         *,
+        taxonomy: Any = None,
         adapter: dict[str, Any] | None = None,
         rounds: int = 1,
         temperature: float = 1.0,
@@ -136,6 +143,7 @@ class CascadeExtractor(LMPipe):
         if window not in WINDOWS:
             raise CascadeError(Errors.C020.format(option="window", value=window, choices=", ".join(WINDOWS)))
         self.template = template
+        self.set_taxonomy(taxonomy)
         self.rounds = rounds
         self.temperature = temperature
         self.open_threshold = open_threshold
@@ -152,12 +160,26 @@ class CascadeExtractor(LMPipe):
     def labels(self) -> tuple[str, ...]:
         return (MENTION,)
 
+    @property
+    def taxonomy(self) -> Taxonomy | None:
+        return self._taxonomy
+
+    def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None) -> None:
+        """Change the types that are looked for (see `Taxonomy.read`); None: whatever the model was trained to find."""
+        self._taxonomy = None if taxonomy is None else Taxonomy.read(taxonomy)
+
+    def _labels(self, doc: Doc) -> tuple[str, ...]:
+        if not self.template.labels:
+            return ()
+        taxonomy = labels_of(doc) or self._taxonomy
+        return () if taxonomy is None else taxonomy.roots
+
     # -- Running ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
         """For each Doc: candidates (start token, end token, score), and the coverage ranges."""
         lm = self.lm
-        cuts = [self._cut(doc) for doc in docs]
+        cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
         found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
         bias = math.log((1 - self.open_threshold) / self.open_threshold)
         jobs, samplings = [], []
@@ -179,15 +201,18 @@ class CascadeExtractor(LMPipe):
                     found[i][start, end] = max(score, found[i].get((start, end), 0.0))
         return [([(s, e, p) for (s, e), p in sorted(f.items())], ledger) for f, (_, ledger) in zip(found, cuts, strict=True)]
 
-    def _cut(self, doc: Doc) -> tuple[list[Window], list[tuple[int, int, str]]]:
-        room = (self.lm.max_length - self.template.overhead(self.lm)) // 3
-        limit = max(1, min(self.max_tokens, room))
+    def _cut(self, doc: Doc, labels: tuple[str, ...]) -> tuple[list[Window], list[tuple[int, int, str]]]:
+        room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3
+        if room < 1:
+            used = self.template.overhead(self.lm, labels)
+            raise CascadeError(Errors.C050.format(name=self.name, n=len(labels), found=used, limit=self.lm.max_length))
+        limit = min(self.max_tokens, room)
         overlap = min(self.overlap, limit // 2)
 
         def cost(text: str) -> int:
             return max(1, self.template.cost(self.lm, text) // 2)
 
-        return cut(doc, mode=self.window, limit=limit, overlap=overlap, cost=cost)
+        return cut(doc, mode=self.window, limit=limit, overlap=overlap, cost=cost, labels=labels)
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (candidates, ledger) in zip(docs, results, strict=True):
@@ -244,12 +269,19 @@ class CascadeExtractor(LMPipe):
         """The windows of a text with their flat gold mentions, as token indices."""
         gold = flat_gold(example)
         out = []
-        for w in self._cut(example.predicted)[0]:
+        for w in self._cut(example.predicted, self._labels(example.reference))[0]:
             if w.status in (PROCESSED, SPLIT):
                 out.append((w.unit, [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]))
         return out
 
     # -- Saving -----------------------------------------------------------------------------------------------
+
+    def _settings(self) -> dict[str, Any]:
+        return {"taxonomy": None if self._taxonomy is None else self._taxonomy.to_dict()}
+
+    def _load_settings(self, settings: dict[str, Any]) -> None:
+        if settings.get("taxonomy") is not None:
+            self.set_taxonomy(settings["taxonomy"])
 
     def _save_more(self, path: Path) -> None:
         self.drafter.to_disk(path)

@@ -10,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..decoding.listing import ListJob, list_mentions
-from ..errors import CascadeError, CascadeTypeError, Errors, Warnings
+from ..errors import CascadeError, Errors, Warnings
 from ..models.spec import HFSpec, SharedSpec
 from ..prompts.labelset import LabelSet
 from ..scorers import cascade_score
@@ -171,12 +171,7 @@ class OpenNER(LMPipe):
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C006 for a name that can't be used.
         """
-        if isinstance(labels, Path) or (isinstance(labels, str) and labels.endswith((".json", ".yml", ".yaml", ".txt"))):
-            self._taxonomy = Taxonomy.from_file(labels)
-        elif isinstance(labels, str):
-            raise CascadeTypeError(Errors.C004.format(source=repr(labels), why="a string that names no file"))
-        else:
-            self._taxonomy = Taxonomy.from_object(labels)
+        self._taxonomy = Taxonomy.read(labels)
         self._own_labels = self._label_set(self._taxonomy)
 
     @property

@@ -144,18 +144,20 @@ class Typer:
 
 
 def with_context(
-    doc: Doc, windows: Sequence[Window], start: int, end: int, flat: Sequence[tuple[int, int]]
+    doc: Doc, windows: Sequence[Window], start: int, end: int, flat: Sequence[tuple[int, int]], labels: tuple[str, ...] = ()
 ) -> tuple[Asked, int]:
     """A mention in its context. RETURNS: what to ask, and the first token of its unit.
 
-    flat (Sequence): Token spans of the Doc's flat mentions.
+    flat (Sequence): Token spans of the Doc's flat mentions. labels (tuple): Type names that the windows are read for.
     """
-    unit, first = context_unit(doc, windows, start, end)
+    unit, first = context_unit(doc, windows, start, end, labels)
     before = tuple((s - first, e - first) for s, e in flat if first <= s and e <= start)
     return Asked(unit, start - first, end - first, before), first
 
 
-def context_unit(doc: Doc, windows: Sequence[Window], start: int, end: int) -> tuple[Unit, int]:
+def context_unit(
+    doc: Doc, windows: Sequence[Window], start: int, end: int, labels: tuple[str, ...] = ()
+) -> tuple[Unit, int]:
     """The text a mention is read in: the window that holds it best; for one that crosses sentences, a few tokens on
     both sides. RETURNS: the unit and its first token."""
     for w in windows:
@@ -165,4 +167,4 @@ def context_unit(doc: Doc, windows: Sequence[Window], start: int, end: int) -> t
         if w.start <= start and end <= w.end:
             return w.unit, w.start
     first, last = max(0, start - 10), min(len(doc), end + 10)
-    return make_unit(doc, first, last), first
+    return make_unit(doc, first, last, labels), first

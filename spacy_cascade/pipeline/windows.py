@@ -29,16 +29,16 @@ class Window:
         return self.own_start <= start < self.own_end and end <= self.end
 
 
-def make_unit(doc: Doc, start: int, end: int) -> Unit:
+def make_unit(doc: Doc, start: int, end: int, labels: tuple[str, ...] = ()) -> Unit:
     """Tokens [start, end) as a unit; offsets are relative to its first token."""
     base = doc[start].idx
     tokens = tuple((t.idx - base, t.idx - base + len(t)) for t in doc[start:end])
     # not doc.text: that is put together anew at every access
-    return Unit(doc[start:end].text, tokens, tuple(t.is_space for t in doc[start:end]))
+    return Unit(doc[start:end].text, tokens, tuple(t.is_space for t in doc[start:end]), labels)
 
 
 def cut(
-    doc: Doc, *, mode: str, limit: int, overlap: int, cost: Callable[[str], int]
+    doc: Doc, *, mode: str, limit: int, overlap: int, cost: Callable[[str], int], labels: tuple[str, ...] = ()
 ) -> tuple[list[Window], list[tuple[int, int, str]]]:
     """Windows of a Doc, and the ranges (start_char, end_char, status) of the whole text.
 
@@ -47,6 +47,7 @@ def cut(
     limit (int): Most model tokens of a window's text.
     overlap (int): Model tokens that neighbouring strides share.
     cost (Callable): Model tokens of a piece of text.
+    labels (tuple): Type names that the units are read for.
     """
     windows: list[Window] = []
     ledger: list[tuple[int, int, str]] = []
@@ -77,7 +78,7 @@ def cut(
                     last -= 1
                 if first == last:
                     continue
-                windows.append(Window(first, last, own_start, own_end, make_unit(doc, first, last), status))
+                windows.append(Window(first, last, own_start, own_end, make_unit(doc, first, last, labels), status))
                 stop = doc[own_end - 1]
                 ledger.append((doc[own_start].idx, stop.idx + len(stop), status))
     return windows, ledger

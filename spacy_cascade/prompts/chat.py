@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,6 +17,7 @@ from ..taxonomy import TypePath
 from ..ty import Asked, Unit
 
 _HOLE = "CASCADE-USER-TURN"
+_ANY = "any type"
 _LEVELS = ("first", "second", "third")
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
 
@@ -49,15 +51,25 @@ def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
 
 @dataclass(frozen=True)
 class ChatExtract:
-    """User: instruction and text. Assistant: the text with `##` around every mention."""
+    """User: instruction and text. Assistant: the text with `##` around every mention.
+
+    user (str): With {text}, and {types} if the label set is to be named.
+    """
 
     system: str = "You are a helpful assistant."
     user: str = "{text}"
     marker: str = "##"
 
+    @property
+    def labels(self) -> bool:
+        return "{types}" in self.user
+
+    def _user(self, text: str, labels: Sequence[str]) -> str:
+        return self.user.format(text=text, types=", ".join(labels) or _ANY)
+
     def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
         head, tail, end = frame(lm, self.system)
-        prompt = [*head, *lm.encode(self.user.format(text=unit.text)), *tail]
+        prompt = [*head, *lm.encode(self._user(unit.text, unit.labels)), *tail]
         automaton = NativeAutomaton(unit, vocabulary(lm), lm.encode, marker=self.marker, end=end)
         return Job(unit, prompt, automaton, guess)
 
@@ -67,9 +79,9 @@ class ChatExtract:
     def cost(self, lm: Any, segment: str) -> int:
         return 2 * len(lm.encode(segment)) + 1
 
-    def overhead(self, lm: Any) -> int:
+    def overhead(self, lm: Any, labels: Sequence[str] = ()) -> int:
         head, tail, _ = frame(lm, self.system)
-        return len(head) + len(tail) + len(lm.encode(self.user.format(text=""))) + 8
+        return len(head) + len(tail) + len(lm.encode(self._user("", labels))) + 8
 
 
 @dataclass(frozen=True)
@@ -110,8 +122,8 @@ class ChatClassify:
     def end_id(self, lm: Any) -> int:
         return frame(lm, self.system)[2]
 
-    def text_length(self, lm: Any, unit: Unit) -> int:
-        return 0
+    def text_range(self, lm: Any, unit: Unit) -> range:
+        return range(0)
 
 
 @prompts("spacy-cascade.ChatExtract.v1")
@@ -121,6 +133,21 @@ def chat_extract(
 ) -> ChatExtract:
     """For pretrained instruct models that you fine-tune or use as they are."""
     return ChatExtract(system=system, user=(instruction.replace("{", "{{").replace("}", "}}") + "\n{text}"))
+
+
+@prompts("spacy-cascade.ChatLabeledExtract.v1")
+def chat_labeled_extract(
+    system: str = "You are a helpful assistant.",
+    instruction: str = "Copy the text and put ## before and after every mention of these types: {types}.",
+) -> ChatExtract:
+    """Label-aware: the instruction names the types, for domains whose entities are no usual ones.
+
+    instruction (str): With {types}. RAISES CascadeError: C020 without.
+    """
+    if "{types}" not in instruction:
+        raise CascadeError(Errors.C020.format(option="instruction", value=instruction, choices="a text with {types}"))
+    kept = instruction.replace("{", "{{").replace("}", "}}").replace("{{types}}", "{types}")
+    return ChatExtract(system=system, user=kept + "\n{text}")
 
 
 @prompts("spacy-cascade.ChatClassify.v1")

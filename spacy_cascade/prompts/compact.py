@@ -1,5 +1,6 @@
 """Prompts for models trained from nothing: separator tokens instead of instructions, fixed segments instead of free
-tokenization, and no type list (the constraint holds the list; a tiny model has no use for reading it).
+tokenization, and no instructions. Types are named only if asked for: what counts as a mention depends on them; the
+choice among them is left to the constraint.
 
 A copied token gets the position of its original, so that "what comes next in the text?" is a constant distance for
 the model's rotary position encoding, and need not be learned by induction from a few thousand sentences.
@@ -7,6 +8,7 @@ the model's rotary position encoding, and need not be learned by induction from 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,32 +23,47 @@ def _text(lm: Any, unit: Unit) -> list[list[int]]:
     return [lm.encode(segment) for segment in unit.segments()]
 
 
+def _head(lm: Any, unit: Unit, begin: str, sep: str, labels: bool) -> list[int]:
+    """What stands before the text. All of it has position 0, so that a label's place in the list means nothing."""
+    if not (labels and unit.labels):
+        return [lm.token_id(begin)]
+    names = [t for name in unit.labels for t in lm.encode(f" {name}", control=True)]
+    return [lm.token_id(begin), *names, lm.token_id(sep)]
+
+
 @dataclass(frozen=True)
 class CompactExtract:
-    """`<s>text<sep>` -> `marked copy</s>`."""
+    """`<s>text<sep>` -> `marked copy</s>`.
+
+    labels (bool): Name the label set, where there is one: `<s> person location<sep>text<sep>`.
+    """
 
     begin: str = "<s>"
     sep: str = "<sep>"
     mark: str = "<mark>"
     end: str = "</s>"
+    labels: bool = False
 
     def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
         segments = _text(lm, unit)
         automaton = SegmentAutomaton(segments, unit.spaces, marker=lm.token_id(self.mark), end=lm.token_id(self.end))
-        prompt = [lm.token_id(self.begin), *(t for s in segments for t in s), lm.token_id(self.sep)]
-        return Job(unit, prompt, automaton, guess, depths=[*range(len(prompt) - 1), 0])
+        head = _head(lm, unit, self.begin, self.sep, self.labels)
+        text = [t for s in segments for t in s]
+        depths = [*([0] * len(head)), *range(1, len(text) + 1), 0]
+        return Job(unit, [*head, *text, lm.token_id(self.sep)], automaton, guess, depths=depths)
 
     def text_range(self, lm: Any, job: Job) -> range:
         """Positions of the plain text in the prompt."""
-        return range(1, len(job.prompt) - 1)
+        head = _head(lm, job.unit, self.begin, self.sep, self.labels)
+        return range(len(head), len(job.prompt) - 1)
 
     def cost(self, lm: Any, segment: str) -> int:
         """Model tokens that one more segment adds to the whole sequence, markers not counted."""
         return 2 * len(lm.encode(segment))
 
-    def overhead(self, lm: Any) -> int:
+    def overhead(self, lm: Any, labels: Sequence[str] = ()) -> int:
         """Model tokens of everything else."""
-        return 3
+        return 4 + sum(len(lm.encode(f" {name}", control=True)) for name in labels if self.labels)
 
 
 @dataclass(frozen=True)
@@ -55,12 +72,15 @@ class CompactClassify:
 
     The copy tells repeated mentions apart. It is what the extractor writes, so the mentions of a sentence share all of
     it, and each adds no more than its own types: a sentence costs the same whether it has one mention or ten.
+
+    labels (bool): As in the extractor's template, which it has to agree with.
     """
 
     begin: str = "<s>"
     sep: str = "<sep>"
     mark: str = "<mark>"
     ask: str = "<type>"
+    labels: bool = False
     continues: bool = True
 
     def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], list[int]]:
@@ -68,8 +88,10 @@ class CompactClassify:
         unit = asked.unit
         segments = _text(lm, unit)
         mark, sep = lm.token_id(self.mark), lm.token_id(self.sep)
-        ids = [lm.token_id(self.begin), *(t for s in segments for t in s), sep]
-        depths, at, offset = [*range(len(ids) - 1), 0], 0, 1
+        head = _head(lm, unit, self.begin, self.sep, self.labels)
+        text = [t for s in segments for t in s]
+        ids = [*head, *text, sep]
+        depths, at, offset = [*([0] * len(head)), *range(1, len(text) + 1), 0], 0, 1
         for start, end in (*asked.before, (asked.start, asked.end)):
             for part in (segments[at:start], [[mark]], segments[start:end], [[mark]]):
                 tokens = [t for s in part for t in s]
@@ -86,18 +108,19 @@ class CompactClassify:
     def end_id(self, lm: Any) -> int:
         return lm.token_id(self.sep)
 
-    def text_length(self, lm: Any, unit: Unit) -> int:
-        """How many tokens of plain text stand behind the first token of the prompt."""
-        return sum(map(len, _text(lm, unit)))
+    def text_range(self, lm: Any, unit: Unit) -> range:
+        """Positions of the plain text in the prompt."""
+        first = len(_head(lm, unit, self.begin, self.sep, self.labels))
+        return range(first, first + sum(map(len, _text(lm, unit))))
 
 
 @prompts("spacy-cascade.CompactExtract.v1")
-def compact_extract() -> CompactExtract:
-    """For the tiny base of `spacy cascade base` and its tokenizer."""
-    return CompactExtract()
+def compact_extract(labels: bool = False) -> CompactExtract:
+    """For the tiny base of `spacy cascade base` and its tokenizer. labels (bool): Name the label set."""
+    return CompactExtract(labels=labels)
 
 
 @prompts("spacy-cascade.CompactClassify.v1")
-def compact_classify() -> CompactClassify:
-    """For the tiny base of `spacy cascade base` and its tokenizer."""
-    return CompactClassify()
+def compact_classify(labels: bool = False) -> CompactClassify:
+    """For the tiny base of `spacy cascade base` and its tokenizer. labels (bool): As in the extractor's template."""
+    return CompactClassify(labels=labels)

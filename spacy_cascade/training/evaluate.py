@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from spacy.language import Language
+from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..pipeline.annotate import LABELS_KEY
+from ..pipeline.annotate import LABELS_KEY, labels_of
 from ..pipeline.classifier import CascadeClassifier
 from ..pipeline.gold import gold_mentions, known_path
 from ..pipeline.open_ner import OpenNER
@@ -27,8 +28,7 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     for i in range(0, len(examples), batch_size):
         docs = [nlp.make_doc(eg.reference.text) for eg in examples[i : i + batch_size]]
         for doc, eg in zip(docs, examples[i : i + batch_size], strict=True):
-            if LABELS_KEY in eg.reference.user_data:
-                doc.user_data[LABELS_KEY] = eg.reference.user_data[LABELS_KEY]
+            _take_labels(doc, eg)
         pipe.set_annotations(docs, pipe.predict(docs))
         done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
     scores = cascade_score(done)
@@ -39,18 +39,26 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     return {"score": out["f"], **out}
 
 
+def _take_labels(doc: Doc, example: Example) -> None:
+    """A text that brings its own label set is scored with that."""
+    if LABELS_KEY in example.reference.user_data:
+        doc.user_data[LABELS_KEY] = example.reference.user_data[LABELS_KEY]
+
+
 def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example], batch_size: int) -> dict[str, float]:
     right: dict[int, int] = {}
     total: dict[int, int] = {}
     for i in range(0, len(examples), batch_size):
         batch = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples[i : i + batch_size]]
-        gold = [[(s, e, p) for s, e, p in gold_mentions(eg) if known_path(pipe.taxonomy, p)] for eg in batch]
+        for eg in batch:
+            _take_labels(eg.predicted, eg)
+        known = [[(s, e, known_path(labels_of(eg.reference) or pipe.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in batch]
+        gold = [[(s, e, p) for s, e, p in mentions if p] for mentions in known]
         found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])
         for mentions, results in zip(gold, found, strict=True):
             for (_, _, path), (*_, result) in zip(mentions, results, strict=True):
-                known = known_path(pipe.taxonomy, path) or path
-                for level in range(1, len(known) + 1):
+                for level in range(1, len(path) + 1):
                     total[level] = total.get(level, 0) + 1
-                    right[level] = right.get(level, 0) + (result.path[:level] == known[:level])
+                    right[level] = right.get(level, 0) + (result.path[:level] == path[:level])
     levels = {f"acc{n}": right[n] / total[n] for n in sorted(total)}
     return {"score": sum(levels.values()) / len(levels) if levels else 0.0, **levels}

@@ -7,6 +7,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from spacy.language import Language
+from spacy.tokens import Doc
+
+from ..pipeline.annotate import LABELS_KEY
+from ..pipeline.gold import gold_chars
+from .augment import gold_doc
+
 
 @dataclass(frozen=True)
 class ListNoise:
@@ -38,6 +45,28 @@ class ListNoise:
         if not shuffle:
             return [t for t in types if t in chosen]
         return self.rng.sample(sorted(chosen), len(chosen))
+
+    def reduced(self, nlp: Language, reference: Doc, *, largest: int = 24) -> Doc:
+        """A gold Doc that brings its own label set, with a part of it, in random order, and without the mentions of the
+        labels that are left out: so a label-aware extractor learns that a text's mentions depend on the labels.
+
+        largest (int): Most labels that the set keeps, beside those of the text's mentions.
+        """
+        labels = reference.user_data.get(LABELS_KEY)
+        if not isinstance(labels, list) or self.rng.random() >= self.dynamic:
+            return reference
+        gold = gold_chars(reference)
+        right = {path[0] for *_, path in gold if path}
+        chosen = [x for x in labels if x in right and self.rng.random() >= self.dropout]
+        wrong = [x for x in labels if x not in right]
+        most = min(len(wrong), max(0, largest - len(chosen)))
+        chosen += self.rng.sample(wrong, self.rng.randint(0 if chosen else min(1, most), most))
+        if not chosen:
+            return reference
+        kept = [(s, e, path) for s, e, path in gold if path and path[0] in chosen]
+        doc = gold_doc(nlp, reference.text, kept, like=reference)
+        doc.user_data[LABELS_KEY] = self.rng.sample(chosen, len(chosen))
+        return doc
 
     def labels(self, labels: Sequence[str], gold: Collection[str]) -> list[int]:
         """The same for a label set of which several may be right. Dropout takes right ones, too: what is not in the list

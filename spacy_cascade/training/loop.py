@@ -57,7 +57,9 @@ class Run:
         set_seed(s.seed)
         self.accelerator = Accelerator(mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu")
         self.train = list(train)
-        self.dev = list(dev)[: s.dev_limit or None]
+        self.dev = list(dev)
+        if 0 < s.dev_limit < len(self.dev):  # evenly, as corpora are often several in a row
+            self.dev = [self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)]
         if not any(eg.reference.ents or eg.reference.spans.get("gold") for eg in self.train):
             raise CascadeError(Errors.C030.format(name=s.components[0], why=f"no entity in {len(self.train)} documents"))
         self.replacer = self._replacer()
@@ -143,6 +145,8 @@ class Run:
             reference = self.train[index].reference
             if self.replacer is not None:
                 reference = self.replacer(self.nlp, reference, rng) or reference
+            if self.s.label_sets:
+                reference = ListNoise(rng, self.s.label_sets, self.s.label_sets / 2).reduced(self.nlp, reference)
         return Example(self.nlp.make_doc(reference.text), reference)
 
     # -- The run ----------------------------------------------------------------------------------------------

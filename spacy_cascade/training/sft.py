@@ -52,6 +52,8 @@ class SFT:
     name_lists (float): Lists of names that the classifier trains on beside the documents, as a share of the documents.
     dynamic_lists (float), label_dropout (float): The classifier's type lists in training: chance of a list to be cut
         to a random part in random order; chance of every wrong type to be left out.
+    label_sets (float): Chance of a text that brings its own label set to get a random part of it, without the mentions of
+        other labels (for label-aware templates).
     own_lists (bool): Train the classifier on the type lists that mentions bring along (`corpus_tools dynamic`) instead of
         the taxonomy's. Names are not replaced then, since a list is made for its mention.
     train_corpus (str), dev_corpus (str): Names of the corpora in the config.
@@ -86,6 +88,7 @@ class SFT:
     name_lists: float = 0.0
     dynamic_lists: float = 0.0
     label_dropout: float = 0.0
+    label_sets: float = 0.0
     own_lists: bool = False
     train_corpus: str = "corpora.train"
     dev_corpus: str = "corpora.dev"
@@ -104,7 +107,7 @@ class SFT:
         if not (self.max_steps or self.max_epochs or self.max_minutes):
             rule = "above 0 (or max_epochs, or max_minutes)"
             raise CascadeError(Errors.C021.format(option="max_steps", rule=rule, value=self.max_steps))
-        for option in ("subword_noise", "replace_rate", "invent_rate", "dynamic_lists", "label_dropout"):
+        for option in ("subword_noise", "replace_rate", "invent_rate", "dynamic_lists", "label_dropout", "label_sets"):
             if not 0 <= getattr(self, option) <= 1:
                 raise CascadeError(Errors.C021.format(option=option, rule="from 0 to 1", value=getattr(self, option)))
         for option in ("batch_size", "accumulate"):

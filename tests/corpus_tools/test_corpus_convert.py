@@ -191,3 +191,17 @@ def test_fetch(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(CorpusError, match="T021"):
         fetch("dynamicner", tmp_path)
+
+
+def test_cli_merge_takes_the_named_data_sets(write_json, tmp_path):
+    for name in ("en/a", "en/b"):
+        (tmp_path / "in" / name).mkdir(parents=True)
+        write_json([GOOD] if name == "en/b" else [GOOD, GOOD], f"in/{name}/train.json")
+    assert run("convert", tmp_path / "in", tmp_path / "out", "--from", "b2nerd").exit_code == 0
+    sources = write_json({"en/b": {"licence": "CC0"}}, "sources.json")
+    result = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", sources)
+    assert result.exit_code == 0, result.output
+    assert len(docbin.load(tmp_path / "all.spacy")) == 1
+    missing = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", write_json(["en/c"], "s.json"))
+    assert missing.exit_code == 1
+    assert "T001" in missing.output

@@ -1,0 +1,142 @@
+"""Templates that name the label set, and label sets per Doc."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import pytest
+from spacy.training import Example
+
+from spacy_cascade.errors import CascadeError
+from spacy_cascade.prompts.chat import chat_extract, chat_labeled_extract
+from spacy_cascade.training.lists import ListNoise
+from spacy_cascade.training.loop import Run
+from spacy_cascade.training.objectives import merge_items
+from spacy_cascade.training.sft import SFT
+
+from . import util
+
+EXTRACT = {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": True}
+CLASSIFY = {"@prompts": "spacy-cascade.CompactClassify.v1", "labels": True}
+TYPES = ["person", "place", "ship", "river"]
+
+
+def aware(base: Path, **extractor: Any) -> Any:
+    return util.cascade(
+        base,
+        extractor={"adapter": None, "template": EXTRACT, **extractor},
+        classifier={"adapter": None, "template": CLASSIFY, "taxonomy": util.labels_config(TYPES)},
+    )
+
+
+def own(nlp: Any, labels: list[str] = TYPES) -> Example:
+    example = util.example(nlp, "Ann left Rome.", [("Ann", "person"), ("Rome", "place")])
+    example.reference._.cascade_labels = labels
+    return example
+
+
+def test_the_prompt_names_the_labels_of_the_doc_or_of_the_component(base: Path) -> None:
+    nlp = aware(base, taxonomy=util.labels_config(["river"]))
+    pipe = nlp.get_pipe("cascade_extractor")
+    lm = pipe.lm
+
+    def prompt(doc: Any) -> list[int]:
+        unit = pipe._cut(doc, pipe._labels(doc))[0][0].unit
+        return pipe.template.job(lm, unit, pipe.drafter.guess(unit, [])).prompt
+
+    doc = nlp.make_doc("Ann left Rome.")
+    river, ship = lm.encode(" river", control=True), lm.encode(" ship", control=True)
+    assert prompt(doc)[1 : 1 + len(river)] == river
+    doc._.cascade_labels = ["ship", "person"]
+    assert prompt(doc)[1 : 1 + len(ship)] == ship
+    pipe.set_taxonomy(None)
+    doc._.cascade_labels = None
+    assert prompt(doc)[1:] == [*(t for s in ("Ann", " left", " Rome", ".") for t in lm.encode(s)), lm.token_id("<sep>")]
+
+
+def test_other_labels_other_output_and_none_for_a_template_without_labels(lively: Path) -> None:
+    text = "Ann left Rome with Bob and the Queen Mary for the river Rhine."
+
+    def found(nlp: Any, labels: list[str]) -> list[tuple[int, int, float]]:
+        doc = next(nlp.pipe([(text, {"cascade_labels": labels})], as_tuples=True))[0]
+        group = doc.spans["cascade"]
+        return [(s.start, s.end, p) for s, p in zip(group, group.attrs["scores"], strict=True)]
+
+    nlp = aware(lively)
+    assert found(nlp, ["person"]) != found(nlp, ["ship", "river"])
+    plain = util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None})
+    assert found(plain, ["person"]) == found(plain, ["ship", "river"])
+
+
+def test_both_stages_share_the_prompt_in_training(base: Path) -> None:
+    nlp = aware(base)
+    example = own(nlp)
+    items = [pipe.training_items([Example(nlp.make_doc("Ann left Rome."), example.reference)])[0] for _, pipe in nlp.components]
+    merged = merge_items(items)
+    assert len(merged) == 1
+    assert len(merged[0].query.ids) < len(items[0][0].query.ids) + len(items[1][0].query.ids) / 2
+    # labels stand at position 0, so that their order means nothing
+    depths = merged[0].query.depths
+    names = sum(len(nlp.get_pipe("cascade_extractor").lm.encode(f" {t}", control=True)) for t in TYPES)
+    assert depths is not None
+    assert depths[: names + 2] == [0] * (names + 2)
+    assert depths[names + 2] == 1
+
+
+def test_reduced_label_sets_lose_the_mentions_of_what_is_left_out(base: Path) -> None:
+    nlp = aware(base)
+    reference = own(nlp).reference
+    rng, seen = random.Random(0), set()
+    for _ in range(200):
+        doc = ListNoise(rng, 1.0, 0.5).reduced(nlp, reference)
+        labels = doc._.cascade_labels
+        assert labels
+        assert set(labels) <= set(TYPES)
+        assert {e.label_ for e in doc.ents} == {"person", "place"} & set(labels)
+        seen.add(tuple(labels))
+    assert len(seen) > 20
+    assert reference._.cascade_labels == TYPES
+    assert ListNoise(rng, 0.0, 0.5).reduced(nlp, reference) is reference
+
+
+def test_the_loop_reduces_label_sets_and_learns(base: Path, tmp_path: Path) -> None:
+    nlp = aware(base)
+    examples = [own(nlp) for _ in range(8)]
+    nlp.initialize(lambda: examples)
+    settings = SFT(["cascade_extractor", "cascade_classifier"], max_steps=3, label_sets=1.0, replace_rate=0.0, save_every=0)
+    run = Run(settings, nlp, examples, examples, tmp_path, lambda info: None)
+    found = {tuple(run._example(i).reference._.cascade_labels) for i in range(8)}
+    assert len(found) > 1
+    assert run.run(resume=False)["steps"] == 3
+
+
+def test_the_taxonomy_of_the_extractor_is_saved(base: Path, tmp_path: Path) -> None:
+    nlp = aware(base, taxonomy=util.labels_config(["river"]))
+    nlp.to_disk(tmp_path / "nlp")
+    pipe = type(nlp).from_config(nlp.config).from_disk(tmp_path / "nlp").get_pipe("cascade_extractor")
+    assert pipe.taxonomy.roots == ("river",)
+
+
+def test_too_many_labels_for_the_window_are_a_clear_error(base: Path) -> None:
+    nlp = aware(base)
+    doc = nlp.make_doc("Ann left Rome.")
+    doc._.cascade_labels = [f"type number {i}" for i in range(1000)]
+    with pytest.raises(CascadeError, match="C050.*1000 labels"):
+        nlp.get_pipe("cascade_extractor")(doc)
+
+
+def test_chat_template_names_the_types(base: Path, nlp: Any) -> None:
+    from dataclasses import replace
+
+    from spacy_cascade.decoding.automaton import Guess
+
+    lm = aware(base).get_pipe("cascade_extractor").lm
+    unit = replace(util.units(nlp, ["Ann left {Rome}."])[0], labels=("person", "place"))
+    text = lm.tokenizer.decode(chat_labeled_extract().job(lm, unit, Guess(unit)).prompt).lower()
+    assert "types: person, place" in text
+    assert not chat_extract().labels
+    assert chat_labeled_extract(instruction='Types: {types}. Answer {"like this"}.').job(lm, unit, Guess(unit)).prompt
+    with pytest.raises(CascadeError, match="C020"):
+        chat_labeled_extract(instruction="Mark everything.")
