@@ -123,7 +123,7 @@ def test_too_many_labels_for_the_window_are_a_clear_error(base: Path) -> None:
     nlp = aware(base)
     doc = nlp.make_doc("Ann left Rome.")
     doc._.cascade_labels = [f"type number {i}" for i in range(1000)]
-    with pytest.raises(CascadeError, match="C050.*1000 labels"):
+    with pytest.raises(CascadeError, match=r"C050.*1000 labels"):
         nlp.get_pipe("cascade_extractor")(doc)
 
 
