@@ -9,6 +9,7 @@ from spacy.language import Language
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
+from .codecs import Codecs
 from .errors import CascadeError, CascadeFileNotFoundError, Errors
 
 
@@ -29,10 +30,11 @@ def create_corpus(
             raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the corpus", why="there is no such file"))
         annotated = seen = 0
         try:
-            for example in Corpus(path, limit=limit, augmenter=augmenter or _plain)(nlp):
-                seen += 1
-                annotated += bool(example.reference.ents or example.reference.spans.get("gold"))
-                yield example
+            with Codecs():
+                for example in Corpus(path, limit=limit, augmenter=augmenter or _plain)(nlp):
+                    seen += 1
+                    annotated += bool(example.reference.ents or example.reference.spans.get("gold"))
+                    yield example
         except (ValueError, KeyError, OSError, EOFError) as err:
             if isinstance(err, CascadeError) or seen:
                 raise

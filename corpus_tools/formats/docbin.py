@@ -6,14 +6,14 @@ import json
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
-from functools import partial
 from pathlib import Path
 
 from spacy.attrs import SPACY
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
-from srsly import msgpack_decoders, msgpack_dumps, msgpack_encoders
+from srsly import msgpack_dumps
 
+from spacy_cascade.codecs import Codecs
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, CorpusFileNotFoundError, Errors
@@ -62,29 +62,9 @@ def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
     RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin.
     """
     log = report.file(source or str(path))
-    with _Codecs():
+    with Codecs():
         for i, doc in enumerate(load(path).get_docs(Vocab())):
             yield count_record(to_record(doc), log, i)
-
-
-class _Codecs:
-    """srsly collects its msgpack codecs anew, from all installed packages and all registered functions, at every single
-    call, several times per Doc, which takes longer than all other work on a DocBin together. Inside this context it
-    collects them once. May be nested, and left in any order."""
-
-    depth = 0
-
-    def __enter__(self) -> None:
-        if _Codecs.depth == 0:
-            for registry in (msgpack_encoders, msgpack_decoders):
-                vars(registry)["get_all"] = partial(dict, registry.get_all())
-        _Codecs.depth += 1
-
-    def __exit__(self, *error: object) -> None:
-        _Codecs.depth -= 1
-        if _Codecs.depth == 0:
-            for registry in (msgpack_encoders, msgpack_decoders):
-                del vars(registry)["get_all"]
 
 
 def write(
@@ -108,7 +88,7 @@ def write(
         raise CorpusError(Errors.T008.format(option="max_docs", rule="at least 1", value=max_docs))
     make = DocMaker(blank_pipeline(lang), taxonomy=taxonomy, alignment=alignment)
     parts = 0
-    with _Codecs(), closing(_bins(records, make, report, max_docs)) as bins, ExitStack() as stack:
+    with Codecs(), closing(_bins(records, make, report, max_docs)) as bins, ExitStack() as stack:
         for parts, docs in enumerate(bins, 1):
             target = path if max_docs is None else path.with_name(f"{path.stem}-{parts:05}{path.suffix}")
             docs.to_disk(stack.enter_context(atomic_path(target)))

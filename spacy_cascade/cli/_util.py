@@ -10,6 +10,7 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from wasabi import msg
 
+from ..codecs import Codecs
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 
 
@@ -30,10 +31,11 @@ def read_docs(path: Path, vocab: Vocab, limit: int = 0) -> Iterator[Doc]:
         docs = DocBin().from_disk(path)
     except Exception as err:  # zlib and msgpack raise whatever they like on a wrong file
         raise CascadeError(Errors.C031.format(path=path, name="this command", why=f"it can't be read ({err})")) from err
-    for i, doc in enumerate(docs.get_docs(vocab)):
-        if limit and i >= limit:
-            return
-        yield doc
+    with Codecs():
+        for i, doc in enumerate(docs.get_docs(vocab)):
+            if limit and i >= limit:
+                return
+            yield doc
 
 
 def corpora(paths: list[Path], split: str) -> dict[str, Path]:

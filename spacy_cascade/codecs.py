@@ -1,0 +1,27 @@
+"""Reading and writing DocBins without srsly's repeated search for codecs."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from srsly import msgpack_decoders, msgpack_encoders
+
+
+class Codecs:
+    """srsly collects its msgpack codecs anew, from all installed packages and all registered functions, at every single
+    call, several times per Doc, which takes longer than all other work on a DocBin together. Inside this context it
+    collects them once. May be nested, and left in any order."""
+
+    depth = 0
+
+    def __enter__(self) -> None:
+        if Codecs.depth == 0:
+            for registry in (msgpack_encoders, msgpack_decoders):
+                vars(registry)["get_all"] = partial(dict, registry.get_all())
+        Codecs.depth += 1
+
+    def __exit__(self, *error: object) -> None:
+        Codecs.depth -= 1
+        if Codecs.depth == 0:
+            for registry in (msgpack_encoders, msgpack_decoders):
+                del vars(registry)["get_all"]
