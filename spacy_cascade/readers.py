@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from spacy.language import Language
@@ -11,6 +12,20 @@ from spacy.util import registry
 
 from .codecs import Codecs
 from .errors import CascadeError, CascadeFileNotFoundError, Errors
+
+_read: dict[tuple[Path, int, int], list[Example]] | None = None
+
+
+@contextmanager
+def read_once() -> Iterator[None]:
+    """Inside this context a corpus without augmenter is read from disk once for each pipeline, and then kept in memory:
+    spaCy's initialization reads it again for every component."""
+    global _read
+    _read = {}
+    try:
+        yield
+    finally:
+        _read = None
 
 
 @registry.readers("spacy-cascade.Corpus.v1")
@@ -26,6 +41,15 @@ def create_corpus(
         raise CascadeError(Errors.C031.format(path="None", name="the corpus", why="no path is given ([paths] in the config)"))
 
     def read(nlp: Language) -> Iterable[Example]:
+        if _read is None or augmenter is not None:
+            yield from from_disk(nlp)
+            return
+        key = (Path(path), limit, id(nlp))
+        if key not in _read:
+            _read[key] = list(from_disk(nlp))
+        yield from _read[key]
+
+    def from_disk(nlp: Language) -> Iterable[Example]:
         if not Path(path).exists():
             raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the corpus", why="there is no such file"))
         annotated = seen = 0

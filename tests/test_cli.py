@@ -120,10 +120,10 @@ def test_components_and_loop_of_every_config_can_be_made(config: Path) -> None:
         assert set(loop.components) <= set(nlp.pipe_names)
 
 
-@pytest.mark.parametrize("config", [c for c in CONFIGS if "qwen" not in c.name and c.stem != "pipeline"], ids=lambda c: c.stem)
+@pytest.mark.parametrize("config", [c for c in CONFIGS if "qwen" not in c.name and not c.stem.endswith("pipeline")], ids=lambda c: c.stem)
 def test_debug_config(config: Path, corpus: Path, paths: list[str], work: Path, tmp_path: Path) -> None:
     call("init", "fill-config", config, tmp_path / "full.cfg")
-    where = "init" if config.stem == "base" else "base"
+    where = "init" if config.stem.endswith("base") else "base"
     call("debug", "config", tmp_path / "full.cfg", *paths, f"--paths.{where}={work / 'init'}")
 
 
@@ -180,6 +180,26 @@ def test_assembled_stages_answer_like_the_trained_ones(work: Path) -> None:
         docs = nlp(text), stage(text)
         found, expected = ([(s.start_char, s.end_char) for s in doc.spans["cascade"]] for doc in docs)
         assert found == expected
+
+
+def test_open_pipeline_is_trained_assembled_and_exported(work: Path, corpus: Path, paths: list[str], tmp_path: Path) -> None:
+    init = f"--paths.init={work / 'init'}"
+    call("cascade", "finetune", find_config("open_base"), "-o", tmp_path / "base", *paths, init, *SMALL, "--paths.lexicon=null")
+    weights = [f"--paths.{s}={tmp_path / 'base/model-best' / f'cascade_{s}'}" for s in ("extractor", "classifier")]
+    call("assemble", find_config("open_pipeline"), tmp_path / "pipeline", *weights)
+    srsly.write_json(tmp_path / "meta.json", {"description": "A test", "license": "MIT"})
+    options = ["--calibrate", corpus / "dev.spacy", "--meta", tmp_path / "meta.json"]
+    call("cascade", "export", tmp_path / "pipeline", tmp_path / "out", *options)
+    before, after = spacy.load(tmp_path / "pipeline"), spacy.load(tmp_path / "out")
+    assert after.meta["description"] == "A test"
+    assert all(after.get_pipe(n).calibration is not None for n in ("cascade_extractor", "cascade_classifier"))
+    size = {n: (tmp_path / n / "cascade_extractor/model/model.safetensors").stat().st_size for n in ("pipeline", "out")}
+    assert size["out"] < 0.6 * size["pipeline"]
+    assert not (tmp_path / "out/cascade_classifier/model").exists()
+    for context in ({}, {"cascade_labels": ["city", "politician"]}):
+        docs = [next(n.pipe([("Ann Lee is in Oslo.", context)], as_tuples=True))[0] for n in (before, after)]
+        assert [len(d.spans["cascade"]) for d in docs] == [len(docs[0].spans["cascade"])] * 2
+    assert "C020" in call("cascade", "export", tmp_path / "pipeline", tmp_path / "x", "--dtype", "int3", code=1)
 
 
 def test_spacy_train(work: Path, corpus: Path, paths: list[str], tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from spacy.training import Example
 from spacy.util import registry
 
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.readers import create_corpus
+from spacy_cascade.readers import create_corpus, read_once
 
 from . import util
 
@@ -103,3 +103,18 @@ def test_docbin_without_annotation(tmp_path: Path, nlp: Language) -> None:
 
 def test_empty_directory(tmp_path: Path, nlp: Language) -> None:
     _fails(tmp_path, nlp)
+
+
+def test_inside_read_once_a_corpus_is_read_from_disk_once(nlp: Any, tmp_path: Path) -> None:
+    doc = nlp.make_doc("Ann left.")
+    doc.set_ents([doc.char_span(0, 3, label="person")])
+    path = tmp_path / "a.spacy"
+    DocBin(docs=[doc]).to_disk(path)
+    read = create_corpus(path)
+    with read_once():
+        first = list(read(nlp))
+        path.unlink()
+        assert list(read(nlp)) == first
+        assert list(create_corpus(path)(nlp)) == first
+    with pytest.raises(CascadeError, match="C031"):
+        list(read(nlp))

@@ -47,6 +47,7 @@ def finetune(
     from spacy import util
     from spacy.training.initialize import init_nlp
 
+    from ..readers import read_once
     from ..registry import registry
 
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
@@ -55,18 +56,19 @@ def finetune(
     # spaCy insists on these two; a config for `finetune` need not have a [training] block
     for key, value in (("seed", 0), ("gpu_allocator", None)):
         config.setdefault("training", {}).setdefault(key, value)
-    nlp = init_nlp(config, use_gpu=use_gpu)
-    interpolated = nlp.config.interpolate()
-    loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
-    corpora = registry.resolve({"corpora": interpolated["corpora"]})["corpora"]
-    train, dev = (corpora[getattr(loop, k).split(".", 1)[1]] for k in ("train_corpus", "dev_corpus"))
+    with read_once():
+        nlp = init_nlp(config, use_gpu=use_gpu)
+        interpolated = nlp.config.interpolate()
+        loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
+        corpora = registry.resolve({"corpora": interpolated["corpora"]})["corpora"]
+        train, dev = (list(corpora[getattr(loop, k).split(".", 1)[1]](nlp)) for k in ("train_corpus", "dev_corpus"))
 
     def report(info: dict[str, Any]) -> None:
         losses = " ".join(f"{k}={v:.4f}" for k, v in info["losses"].items())
         scores = " ".join(f"{k}: " + " ".join(f"{n}={x:.3f}" for n, x in v.items() if n != "score") for k, v in info["dev"].items())
         msg.text(f"step {info['step']:>6}  {info['minutes']:>6.1f} min  loss {losses}  dev {scores}")
 
-    result = loop.run(nlp, list(train(nlp)), list(dev(nlp)), output, resume=resume, report=(lambda i: None) if silent else report)
+    result = loop.run(nlp, train, dev, output, resume=resume, report=(lambda i: None) if silent else report)
     if not silent:
         msg.good(f"{result['steps']} steps in {result['minutes']:.1f} minutes; best at step {result['best'].get('step')}", output / "model-best")
     return result

@@ -28,7 +28,7 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     for i in range(0, len(examples), batch_size):
         docs = [nlp.make_doc(eg.reference.text) for eg in examples[i : i + batch_size]]
         for doc, eg in zip(docs, examples[i : i + batch_size], strict=True):
-            _take_labels(doc, eg)
+            take_labels(doc, eg)
         pipe.set_annotations(docs, pipe.predict(docs))
         done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
     scores = cascade_score(done)
@@ -39,7 +39,7 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     return {"score": out["f"], **out}
 
 
-def _take_labels(doc: Doc, example: Example) -> None:
+def take_labels(doc: Doc, example: Example) -> None:
     """A text that brings its own label set is scored with that."""
     if LABELS_KEY in example.reference.user_data:
         doc.user_data[LABELS_KEY] = example.reference.user_data[LABELS_KEY]
@@ -51,7 +51,7 @@ def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example
     for i in range(0, len(examples), batch_size):
         batch = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples[i : i + batch_size]]
         for eg in batch:
-            _take_labels(eg.predicted, eg)
+            take_labels(eg.predicted, eg)
         known = [[(s, e, known_path(labels_of(eg.reference) or pipe.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in batch]
         gold = [[(s, e, p) for s, e, p in mentions if p] for mentions in known]
         found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])

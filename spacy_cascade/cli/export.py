@@ -1,0 +1,68 @@
+"""`spacy cascade export`: a trained pipeline as it is passed on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import typer
+from wasabi import msg
+
+from ..errors import CascadeError, Errors
+from . import cascade_app
+from ._util import read_docs, show_errors
+
+DTYPES = ("float16", "bfloat16", "float32")
+
+
+@cascade_app.command("export")
+def export_cli(
+    model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
+    output: Path = typer.Argument(..., help="Directory for the exported pipeline"),
+    dtype: str = typer.Option("float16", help="Precision of the saved weights; on a CPU they are loaded as float32"),
+    calibrate: Path = typer.Option(None, help="DocBin of development data to calibrate scores on"),
+    meta: Path = typer.Option(None, help="JSON file of meta data (description, license, sources ...) for packages"),
+    limit: int = typer.Option(0, help="Calibrate on so many documents, taken evenly from the file; 0: all"),
+) -> None:
+    """Write a pipeline for distribution: half the size, calibrated scores, meta data."""
+    with show_errors():
+        report = export(model, output, dtype=dtype, calibrate=calibrate, meta=meta, limit=limit)
+    for name, found in report.items():
+        msg.text(f"{name}: expected calibration error {found['ece_before']:.3f}, then {found['ece_after']:.3f}")
+    msg.good("Pipeline", output)
+
+
+def export(
+    model: str | Path, output: Path, *, dtype: str = "float16", calibrate: Path | None = None, meta: Path | None = None, limit: int = 0
+) -> dict[str, dict[str, float]]:
+    """RETURNS (dict): For each calibrated component what `calibrate` found.
+
+    RAISES CascadeError: C020 for an unknown precision, C031 if a file can't be read.
+    """
+    import spacy
+    import srsly
+    import torch
+    from spacy.training import Example
+
+    from ..pipeline.component import LMPipe
+    from ..training.evaluate import take_labels
+
+    if dtype not in DTYPES:
+        raise CascadeError(Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES)))
+    nlp = spacy.load(model)
+    report = {}
+    pipes: list[Any] = [pipe for _, pipe in nlp.components if isinstance(pipe, LMPipe)]
+    if calibrate is not None:
+        docs = list(read_docs(calibrate, nlp.vocab))
+        chosen = docs if not 0 < limit < len(docs) else [docs[i * len(docs) // limit] for i in range(limit)]
+        examples = [Example(nlp.make_doc(doc.text), doc) for doc in chosen]
+        for eg in examples:
+            take_labels(eg.predicted, eg)
+        for pipe in pipes:
+            report[pipe.name] = pipe.calibrate(examples)
+    for lm in {id(pipe.lm): pipe.lm for pipe in pipes}.values():
+        lm.model.to(getattr(torch, dtype))
+    if meta is not None:
+        nlp.meta.update(srsly.read_json(meta))
+    nlp.to_disk(output)
+    return report
