@@ -44,6 +44,7 @@ def main() -> None:
     parser.add_argument("--groups", nargs="+", default=["in_domain", "zero_shot", "others"])
     parser.add_argument("--split", default="test")
     parser.add_argument("--limit", type=int, default=0, help="sentences per data set; 0: all")
+    parser.add_argument("--output", type=Path, help="JSON file")
     args = parser.parse_args()
 
     nlp = spacy.load(args.pipeline)
@@ -67,6 +68,9 @@ def main() -> None:
         if rows:
             out[group] = {k: mean(r[k] for r in rows.values()) for k in ("span_f", "typed_f")} | {"data_sets": len(rows)}
             print(f"| **mean of {len(rows)}** | {group} | | | {out[group]['span_f']:.3f} | {out[group]['typed_f']:.3f} |")
+    if args.output is not None:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        args.output.write_text(json.dumps({**out, "figures": found}, indent=1), "utf8")
     print(json.dumps({**out, "figures": found}))
 
 

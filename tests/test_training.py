@@ -516,6 +516,11 @@ def test_replacement_with_nested_mentions_keeps_the_inner_ones(nlp: Language, se
     assert outer.start <= inner.start and inner.end <= outer.end
 
 
+def test_a_sentence_whose_mentions_cross_is_left_alone(nlp: Language) -> None:
+    crossing = gold_doc(nlp, "Ann Bob Eve Ann", [(0, 7, ("person",)), (4, 15, ("person",))])
+    assert MentionReplacer(NAMES, rate=1.0)(nlp, crossing, random.Random(0)) is None
+
+
 def test_nothing_to_replace(nlp: Language, gold: list[Example]) -> None:
     assert MentionReplacer({}, rate=1.0)(nlp, gold[0].reference) is None
     assert MentionReplacer(NAMES, rate=0.0)(nlp, gold[0].reference) is None

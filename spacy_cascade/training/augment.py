@@ -95,6 +95,8 @@ class MentionReplacer:
         """RETURNS (Optional[Doc]): A new gold Doc, or None if nothing was replaced."""
         gold = gold_chars(reference)
         top = [gold[i] for i in fuse((s, e, 1.0) for s, e, _ in gold)]
+        if not all(any(s <= start and end <= e for s, e, _ in top) for start, end, _ in gold):
+            return None  # mentions that cross each other can't be moved apart
         language = language_of(reference) if self.names.get(language_of(reference)) else ANY
         by_path = self.names.get(language) or {}
         changed: dict[tuple[int, int], str] = {}
@@ -123,7 +125,7 @@ class MentionReplacer:
             else:
                 outer = next((s, e) for s, e, _ in top if s <= start < e)
                 shift = moved[outer][0] - outer[0]
-                if outer not in changed and end <= outer[1]:
+                if outer not in changed:
                     spans.append((start + shift, end + shift, path))
         doc = gold_doc(nlp, "".join(pieces), spans, like=reference)
         # A name may melt into its neighbour ("X" before "." becomes the token "X."): then leave the sentence alone.
