@@ -37,7 +37,7 @@ def own(nlp: Any, labels: list[str] = TYPES) -> Example:
     return example
 
 
-def test_the_prompt_names_the_labels_of_the_doc_or_of_the_component(base: Path) -> None:
+def test_the_prompt_names_the_labels_of_the_doc_the_classifier_or_the_extractor(base: Path) -> None:
     nlp = aware(base, taxonomy=util.labels_config(["river"]))
     pipe = nlp.get_pipe("cascade_extractor")
     lm = pipe.lm
@@ -46,13 +46,22 @@ def test_the_prompt_names_the_labels_of_the_doc_or_of_the_component(base: Path) 
         unit = pipe._cut(doc, pipe._labels(doc))[0][0].unit
         return pipe.template.job(lm, unit, pipe.drafter.guess(unit, [])).prompt
 
+    def begins(doc: Any, label: str) -> bool:
+        ids = lm.encode(f" {label}", control=True)
+        return prompt(doc)[1 : 1 + len(ids)] == ids
+
     doc = nlp.make_doc("Ann left Rome.")
-    river, ship = lm.encode(" river", control=True), lm.encode(" ship", control=True)
-    assert prompt(doc)[1 : 1 + len(river)] == river
-    doc._.cascade_labels = ["ship", "person"]
-    assert prompt(doc)[1 : 1 + len(ship)] == ship
-    pipe.set_taxonomy(None)
+    assert begins(doc, TYPES[0])
+    nlp.get_pipe("cascade_classifier").set_taxonomy(["ship"])
+    assert begins(doc, "ship")
+    with nlp.select_pipes(disable="cascade_classifier"):
+        assert begins(doc, "ship")
+    doc._.cascade_labels = ["place", "person"]
+    assert begins(doc, "place")
     doc._.cascade_labels = None
+    nlp.remove_pipe("cascade_classifier")
+    assert begins(doc, "river")
+    pipe.set_taxonomy(None)
     assert prompt(doc)[1:] == [*(t for s in ("Ann", " left", " Rome", ".") for t in lm.encode(s)), lm.token_id("<sep>")]
 
 

@@ -96,8 +96,8 @@ class CascadeExtractor(LMPipe):
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
     template: How to ask it, `@prompts`.
-    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for templates that name them. A Doc may
-        have others (`doc._.cascade_labels`).
+    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for templates that name them, if there is
+        no `cascade_classifier` in the pipeline, whose types count first. A Doc may have others (`doc._.cascade_labels`).
     adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
     rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
     temperature (float): Of the sampled rounds.
@@ -165,13 +165,18 @@ class CascadeExtractor(LMPipe):
         return self._taxonomy
 
     def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None) -> None:
-        """Change the types that are looked for (see `Taxonomy.read`); None: whatever the model was trained to find."""
+        """Change the types that are looked for where no `cascade_classifier` tells them (see `Taxonomy.read`); None: whatever
+        the model finds without being told."""
         self._taxonomy = None if taxonomy is None else Taxonomy.read(taxonomy)
 
     def _labels(self, doc: Doc) -> tuple[str, ...]:
         if not self.template.labels:
             return ()
-        taxonomy = labels_of(doc) or self._taxonomy
+        taxonomy = labels_of(doc)
+        if taxonomy is None:
+            # disabled components count, too: without them the same mentions should be found
+            pipes: list[Any] = [p for _, p in self._nlp.components if getattr(p, "kind", "") == "cascade_classifier"]
+            taxonomy = next((p.taxonomy for p in pipes if p.source == "spans"), self._taxonomy)
         return () if taxonomy is None else taxonomy.roots
 
     # -- Running ----------------------------------------------------------------------------------------------
