@@ -13,8 +13,8 @@ from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
-from .pipeline.annotate import MENTION, SPANS_KEY
-from .pipeline.gold import gold_chars
+from .pipeline.annotate import MENTION, SPANS_KEY, labels_of
+from .pipeline.gold import gold_chars, known_path
 from .taxonomy import TypePath, parse_path
 
 _LEVEL_NAMES = {1: ("fine",), 2: ("coarse", "fine"), 3: ("coarse", "medium", "fine")}
@@ -45,7 +45,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
         cascade_per_type: p, r, f by path of the gold's depth
     """
     examples = list(examples)
-    pairs = [(_gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
+    pairs = [_in_own_labels(eg.reference, _gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
@@ -65,6 +65,18 @@ def _down_to(level: int, item: Item) -> Item | None:
     """The item with its path cut at a level; None if the path does not get that far."""
     start, end, path = item
     return (start, end, path[:level]) if len(path) >= level else None
+
+
+def _in_own_labels(reference: Doc, gold: list[Item], predicted: list[Item]) -> tuple[list[Item], list[Item]]:
+    """Paths as the text's own label set writes them, if it brings one."""
+    taxonomy = labels_of(reference)
+    if taxonomy is None:
+        return gold, predicted
+
+    def own(items: list[Item]) -> list[Item]:
+        return [(s, e, known_path(taxonomy, path) or path) for s, e, path in items]
+
+    return own(gold), own(predicted)
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:

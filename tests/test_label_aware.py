@@ -10,7 +10,12 @@ import pytest
 from spacy.training import Example
 
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.pipeline.annotate import labels_of
+from spacy_cascade.pipeline.gold import known_path
 from spacy_cascade.prompts.chat import chat_extract, chat_labeled_extract
+from spacy_cascade.scorers import cascade_score
+from spacy_cascade.training.augment import gold_doc
+from spacy_cascade.training.evaluate import dev_scores
 from spacy_cascade.training.lists import ListNoise
 from spacy_cascade.training.loop import Run
 from spacy_cascade.training.objectives import merge_items
@@ -108,6 +113,31 @@ def test_reduced_label_sets_lose_the_mentions_of_what_is_left_out(base: Path) ->
     assert len(seen) > 20
     assert reference._.cascade_labels == TYPES
     assert ListNoise(rng, 0.0, 0.5).reduced(nlp, reference) is reference
+
+
+def test_gold_paths_are_read_in_the_label_set_of_their_text(base: Path) -> None:
+    """Corpora under standardized names have full paths as gold, and label sets of bare names."""
+    nlp = aware(base)
+    reference = gold_doc(nlp, "Acme sold oil.", [(0, 4, ("organization", "company")), (10, 13, ("substance",))])
+    reference._.cascade_labels = ("company", "substance", "ship", "product -> others")
+    taxonomy = labels_of(reference)
+    assert taxonomy is not None
+    assert known_path(taxonomy, ("organization", "company")) == ("company",)
+    assert known_path(taxonomy, ("organization", "party")) is None
+    example = Example(nlp.make_doc(reference.text), reference)
+    items = nlp.get_pipe("cascade_classifier").training_items([example])[0]
+    assert sum(len(i.gold) for i in items) >= 2
+    seen = set()
+    for seed in range(50):
+        doc = ListNoise(random.Random(seed), 1.0, 0.5).reduced(nlp, reference)
+        assert {e.label_ for e in doc.ents} == {"company", "substance"} & set(doc._.cascade_labels)
+        seen.add(len(doc.ents))
+    assert seen == {0, 1, 2}
+    predicted = nlp.make_doc(reference.text)
+    predicted.set_ents([predicted.char_span(0, 4, label="company"), predicted.char_span(10, 13, label="ship")])
+    scores = cascade_score([Example(predicted, reference)])
+    assert scores["cascade_typed_f"] == 0.5
+    assert dev_scores(nlp, nlp.get_pipe("cascade_classifier"), [example])["acc1"] in (0.0, 0.5, 1.0)
 
 
 def test_the_loop_reduces_label_sets_and_learns(base: Path, tmp_path: Path) -> None:

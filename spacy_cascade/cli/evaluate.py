@@ -10,6 +10,8 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..pipeline.annotate import LABELS_KEY
+from ..taxonomy import Taxonomy
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
 
@@ -79,7 +81,6 @@ def evaluate(
     import spacy
     from spacy.training import Example
 
-    from ..pipeline.annotate import LABELS_KEY
     from ..pipeline.gold import gold_chars
     from ..scorers import cascade_score
 
@@ -109,9 +110,9 @@ def evaluate(
 
 
 def _known_labels(doc: Any, context: dict[str, Any]) -> Any:
-    labels = next(iter(context.values()), None)
-    if isinstance(labels, list) and any(e.label_ not in labels for e in doc.ents):
-        doc.set_ents([e for e in doc.ents if e.label_ in labels])
+    if context:
+        names = {path[-1] for path in Taxonomy.from_labels(context[LABELS_KEY])}
+        doc.set_ents([e for e in doc.ents if e.label_ in names])
     return doc
 
 

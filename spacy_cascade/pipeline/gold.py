@@ -80,9 +80,11 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
 
 
 def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
-    """The path in this taxonomy of a gold path, or None."""
-    if path in taxonomy:
-        return path
+    """The path in this taxonomy of a gold path, or None. A label set may name types without their ancestors: for
+    'organization > company' also 'company' will do."""
+    for k in range(len(path)):
+        if path[k:] in taxonomy:
+            return path[k:]
     try:
         return taxonomy.resolve(format_path(path))
     except CascadeError:

@@ -10,8 +10,9 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..pipeline.annotate import LABELS_KEY
-from ..pipeline.gold import gold_chars
+from ..pipeline.annotate import LABELS_KEY, labels_of
+from ..pipeline.gold import gold_chars, known_path
+from ..taxonomy import normalize_name, parse_path
 from .augment import gold_doc
 
 
@@ -53,17 +54,22 @@ class ListNoise:
         largest (int): Most labels that the set keeps, beside those of the text's mentions.
         """
         labels = reference.user_data.get(LABELS_KEY)
-        if not isinstance(labels, list) or self.rng.random() >= self.dynamic:
+        if not isinstance(labels, (list, tuple)) or self.rng.random() >= self.dynamic:
             return reference
-        gold = gold_chars(reference)
-        right = {path[0] for *_, path in gold if path}
+        taxonomy = labels_of(reference)
+        assert taxonomy is not None
+        names = {tuple(map(normalize_name, parse_path(x))): x for x in labels}
+        gold = [(s, e, path, names.get(known_path(taxonomy, path) or ())) for s, e, path in gold_chars(reference)]
+        right = {label for *_, label in gold}
+        if None in right:  # a mention of some other level of the set
+            return reference
         chosen = [x for x in labels if x in right and self.rng.random() >= self.dropout]
         wrong = [x for x in labels if x not in right]
         most = min(len(wrong), max(0, largest - len(chosen)))
         chosen += self.rng.sample(wrong, self.rng.randint(0 if chosen else min(1, most), most))
         if not chosen:
             return reference
-        kept = [(s, e, path) for s, e, path in gold if path and path[0] in chosen]
+        kept = [(s, e, path) for s, e, path, label in gold if label in chosen]
         doc = gold_doc(nlp, reference.text, kept, like=reference)
         doc.user_data[LABELS_KEY] = self.rng.sample(chosen, len(chosen))
         return doc
