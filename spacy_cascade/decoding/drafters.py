@@ -16,6 +16,8 @@ from .tagger import Tagger
 
 Spans = Sequence[tuple[int, int]]
 
+_MOST_FITTED = 20_000
+
 
 class Drafter(Protocol):
     """Guesses the mentions of a unit, and may learn from what the language model marked. Spans are token indices."""
@@ -88,7 +90,8 @@ class TaggerDrafter(CuesDrafter):
             self._learned = True
 
     def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
-        self.tagger.fit(gold)
+        # more than enough for drafts
+        self.tagger.fit(gold[:: max(1, len(gold) // _MOST_FITTED)])
         self._learned = self._learned or bool(gold)
 
     def to_disk(self, path: Path) -> None:
