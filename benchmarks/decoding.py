@@ -11,6 +11,10 @@ Weights are random, so all ways are told what to write: the mentions are the gol
 would in use), and the types those that (d) arrives at. (a) to (c) get their tokens through a logits processor, with KV
 cache and for exactly as many tokens as the answer has; (d) runs the model and has its decisions replaced. The last line
 is one JSON object. Ratios compare the times of the same sentences.
+
+With a chat prompt there is a second (d), `classification_continued`: `ChatClassifyContinued`, whose mentions and levels go on
+from one reading of the sentence. (a) and (b) still ask the published questions; `vs_own_generate` compares with one `generate`
+per mention over its own prompts.
 """
 
 from __future__ import annotations
@@ -37,6 +41,7 @@ from spacy_cascade.pipeline.typing import Typer
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import cascadener_classify, cascadener_extract, chat_classify, chat_extract
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
+from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy, builtin
 from spacy_cascade.ty import Asked, Query, Unit
 
@@ -51,6 +56,11 @@ TEMPLATES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "compact": (compact_extract, compact_classify),
     "chat": (chat_extract, chat_classify),
     "cascadener": (cascadener_extract, cascadener_classify),
+}
+# for chat prompts: the same task, asked once per sentence; begins like the extractor's prompt
+CONTINUED: dict[str, Callable[[], Any]] = {
+    "chat": chat_classify_continued,
+    "cascadener": lambda: chat_classify_continued(instruction=""),
 }
 DRAFTERS = {"cues": CuesDrafter, "tagger": TaggerDrafter, "gold": EntsDrafter}
 # <mask>: an end of text that nobody writes, so that all ways write answers of the same length
@@ -212,6 +222,15 @@ def questions(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequ
     return out
 
 
+def whole_answers(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any]) -> list[Any]:
+    """One prompt and answer per mention: all levels one after the other, for a template that continues."""
+    end = template.end_id(lm)
+    return [
+        (template.prompt(lm, a, (), [])[0], [t for name in r.path for t in (*template.answer(lm, name), end)])
+        for a, r in zip(asked, found, strict=True)
+    ]
+
+
 def _wait(lm: HFCausalLM) -> None:
     if lm.device.type == "cuda":
         torch.cuda.synchronize()
@@ -247,10 +266,12 @@ def main() -> None:
     lm = build(args.shape, segments, args.device, dtype)
     lm.cache_tokens = args.cache_tokens
     gold_lm = GoldLM(lm)
-    extraction, classification = (make() for make in TEMPLATES[args.prompt or ("compact" if args.shape == "tiny" else "chat")])
+    prompt = args.prompt or ("compact" if args.shape == "tiny" else "chat")
+    extraction, classification = (make() for make in TEMPLATES[prompt])
     drafter = DRAFTERS[args.drafter]()
     drafter.fit(train)
     typer = Typer(classification, "progressive", 1, 0.0, False)
+    continued = CONTINUED[prompt]() if prompt in CONTINUED else None
     size = args.batch[0]
     ours: dict[str, Any] = {"extraction": {}, "classification": {}}
 
@@ -291,16 +312,30 @@ def main() -> None:
         "vs_prompt_lookup": lookup / extracted if isinstance(lookup, float) else lookup,
     }
     ours["classification"] |= {"vs_published": single_types / few_typed, "vs_best_generate": min(best_types, single_types) / few_typed}
-    total = extracted + few_typed
-    ours["cascade"] = {
-        "vs_published": (single + single_types) / total,
-        "vs_best_generate": (min(best, single) + min(best_types, single_types)) / total,
-    }
+    slow, fast = (single, single_types), (min(best, single), min(best_types, single_types))
+    ours["cascade"] = _cascade(slow, fast, extracted + few_typed)
+    if continued is not None:
+        again = Typer(continued, "progressive", 1, 0.0, False)
+        all_typed = classify(lm, again, asked, taxonomy, 4 * size)[1]
+        found, typed_again = classify(lm, again, few_asked, taxonomy, 4 * size)
+        own = generate(lm, whole_answers(lm, continued, few_asked, found), 1)
+        report(d_continued=typed_again, a_continued=own)
+        ours["classification_continued"] = {
+            "mentions_per_second": len(asked) / all_typed,
+            "vs_published": slow[1] / typed_again,
+            "vs_best_generate": fast[1] / typed_again,
+            "vs_own_generate": own / typed_again,
+        }
+        ours["cascade_continued"] = _cascade(slow, fast, extracted + typed_again)
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**20
     ours |= {"peak_mib": peak, "weights_mib": weights, "shape": args.shape, "device": str(lm.device), "dtype": str(dtype)}
     ours |= {"batch": size, "sentences": len(gold), "slow_sentences": len(some), "mentions": len(asked)}
     ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens}
     print(json.dumps(_rounded(ours)))
+
+
+def _cascade(published: tuple[float, float], best: tuple[float, float], ours: float) -> dict[str, float]:
+    return {"vs_published": sum(published) / ours, "vs_best_generate": sum(best) / ours}
 
 
 def report(**parts: Any) -> None:
