@@ -137,16 +137,16 @@ def test_a_sentence_is_run_once_for_all_mentions_and_levels(rnd: Any, nlp: Langu
 def test_a_component_with_it_learns(base: Path, gold: list[Any]) -> None:
     nlp = util.blank()
     template = {"@prompts": "spacy-cascade.ChatClassifyContinued.v1", "instruction": "Mark {types}."}
-    settings = {"model": util.model_config(base), "template": template, "taxonomy": util.labels_config(), "source": "ents"}
+    settings = {"model": util.model_config(base), "template": template, "taxonomy": util.labels_config(), "source": "ents", "adapter": None}
     pipe: Any = nlp.add_pipe("cascade_classifier", config=settings)
     optimizer = nlp.initialize(lambda: gold)
-    optimizer.learn_rate = 0.02
+    optimizer.learn_rate = 0.01
     losses = []
     for _ in range(8):
         step: dict[str, float] = {}
         nlp.update(gold, sgd=optimizer, losses=step)
         losses.append(step["cascade_classifier"])
-    assert losses[-1] < 0.7 * losses[0]
+    assert losses[-1] < 0.85 * losses[0]
     # all mentions of a sentence are trained on in one tree
     assert all(len(items) <= 1 for items in pipe.training_items(gold))
 
