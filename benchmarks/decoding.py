@@ -193,9 +193,10 @@ def floor(lm: HFCausalLM, jobs: Sequence[Job], *, width: int = 256) -> float:
     tokens = [t for job in jobs for t in (*job.prompt, *job.tokens)]
     start = clock()
     whole = len(tokens) // width
-    rows = torch.tensor(tokens[: whole * width], device=lm.device).view(whole, width)
-    for part in rows.split(max(1, lm.batch_tokens // width)):
-        lm.decoder(input_ids=part, use_cache=False)
+    if whole:
+        rows = torch.tensor(tokens[: whole * width], device=lm.device).view(whole, width)
+        for part in rows.split(max(1, lm.batch_tokens // width)):
+            lm.decoder(input_ids=part, use_cache=False)
     if tokens[whole * width :]:
         lm.decoder(input_ids=torch.tensor([tokens[whole * width :]], device=lm.device), use_cache=False)
     _wait(lm)
