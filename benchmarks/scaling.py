@@ -129,16 +129,12 @@ def document(nlp: Language, sentences: Sequence[str], lengths: Sequence[int], re
         seconds = best(lambda doc=doc, times=times: consume(nlp, [doc.copy() for _ in range(times)], 1), repeat)  # type: ignore[misc]
         out[str(n)] = {"us_per_token": 1e6 * seconds / times / len(doc), "peak_mib": peak_mib(lm_of(nlp)), "tokens": len(doc)}
         report(document={n: out[str(n)]})
-    costs = [v["us_per_token"] for v in out.values()]
-    long = [v["us_per_token"] for v in out.values() if v["tokens"] >= 1000] or costs
-    last = list(out.values())[-1]
-    grown = [v["peak_mib"] for v in out.values() if v["tokens"] >= 1000][:1]
-    return {
-        "by_length": out,
-        "spread": max(costs) / min(costs),
-        "spread_from_1000": max(long) / min(long),
-        "mib_grown_from_1000": last["peak_mib"] - grown[0] if grown else 0.0,
-    }
+    rows = list(out.values())
+    costs = [row["us_per_token"] for row in rows]
+    # A short text does not fill a batch, so that costs fall at first; what counts is whether they rise.
+    growth = max((b / min(costs[:k]) for k, b in enumerate(costs) if k), default=1.0)
+    bytes_each = 2**20 * (rows[-1]["peak_mib"] - rows[0]["peak_mib"]) / max(1, rows[-1]["tokens"] - rows[0]["tokens"])
+    return {"by_length": out, "growth": growth, "peak_bytes_per_token": bytes_each}
 
 
 def lm_of(nlp: Language) -> Any:
