@@ -35,6 +35,7 @@ from transformers import LogitsProcessor, LogitsProcessorList, Qwen2Config, Qwen
 from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.drafters import CuesDrafter, EntsDrafter, TaggerDrafter
 from spacy_cascade.models.hf import HFCausalLM
+from spacy_cascade.models.int8 import use_int8
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import train_tokenizer
 from spacy_cascade.pipeline.typing import Typer
@@ -275,6 +276,7 @@ def main() -> None:
     ap.add_argument("--sentences", type=int, default=54)
     ap.add_argument("--slow", type=int, default=16, help="how many of them for (a), (b) and (c)")
     ap.add_argument("--cache-tokens", type=int, default=16384, help="0: whole passes")
+    ap.add_argument("--int8", action="store_true", help="int8 products (on a CPU); for all ways alike")
     ap.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a busy machine")
     args = ap.parse_args()
     set_clock(args.clock)
@@ -287,6 +289,8 @@ def main() -> None:
     dtype = {"auto": torch.bfloat16 if args.device.startswith("cuda") else torch.float32}.get(args.dtype) or getattr(torch, args.dtype)
     lm = build(args.shape, segments, args.device, dtype)
     lm.cache_tokens = args.cache_tokens
+    if args.int8:
+        use_int8(lm.decoder)
     gold_lm = GoldLM(lm)
     prompt = args.prompt or ("compact" if args.shape == "tiny" else "chat")
     extraction, classification = (make() for make in TEMPLATES[prompt])
@@ -352,7 +356,7 @@ def main() -> None:
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**20
     ours |= {"peak_mib": peak, "weights_mib": weights, "shape": args.shape, "device": str(lm.device), "dtype": str(dtype)}
     ours |= {"batch": size, "sentences": len(gold), "slow_sentences": len(some), "mentions": len(asked)}
-    ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens, "clock": args.clock}
+    ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens, "clock": args.clock, "int8": args.int8}
     print(json.dumps(_rounded(ours)))
 
 
