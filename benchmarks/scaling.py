@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
-from decoding import CLOCKS, MINI, SHAPES, TEMPLATES, GoldLM, build, clock, peak_mib, read, report, set_clock
+from decoding import CLOCKS, MINI, SHAPES, TEMPLATES, GoldLM, build, clock, peak_mib, read, report, reset_peak, set_clock
 from spacy.language import Language
 from spacy.tokens import Doc
 
@@ -120,10 +120,11 @@ def text_of(sentences: Sequence[str], tokens: int, nlp: Language) -> str:
 
 
 def document(nlp: Language, sentences: Sequence[str], lengths: Sequence[int], repeat: int) -> dict[str, Any]:
-    """Time per token and peak memory, the shortest first, since the peak is that of the process so far."""
+    """Time per token and peak memory."""
     out: dict[str, Any] = {}
     for n in sorted(lengths):
         doc = nlp.make_doc(text_of(sentences, n, nlp))
+        reset_peak(lm_of(nlp))
         # short documents as often as it takes for a figure
         times = max(1, 1000 // len(doc))
         seconds = best(lambda doc=doc, times=times: consume(nlp, [doc.copy() for _ in range(times)], 1), repeat)  # type: ignore[misc]
