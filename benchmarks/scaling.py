@@ -26,7 +26,20 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
-from decoding import CLOCKS, MINI, SHAPES, TEMPLATES, GoldLM, build, clock, peak_mib, read, report, reset_peak, set_clock
+from decoding import (
+    CLOCKS,
+    MINI,
+    SHAPES,
+    TEMPLATES,
+    GoldLM,
+    build,
+    clock,
+    peak_mib,
+    read,
+    report,
+    reset_peak,
+    set_clock,
+)
 from spacy.language import Language
 from spacy.tokens import Doc
 
