@@ -11,6 +11,10 @@ Weights are random, so all ways are told what to write: the mentions are the gol
 would in use), and the types those that (d) arrives at. (a) to (c) get their tokens through a logits processor, with KV
 cache and for exactly as many tokens as the answer has; (d) runs the model and has its decisions replaced. The last line
 is one JSON object. Ratios compare the times of the same sentences.
+
+With a chat prompt there is a second (d), `classification_continued`: `ChatClassifyContinued`, whose mentions and levels go on
+from one reading of the sentence. (a) and (b) still ask the published questions; `vs_own_generate` compares with one `generate`
+per mention over its own prompts.
 """
 
 from __future__ import annotations
@@ -31,12 +35,14 @@ from transformers import LogitsProcessor, LogitsProcessorList, Qwen2Config, Qwen
 from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.drafters import CuesDrafter, EntsDrafter, TaggerDrafter
 from spacy_cascade.models.hf import HFCausalLM
+from spacy_cascade.models.int8 import use_int8
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import train_tokenizer
 from spacy_cascade.pipeline.typing import Typer
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import cascadener_classify, cascadener_extract, chat_classify, chat_extract
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
+from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy, builtin
 from spacy_cascade.ty import Asked, Query, Unit
 
@@ -52,10 +58,32 @@ TEMPLATES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
     "chat": (chat_extract, chat_classify),
     "cascadener": (cascadener_extract, cascadener_classify),
 }
+# for chat prompts: the same task, asked once per sentence; begins like the extractor's prompt
+CONTINUED: dict[str, Callable[[], Any]] = {
+    "chat": chat_classify_continued,
+    "cascadener": lambda: chat_classify_continued(instruction=""),
+}
 DRAFTERS = {"cues": CuesDrafter, "tagger": TaggerDrafter, "gold": EntsDrafter}
 # <mask>: an end of text that nobody writes, so that all ways write answers of the same length
 _NEVER = 6
+# Jobs whose gold marks are known at a time: more than are ever decoded together.
+_REMEMBERED = 4096
+CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 Gold = tuple[Unit, list[tuple[int, int]]]
+
+
+_clock = CLOCKS["wall"]
+
+
+def clock() -> float:
+    """Seconds."""
+    return _clock()
+
+
+def set_clock(name: str) -> None:
+    """cpu: time that this process had. For one thread, on a machine that is busy with other things."""
+    global _clock
+    _clock = CLOCKS[name]
 
 
 def read(nlp: Any, paths: Sequence[Path]) -> list[Gold]:
@@ -102,6 +130,8 @@ class GoldLM:
         marks = {("open", s): True for s, _ in spans} | {("close", e): True for _, e in spans}
         self._jobs[tuple(job.prompt)] = job, marks
         self.lengths.add(len(job.prompt))
+        if len(self._jobs) > _REMEMBERED:
+            del self._jobs[next(iter(self._jobs))]
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         out = self.lm.candidate_logits(queries)
@@ -143,7 +173,7 @@ class _Forced(LogitsProcessor):
 @torch.no_grad()
 def generate(lm: HFCausalLM, pairs: Sequence[tuple[list[int], list[int]]], size: int, **options: Any) -> float:
     """Write the answers behind the prompts in batches. RETURNS: seconds."""
-    start = time.perf_counter()
+    start = clock()
     for i in range(0, len(pairs), size):
         batch = pairs[i : i + size]
         longest, new = max(len(p) for p, _ in batch), max(len(a) for _, a in batch)
@@ -155,27 +185,28 @@ def generate(lm: HFCausalLM, pairs: Sequence[tuple[list[int], list[int]]], size:
             eos_token_id=_NEVER, logits_processor=forced, **options,
         )
     _wait(lm)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 @torch.no_grad()
 def floor(lm: HFCausalLM, jobs: Sequence[Job], *, width: int = 256) -> float:
     """One pass over all tokens, packed into rows without padding. RETURNS: seconds."""
     tokens = [t for job in jobs for t in (*job.prompt, *job.tokens)]
-    start = time.perf_counter()
+    start = clock()
     whole = len(tokens) // width
-    rows = torch.tensor(tokens[: whole * width], device=lm.device).view(whole, width)
-    for part in rows.split(max(1, lm.batch_tokens // width)):
-        lm.decoder(input_ids=part, use_cache=False)
+    if whole:
+        rows = torch.tensor(tokens[: whole * width], device=lm.device).view(whole, width)
+        for part in rows.split(max(1, lm.batch_tokens // width)):
+            lm.decoder(input_ids=part, use_cache=False)
     if tokens[whole * width :]:
         lm.decoder(input_ids=torch.tensor([tokens[whole * width :]], device=lm.device), use_cache=False)
     _wait(lm)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def extract(gold_lm: GoldLM, template: Any, drafter: Any, gold: Sequence[Gold], size: int) -> tuple[list[Job], float]:
     done: list[Job] = []
-    start = time.perf_counter()
+    start = clock()
     for i in range(0, len(gold), size):
         batch = gold[i : i + size]
         jobs = [template.job(gold_lm.lm, u, drafter.guess(u, s if isinstance(drafter, EntsDrafter) else ())) for u, s in batch]
@@ -184,17 +215,17 @@ def extract(gold_lm: GoldLM, template: Any, drafter: Any, gold: Sequence[Gold], 
         decode(gold_lm, jobs)
         done += jobs
     _wait(gold_lm.lm)
-    return done, time.perf_counter() - start
+    return done, clock() - start
 
 
 def classify(lm: HFCausalLM, typer: Typer, asked: Sequence[Asked], taxonomy: Taxonomy, size: int) -> tuple[list[Any], float]:
     """size (int): Mentions at a time."""
     found: list[Any] = []
-    start = time.perf_counter()
+    start = clock()
     for i in range(0, len(asked), size):
         found += typer(lm, [(a, taxonomy) for a in asked[i : i + size]])
     _wait(lm)
-    return found, time.perf_counter() - start
+    return found, clock() - start
 
 
 def mentions(gold: Sequence[Gold]) -> list[Asked]:
@@ -212,15 +243,37 @@ def questions(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequ
     return out
 
 
+def whole_answers(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any]) -> list[Any]:
+    """One prompt and answer per mention: all levels one after the other, for a template that continues."""
+    end = template.end_id(lm)
+    return [
+        (template.prompt(lm, a, (), [])[0], [t for name in r.path for t in (*template.answer(lm, name), end)])
+        for a, r in zip(asked, found, strict=True)
+    ]
+
+
 def _wait(lm: HFCausalLM) -> None:
     if lm.device.type == "cuda":
         torch.cuda.synchronize()
 
 
 def peak_mib(lm: HFCausalLM) -> float:
+    """Most memory since the last `reset_peak`: of tensors on a GPU, of the process on a CPU."""
     if lm.device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 2**20
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+
+
+def reset_peak(lm: HFCausalLM) -> float:
+    """Forget what making random weights took (on Linux). RETURNS: what is held now, in MiB."""
+    if lm.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats()
+    elif Path("/proc/self/clear_refs").exists():
+        Path("/proc/self/clear_refs").write_text("5")
+    return peak_mib(lm)
 
 
 def main() -> None:
@@ -236,7 +289,10 @@ def main() -> None:
     ap.add_argument("--sentences", type=int, default=54)
     ap.add_argument("--slow", type=int, default=16, help="how many of them for (a), (b) and (c)")
     ap.add_argument("--cache-tokens", type=int, default=16384, help="0: whole passes")
+    ap.add_argument("--int8", action="store_true", help="int8 products (on a CPU); for all ways alike")
+    ap.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a busy machine")
     args = ap.parse_args()
+    set_clock(args.clock)
     nlp = spacy.blank("xx", config={"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}})
     train, gold = read(nlp, args.train), read(nlp, args.data)
     gold = [gold[i] for i in np.linspace(0, len(gold) - 1, min(args.sentences, len(gold))).astype(int)]
@@ -246,14 +302,19 @@ def main() -> None:
     dtype = {"auto": torch.bfloat16 if args.device.startswith("cuda") else torch.float32}.get(args.dtype) or getattr(torch, args.dtype)
     lm = build(args.shape, segments, args.device, dtype)
     lm.cache_tokens = args.cache_tokens
+    if args.int8:
+        use_int8(lm.decoder)
     gold_lm = GoldLM(lm)
-    extraction, classification = (make() for make in TEMPLATES[args.prompt or ("compact" if args.shape == "tiny" else "chat")])
+    prompt = args.prompt or ("compact" if args.shape == "tiny" else "chat")
+    extraction, classification = (make() for make in TEMPLATES[prompt])
     drafter = DRAFTERS[args.drafter]()
     drafter.fit(train)
     typer = Typer(classification, "progressive", 1, 0.0, False)
+    continued = CONTINUED[prompt]() if prompt in CONTINUED else None
     size = args.batch[0]
     ours: dict[str, Any] = {"extraction": {}, "classification": {}}
 
+    held = reset_peak(lm)
     extract(gold_lm, extraction, drafter, some[:2], size)
     jobs, seconds = extract(gold_lm, extraction, drafter, gold, size)
     starts = [{s: i for i, (s, _) in enumerate(u.tokens)} for u, _ in gold]
@@ -265,7 +326,7 @@ def main() -> None:
     typed = classify(lm, typer, asked, taxonomy, 4 * size)[1]
     ours["classification"] |= {"mentions_per_second": len(asked) / typed}
     peak = peak_mib(lm)
-    report(d_all=ours)
+    report(d_all=ours, held_mib=held, peak_mib=peak)
 
     few, extracted = extract(gold_lm, extraction, drafter, some, size)
     _, one_by_one = extract(gold_lm, extraction, drafter, some, 1)
@@ -291,16 +352,31 @@ def main() -> None:
         "vs_prompt_lookup": lookup / extracted if isinstance(lookup, float) else lookup,
     }
     ours["classification"] |= {"vs_published": single_types / few_typed, "vs_best_generate": min(best_types, single_types) / few_typed}
-    total = extracted + few_typed
-    ours["cascade"] = {
-        "vs_published": (single + single_types) / total,
-        "vs_best_generate": (min(best, single) + min(best_types, single_types)) / total,
-    }
+    slow, fast = (single, single_types), (min(best, single), min(best_types, single_types))
+    ours["cascade"] = _cascade(slow, fast, extracted + few_typed)
+    if continued is not None:
+        again = Typer(continued, "progressive", 1, 0.0, False)
+        all_typed = classify(lm, again, asked, taxonomy, 4 * size)[1]
+        found, typed_again = classify(lm, again, few_asked, taxonomy, 4 * size)
+        own = generate(lm, whole_answers(lm, continued, few_asked, found), 1)
+        report(d_continued=typed_again, a_continued=own)
+        ours["classification_continued"] = {
+            "mentions_per_second": len(asked) / all_typed,
+            "vs_published": slow[1] / typed_again,
+            "vs_best_generate": fast[1] / typed_again,
+            "vs_own_generate": own / typed_again,
+        }
+        ours["cascade_continued"] = _cascade(slow, fast, extracted + typed_again)
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**20
-    ours |= {"peak_mib": peak, "weights_mib": weights, "shape": args.shape, "device": str(lm.device), "dtype": str(dtype)}
+    # what it takes to run, beside weights, libraries and texts: keys, values and activations of a batch
+    ours |= {"peak_mib": peak, "held_mib": held, "peak_to_weights": (peak - held + weights) / weights, "weights_mib": weights, "shape": args.shape, "device": str(lm.device), "dtype": str(dtype)}
     ours |= {"batch": size, "sentences": len(gold), "slow_sentences": len(some), "mentions": len(asked)}
-    ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens}
+    ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens, "clock": args.clock, "int8": args.int8}
     print(json.dumps(_rounded(ours)))
+
+
+def _cascade(published: tuple[float, float], best: tuple[float, float], ours: float) -> dict[str, float]:
+    return {"vs_published": sum(published) / ours, "vs_best_generate": sum(best) / ours}
 
 
 def report(**parts: Any) -> None:

@@ -23,6 +23,7 @@ from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..ty import Query
 from .casing import CASE_MARKS, split_case
 from .files import check_model_dir, files_hash
+from .int8 import int8_runs, use_int8
 from .kv import KVPool, cached_states, positions
 from .probe import probe
 from .spec import HFSpec
@@ -441,7 +442,9 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
         common["revision"] = spec.revision
     dtype: Any = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
     extra: dict[str, Any] = {}
-    if spec.quantization:
+    if spec.quantization == "int8" and not int8_runs(device):
+        raise CascadeError(Errors.C052.format(device=device))
+    if spec.quantization in ("8bit", "4bit"):
         from transformers import BitsAndBytesConfig
 
         extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{spec.quantization}": True})
@@ -468,15 +471,18 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
         raise CascadeError(Errors.C011.format(path=name, why=why))
     if model.config.is_encoder_decoder or model.get_output_embeddings() is None:
         raise CascadeError(Errors.C011.format(path=name, why=f"a {model.config.model_type} model is no decoder"))
-    if device == "cpu" and model.dtype == torch.float16:
+    if spec.quantization == "int8" or (device == "cpu" and model.dtype == torch.float16):
         model = model.float()
-    if not spec.quantization:
+    if spec.quantization not in ("8bit", "4bit"):
         model = model.to(device)
     for mark in CASE_MARKS.values():
         if tokenizer.init_kwargs.get("cascade_case_marks") and mark not in tokenizer.get_vocab():
             raise CascadeError(Errors.C015.format(path=name, what=mark, needed=", ".join(CASE_MARKS.values())))
     logger.info("Loaded language model '%s' on %s", name, device)
-    return HFCausalLM(model, tokenizer, name=name, spec=spec)
+    lm = HFCausalLM(model, tokenizer, name=name, spec=spec)
+    if spec.quantization == "int8":  # only now: what a model can do is found out with exact numbers
+        use_int8(lm.decoder)
+    return lm
 
 
 def _first_line(err: BaseException) -> str:

@@ -69,7 +69,8 @@ def hf_spec(
     dtype (str): auto (as saved; float32 on a CPU without bfloat16), float32, bfloat16, float16.
     device (str): auto (spaCy's GPU setting, else CUDA if present, else CPU), cpu, cuda, cuda:1 ...
     attention (str): Attention implementation of transformers: sdpa or eager.
-    quantization (Optional[str]): 8bit or 4bit (needs bitsandbytes and CUDA).
+    quantization (Optional[str]): int8 (a CPU's; faster for wide models, see docs/decoding.md), 8bit or 4bit (needs
+        bitsandbytes and CUDA). These change results a little.
     trust_remote_code (bool): Run the model's own code from the hub. Off unless you say so.
     allow_pickle (bool): Load *.bin weights. Off unless you say so.
     max_length (int): Longest sequence in tokens; 0: what the model's config says.
@@ -80,8 +81,8 @@ def hf_spec(
     """
     if dtype not in DTYPES:
         raise CascadeError(Errors.C020.format(value=dtype, option="dtype", choices=", ".join(DTYPES)))
-    if quantization not in (None, "8bit", "4bit"):
-        raise CascadeError(Errors.C020.format(value=quantization, option="quantization", choices="8bit, 4bit, null"))
+    if quantization not in (None, "int8", "8bit", "4bit"):
+        raise CascadeError(Errors.C020.format(value=quantization, option="quantization", choices="int8, 8bit, 4bit, null"))
     if batch_tokens < 1:
         raise CascadeError(Errors.C021.format(option="batch_tokens", rule="positive", value=batch_tokens))
     if cache_tokens < 0:

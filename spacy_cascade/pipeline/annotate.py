@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
@@ -24,12 +25,16 @@ def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
     candidates (Iterable): (start, end, score). RETURNS (list[int]): Indices of those that stay, in text order.
     """
     items = list(candidates)
-    taken: list[tuple[int, int]] = []
+    # Those that stay do not overlap, so both lists are sorted.
+    starts: list[int] = []
+    ends: list[int] = []
     kept = []
     for i in sorted(range(len(items)), key=lambda i: (items[i][0] - items[i][1], -items[i][2], items[i][0])):
         start, end, _ = items[i]
-        if all(end <= s or e <= start for s, e in taken):
-            taken.append((start, end))
+        at = bisect_right(ends, start)
+        if bisect_left(starts, end) == at:
+            starts.insert(at, start)
+            ends.insert(at, end)
             kept.append(i)
     return sorted(kept, key=lambda i: items[i][0])
 
@@ -75,6 +80,10 @@ def _lookup(span: Span, attr: str) -> Any:
     values = group.attrs.get(attr) if group is not None else None
     if group is None or not values:
         return None
+    # as the components write them: in order
+    at = bisect_left(group, (span.start, span.end), key=lambda s: (s.start, s.end))
+    if at < len(group) and (group[at].start, group[at].end) == (span.start, span.end):
+        return values[at]
     for value, other in zip(values, group, strict=False):
         if other.start == span.start and other.end == span.end:
             return value

@@ -1,7 +1,8 @@
 """Stage 2: the language model names the type of every mention, level by level through a taxonomy."""
 
 
-from collections.abc import Callable, Iterable, Sequence
+import itertools
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
 SOURCES = ("spans", "ents")
 # Attention within a tree is quadratic: a text with very many mentions is trained on in several trees.
 _TREE_NODES = 768
+# Mentions that are typed at a time: their texts' trees stay in memory from level to level.
+_MENTIONS = 256
 
 
 @Language.factory(
@@ -194,7 +197,19 @@ class CascadeClassifier(LMPipe):
     ) -> list[list[tuple[int, int, float, TypeResult]]]:
         """Type given token spans (start, end, boundary score) of each Doc; nothing is written to the Docs."""
         lm = self.lm
-        asked, where = [], []
+        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
+        out: list[list[Any]] = [[None] * len(c) for c in candidates]
+        for part in _together(self._asked(docs, candidates), lambda item: item[2].unit):
+            with lm.adapter(self._adapter):
+                results = typer(lm, [(asked, taxonomy) for *_, asked, taxonomy in part])
+            for (i, k, *_), result in zip(part, results, strict=True):
+                out[i][k] = (*candidates[i][k], result)
+        return out
+
+    def _asked(
+        self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
+    ) -> Iterator[tuple[int, int, Asked, Taxonomy]]:
+        """Index of the Doc and of the candidate, and what to ask about it."""
         for i, doc in enumerate(docs):
             if not candidates[i]:
                 continue
@@ -202,15 +217,7 @@ class CascadeClassifier(LMPipe):
             windows = self._windows(doc, taxonomy.roots)
             flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
             for k, (start, end, _) in enumerate(candidates[i]):
-                asked.append((with_context(doc, windows, start, end, flat, taxonomy.roots)[0], taxonomy))
-                where.append((i, k))
-        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
-        with lm.adapter(self._adapter):
-            results = typer(lm, asked)
-        out: list[list[Any]] = [[None] * len(c) for c in candidates]
-        for (i, k), result in zip(where, results, strict=True):
-            out[i][k] = (*candidates[i][k], result)
-        return out
+                yield i, k, with_context(doc, windows, start, end, flat, taxonomy.roots)[0], taxonomy
 
     def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Any]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
@@ -250,8 +257,8 @@ class CascadeClassifier(LMPipe):
             ents = [spans[typed[k]] for k in kept]
             if self.source == "ents":
                 # Refining: an entity whose type stays unknown keeps the label it came with.
-                old = {(e.start, e.end): e for e in doc.ents}
-                ents += [e for (s, t), e in old.items() if not any(x.start < t and s < x.end for x in ents)]
+                taken = {i for e in ents for i in range(e.start, e.end)}
+                ents += [e for e in doc.ents if taken.isdisjoint(range(e.start, e.end))]
                 doc.set_ents(sorted(ents, key=lambda e: e.start))
             else:
                 rejected = {(s, e) for s, e, _, r in found if not r.path}
@@ -322,6 +329,18 @@ class CascadeClassifier(LMPipe):
 
     def _load_settings(self, settings: dict[str, Any]) -> None:
         self.set_taxonomy(settings["taxonomy"])
+
+
+def _together(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterator[list[Any]]:
+    """Parts of `_MENTIONS` items or a few more: neighbours with the same key are not parted."""
+    part: list[Any] = []
+    for _, same in itertools.groupby(items, key):
+        part += same
+        if len(part) >= _MENTIONS:
+            yield part
+            part = []
+    if part:
+        yield part
 
 
 class _ItemBuilder:

@@ -2,13 +2,15 @@
 
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
+from spacy.util import minibatch
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, copy_depths, decode
@@ -41,6 +43,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
 WINDOWS = ("auto", "sents", "stride")
+# Windows that are decoded at a time: enough to fill batches of one length, and no more memory for longer texts.
+_JOBS = 512
 
 
 @Language.factory(
@@ -183,20 +187,9 @@ class CascadeExtractor(LMPipe):
 
     def predict(self, docs: Sequence[Doc]) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
         """For each Doc: candidates (start token, end token, score), and the coverage ranges."""
-        lm = self.lm
         cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
         found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
-        bias = math.log((1 - self.open_threshold) / self.open_threshold)
-        jobs, samplings = [], []
-        for i, (windows, _) in enumerate(cuts):
-            for w in windows:
-                for round in range(self.rounds):
-                    guess = self.drafter.guess(w.unit, _known(docs[i], w))
-                    jobs.append((i, w, self.template.job(lm, w.unit, guess)))
-                    samplings.append(Sampling(bias, self.temperature if round else 0.0, round))
-        with lm.adapter(self._adapter):
-            decode(lm, [job for _, _, job in jobs], samplings)
-        for (i, w, job), sampling in zip(jobs, samplings, strict=True):
+        for i, w, job, sampling in self._decoded(docs, [windows for windows, _ in cuts]):
             spans = _token_spans(job)
             if not sampling.round:
                 self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
@@ -205,6 +198,24 @@ class CascadeExtractor(LMPipe):
                 if w.owns(start, end):  # others are left to the window that answers for them
                     found[i][start, end] = max(score, found[i].get((start, end), 0.0))
         return [([(s, e, p) for (s, e), p in sorted(f.items())], ledger) for f, (_, ledger) in zip(found, cuts, strict=True)]
+
+    def _decoded(
+        self, docs: Sequence[Doc], windows: Sequence[Sequence[Window]]
+    ) -> Iterator[tuple[int, Window, Job, Sampling]]:
+        """All rounds of all windows, decoded, with the index of their Doc."""
+        lm = self.lm
+        bias = math.log((1 - self.open_threshold) / self.open_threshold)
+        samplings = [Sampling(bias, self.temperature if r else 0.0, r) for r in range(self.rounds)]
+        ents = [[e for e in doc.ents if e.label_ != MENTION] for doc in docs]
+        every = ((i, w) for i, of_doc in enumerate(windows) for w in of_doc)
+        for part in minibatch(every, size=max(1, _JOBS // self.rounds)):
+            jobs = []
+            for i, w in part:
+                known = _known(ents[i], w)
+                jobs += [(i, w, self.template.job(lm, w.unit, self.drafter.guess(w.unit, known)), s) for s in samplings]
+            with lm.adapter(self._adapter):
+                decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs])
+            yield from jobs
 
     def _cut(self, doc: Doc, labels: tuple[str, ...]) -> tuple[list[Window], list[tuple[int, int, str]]]:
         room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3
@@ -316,10 +327,10 @@ class CascadeExtractor(LMPipe):
         )
 
 
-def _known(doc: Doc, window: Window) -> list[tuple[int, int]]:
-    """What earlier components found in a window, as token indices of its unit."""
-    inside = [e for e in doc.ents if e.start >= window.start and e.end <= window.end and e.label_ != MENTION]
-    return [(e.start - window.start, e.end - window.start) for e in inside]
+def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:
+    """What earlier components found in a window, as token indices of its unit. ents: Those of the Doc, in order."""
+    inside = bisect_left(ents, window.start, key=lambda e: e.start), bisect_right(ents, window.end, key=lambda e: e.end)
+    return [(e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]]
 
 
 def _token_spans(job: Job) -> list[tuple[int, int, float]]:

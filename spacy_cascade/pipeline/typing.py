@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -148,10 +149,12 @@ def with_context(
 ) -> tuple[Asked, int]:
     """A mention in its context. RETURNS: what to ask, and the first token of its unit.
 
-    flat (Sequence): Token spans of the Doc's flat mentions. labels (tuple): Type names that the windows are read for.
+    flat (Sequence): Token spans of the Doc's flat mentions, in order. labels (tuple): Type names that the windows are
+        read for.
     """
     unit, first = context_unit(doc, windows, start, end, labels)
-    before = tuple((s - first, e - first) for s, e in flat if first <= s and e <= start)
+    inside = bisect_left(flat, first, key=lambda span: span[0]), bisect_right(flat, start, key=lambda span: span[1])
+    before = tuple((s - first, e - first) for s, e in flat[slice(*inside)])
     return Asked(unit, start - first, end - first, before), first
 
 
@@ -159,11 +162,16 @@ def context_unit(
     doc: Doc, windows: Sequence[Window], start: int, end: int, labels: tuple[str, ...] = ()
 ) -> tuple[Unit, int]:
     """The text a mention is read in: the window that holds it best; for one that crosses sentences, a few tokens on
-    both sides. RETURNS: the unit and its first token."""
-    for w in windows:
+    both sides. RETURNS: the unit and its first token.
+
+    windows (Sequence[Window]): In the order of the text, as `cut` gives them.
+    """
+    # neither starts nor ends ever go back from one window to the next
+    near = windows[bisect_left(windows, end, key=lambda w: w.end) : bisect_right(windows, start, key=lambda w: w.start)]
+    for w in near:
         if w.owns(start, end):
             return w.unit, w.start
-    for w in windows:
+    for w in near:
         if w.start <= start and end <= w.end:
             return w.unit, w.start
     first, last = max(0, start - 10), min(len(doc), end + 10)

@@ -16,6 +16,7 @@ from ..registry import prompts
 from ..taxonomy import TypePath
 from ..ty import Asked, Unit
 
+INSTRUCTION = "Copy the text and put ## before and after every named entity."
 _HOLE = "CASCADE-USER-TURN"
 _ANY = "any type"
 _LEVELS = ("first", "second", "third")
@@ -67,14 +68,23 @@ class ChatExtract:
     def _user(self, text: str, labels: Sequence[str]) -> str:
         return self.user.format(text=text, types=", ".join(labels) or _ANY)
 
+    def prompt(self, lm: Any, unit: Unit) -> list[int]:
+        """Token ids up to where the answer begins."""
+        head, tail, _ = frame(lm, self.system)
+        return [*head, *lm.encode(self._user(unit.text, unit.labels)), *tail]
+
     def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
-        head, tail, end = frame(lm, self.system)
-        prompt = [*head, *lm.encode(self._user(unit.text, unit.labels)), *tail]
+        end = frame(lm, self.system)[2]
         automaton = NativeAutomaton(unit, vocabulary(lm), lm.encode, marker=self.marker, end=end)
-        return Job(unit, prompt, automaton, guess)
+        return Job(unit, self.prompt(lm, unit), automaton, guess)
 
     def text_range(self, lm: Any, job: Job) -> range:
-        return range(len(frame(lm, self.system)[0]), len(job.prompt) - len(frame(lm, self.system)[1]))
+        return self.user_turn(lm, job.prompt)
+
+    def user_turn(self, lm: Any, prompt: Sequence[int]) -> range:
+        """Where the user's turn stands in a prompt."""
+        head, tail, _ = frame(lm, self.system)
+        return range(len(head), len(prompt) - len(tail))
 
     def cost(self, lm: Any, segment: str) -> int:
         return 2 * len(lm.encode(segment)) + 1
@@ -129,7 +139,7 @@ class ChatClassify:
 @prompts("spacy-cascade.ChatExtract.v1")
 def chat_extract(
     system: str = "You are a helpful assistant.",
-    instruction: str = "Copy the text and put ## before and after every named entity.",
+    instruction: str = INSTRUCTION,
 ) -> ChatExtract:
     """For pretrained instruct models that you fine-tune or use as they are."""
     return ChatExtract(system=system, user=(instruction.replace("{", "{{").replace("}", "}}") + "\n{text}"))
