@@ -192,7 +192,7 @@ class CascadeExtractor(LMPipe):
         with lm.adapter(self._adapter):
             decode(lm, [job for _, _, job in jobs], samplings)
         for (i, w, job), sampling in zip(jobs, samplings, strict=True):
-            spans = _token_spans(job)
+            spans = token_spans(job)
             if not sampling.round:
                 self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
             for s, e, score in spans:
@@ -317,7 +317,7 @@ def _known(doc: Doc, window: Window) -> list[tuple[int, int]]:
     return [(e.start - window.start, e.end - window.start) for e in inside]
 
 
-def _token_spans(job: Job) -> list[tuple[int, int, float]]:
+def token_spans(job: Job) -> list[tuple[int, int, float]]:
     """Mentions as token indices of their unit, with their scores."""
     starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
     ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}
