@@ -109,9 +109,10 @@ class ReasonAutomaton(AnswerAutomaton):
                     judged = reading._replace(at=at + 1, label=verdict)
                     yield word[at], judged if at + 1 < len(word) else self._judged(judged)
         elif phase == REASON:
-            for symbol in range(256):
-                if symbol not in (b"\n(" if reading.label else b"\n"):
-                    yield symbol, reading
+            if self.reasons:
+                yield from ((symbol, reading) for symbol in range(256) if symbol not in (b"\n(" if reading.label else b"\n"))
+            elif reading.label:
+                yield _BRACKET[0], reading._replace(phase=BRACKET, at=1)
             yield from self._moves(reading._replace(phase=BRACKET if reading.label else CLOSED, at=1), written)
         elif phase == BRACKET:
             yield _BRACKET[at], reading._replace(at=at + 1) if at == 0 else Reading(LABEL, 0, found)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
@@ -214,9 +215,9 @@ class SpanFuser:
     def __call__(self, doc: Doc) -> Doc:
         group = doc.spans.get(self.spans_key)
         spans = [Span(doc, s.start, s.end, label=s.label) for s in group] if group is not None else []
-        # no scores: all are equally likely; spancat's are an array
         given = group.attrs.get("scores") if group is not None else None
-        scores = [1.0] * len(spans) if given is None else [float(p) for p in given]
+        # spancat's are an array, with max_positive = 1 of shape (spans, 1)
+        scores = [1.0] * len(spans) if given is None else np.ravel(given).astype(float).tolist()
         set_candidates(doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans])
         set_ents(doc, [spans[i] for i in fuse((s.start, s.end, p) for s, p in zip(spans, scores, strict=True))], overwrite=True)
         return doc
