@@ -12,7 +12,7 @@ What is written decides how many tokens there are, and a model without training 
 but its choices are replaced by the gold answer: the figures are those of a model that makes no mistake, and `as gold` is
 the share of sentences whose entities came out as the gold ones, a check of the measurement and no score. PromptNER's
 reasons are "as it is a <label>", and it lists no candidate that it then rejects; real models write more. The trained
-pipeline of --pipeline answers by itself. The last line is one JSON object.
+pipeline of --pipeline answers by itself, with its own tokenizer and all levels of its own taxonomy. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -195,7 +195,8 @@ def _marked(unit: Unit, spans: Sequence[Span], before: str, behind: str) -> str:
 
 
 def measure(nlp: Any, lm: Any, sentences: Sequence[tuple[Doc, list[Span]]], *, gold: bool) -> dict[str, float]:
-    """Run a pipeline over the sentences. RETURNS: costs per sentence, and how many entities came out as the gold ones."""
+    """Run a pipeline over the sentences. RETURNS: costs per sentence and, with `gold`, the share of sentences
+    that came out as the gold ones."""
     costs = Costs()
     counted = Counted(lm, costs)
     asking = []
@@ -208,11 +209,14 @@ def measure(nlp: Any, lm: Any, sentences: Sequence[tuple[Doc, list[Span]]], *, g
     docs = list(nlp.pipe([doc.text for doc, _ in sentences], batch_size=16))
     for template in asking:
         template.finish(docs)
+    out = {k: v / len(docs) for k, v in vars(costs).items()}
+    if not gold:
+        return out
     right = [
         {(e.start, e.end, parse_path(e._.cascade_path)) for e in doc.ents} == set(spans)
         for doc, (_, spans) in zip(docs, sentences, strict=True)
     ]
-    return {k: v / len(docs) for k, v in vars(costs).items()} | {"as_gold": sum(right) / len(right)}
+    return out | {"as_gold": sum(right) / len(right)}
 
 
 def systems(base: Path, labels: Any) -> dict[str, Any]:
@@ -245,10 +249,12 @@ def main() -> None:
     ap.add_argument("--base", type=Path, default=None, help="directory of a causal LM; default: a tiny one is built")
     ap.add_argument("--systems", nargs="+", default=None, help="names of some systems, such as cascade 'open NER'")
     ap.add_argument("--pipeline", type=Path, default=None, help="a trained pipeline to measure, too")
+    ap.add_argument("--output", type=Path, default=None, help="JSON file for the last line")
     args = ap.parse_args()
     nlp = spacy.blank("xx", config=TOKENIZER)
     deepest = LabelSet.build(builtin("dynamicner"), level=args.level)
-    taxonomy = Taxonomy.from_labels(["->".join(path) for path in deepest.paths])
+    names = ["->".join(path) for path in deepest.paths]
+    taxonomy = Taxonomy.from_labels(names)
     sentences = read(nlp, args.corpus, args.sentences, LabelSet.build(taxonomy))
     rows: dict[str, dict[str, float]] = {}
     with tempfile.TemporaryDirectory() as tmp:
@@ -259,7 +265,7 @@ def main() -> None:
             words += [f" {w}" for path in taxonomy for w in path[-1].split()]
             build_base(base, words, vocab_size=8000, case_marks=False, hidden_size=32, layers=2, heads=2, intermediate_size=64, max_length=8192)
         lm = HFSpec(str(base), device="cpu").load()
-        for name, pipeline in systems(base, taxonomy.to_dict()).items():
+        for name, pipeline in systems(base, {"@taxonomies": "spacy-cascade.Labels.v1", "labels": names}).items():
             if args.systems is None or name in args.systems:
                 rows[name] = measure(pipeline, lm, sentences, gold=True)
                 print(f"{name}: {json.dumps(rows[name])}", flush=True)
@@ -271,9 +277,14 @@ def main() -> None:
     print("|---|---:|---:|---:|---:|---:|---:|")
     for name, row in rows.items():
         cells = [f"{row[k]:,.1f}" for k in ("calls", "prompt", "output", "passes", "run")]
-        print(f"| {name} | {' | '.join(cells)} | {row['as_gold']:.2f} |")
+        cells.append(f"{row['as_gold']:.2f}" if "as_gold" in row else "-")
+        print(f"| {name} | {' | '.join(cells)} |")
     about = {"sentences": len(sentences), "mentions": sum(len(s) for _, s in sentences), "types": len(taxonomy.leaves), "level": args.level}
-    print(json.dumps({**about, "systems": rows}))
+    result = json.dumps({**about, "systems": rows})
+    if args.output is not None:
+        args.output.parent.mkdir(parents=True, exist_ok=True)
+        args.output.write_text(f"{result}\n", "utf8")
+    print(result)
 
 
 if __name__ == "__main__":
