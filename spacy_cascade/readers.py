@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from spacy.language import Language
+from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
@@ -30,11 +31,16 @@ def read_once() -> Iterator[None]:
 
 @registry.readers("spacy-cascade.Corpus.v1")
 def create_corpus(
-    path: Path | None, limit: int = 0, augmenter: Callable[[Language, Example], Iterable[Example]] | None = None
+    path: Path | None,
+    limit: int = 0,
+    augmenter: Callable[[Language, Example], Iterable[Example]] | None = None,
+    paths: bool = False,
 ) -> Callable[[Language], Iterable[Example]]:
     """Like `spacy.Corpus.v1`, with checks: a wrong file is an error that says so.
 
     path (Path): A .spacy file or a directory of them. limit (int): Most documents; 0: all.
+    paths (bool): Label `doc.ents` and `doc.spans["gold"]` with whole paths ('location > city'), for components such as
+        `ner` that know labels only: so their results can be scored at every level.
     RAISES CascadeError: C031 when read, if the path is missing or no DocBin with gold mentions.
     """
     if path is None:
@@ -58,6 +64,8 @@ def create_corpus(
                 for example in Corpus(path, limit=limit, augmenter=augmenter or _plain)(nlp):
                     seen += 1
                     annotated += bool(example.reference.ents or example.reference.spans.get("gold"))
+                    if paths:
+                        _label_with_paths(example.reference)
                     yield example
         except (ValueError, KeyError, OSError, EOFError) as err:
             if isinstance(err, CascadeError) or seen:
@@ -68,6 +76,19 @@ def create_corpus(
             raise CascadeError(Errors.C031.format(path=path, name="the corpus", why=why))
 
     return read
+
+
+def _label_with_paths(doc: Doc) -> None:
+    spans = [Span(doc, s.start, s.end, label=p) for s, p in zip(*_gold(doc), strict=True)]
+    known = {(s.start, s.end): s for s in spans}
+    doc.set_ents([known.get((e.start, e.end), e) for e in doc.ents])
+    doc.spans["gold"] = SpanGroup(doc, name="gold", attrs={"paths": [s.label_ for s in spans]}, spans=spans)
+
+
+def _gold(doc: Doc) -> tuple[list[Span], list[str]]:
+    group = doc.spans.get("gold")
+    spans = list(doc.ents if group is None else group)
+    return spans, (group.attrs.get("paths") if group is not None else None) or [s.label_ for s in spans]
 
 
 def _plain(nlp: Language, example: Example) -> Iterable[Example]:

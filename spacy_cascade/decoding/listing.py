@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ty import CausalLM, Query, Unit
+from ..ty import CausalLM, Query, Row, Unit
 from .answers import AnswerAutomaton, State
 
 
@@ -46,6 +46,7 @@ class ListJob:
     mentions: list[Listed] = field(default_factory=list)
     complete: bool = False
     passes: int = 0
+    row: Row | None = None
     _depths: list[int] = field(default_factory=list)
     _log_probs: list[float] = field(default_factory=list)
     _state: State | None = None
@@ -71,7 +72,7 @@ class ListJob:
     def query(self, candidates: Sequence[int]) -> Query:
         """What follows the tokens so far?"""
         ids = self.prompt + self.tokens
-        return Query(ids, [len(ids) - 1], [candidates], depths=self.all_depths())
+        return Query(ids, [len(ids) - 1], [candidates], depths=self.all_depths(), row=self.row)
 
     def all_depths(self) -> list[int] | None:
         return None if self.depths is None else self.depths + self._depths
@@ -98,9 +99,13 @@ class ListJob:
 
 def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
     """Fill all jobs. Each pass asks for one more token of every unfinished job, in batches; tokens without an
-    alternative need no pass."""
+    alternative need no pass. What was run is remembered, as far as there is room."""
+    memory = lm.memory(2 * sum(len(job.prompt) for job in jobs))
+    room = 0 if memory is None else memory.capacity
     for job in jobs:
         job.restart()
+        room -= 2 * len(job.prompt)
+        job.row = memory.row() if memory is not None and room >= 0 else None
     live = list(jobs)
     while live:
         asked = []
@@ -110,6 +115,7 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
                 asked.append((job, allowed))
             else:
                 job.finish()
+                job.row = None
         answers = lm.candidate_logits([job.query(allowed) for job, allowed in asked]) if asked else []
         for (job, allowed), logits in zip(asked, answers, strict=True):
             values = logits[0, : len(allowed)].astype(np.float64)

@@ -19,6 +19,7 @@ class Vocabulary:
         self.table = table
         self.ids: dict[bytes, int] = {}
         self.prefixes: set[bytes] = set()
+        self._free: dict[bytes, tuple[int, ...]] = {}
         for i, b in enumerate(table):
             if b:
                 self.ids.setdefault(b, i)
@@ -38,6 +39,14 @@ class Vocabulary:
             out.append(self.ids[data[:found]])
             data = data[found:]
         return out
+
+    def free(self, stops: bytes) -> tuple[int, ...]:
+        """Tokens, sorted, that write none of these bytes."""
+        found = self._free.get(stops)
+        if found is None:
+            found = tuple(sorted(i for b, i in self.ids.items() if not any(stop in b for stop in stops)))
+            self._free[stops] = found
+        return found
 
     def spell(self, text: str, tokenize: Callable[[str], list[int]]) -> list[int]:
         """Tokens of a text in the model's own way, if these write it exactly; else longest matches."""
@@ -59,15 +68,17 @@ class NativeAutomaton:
     vocabulary (Vocabulary): Bytes of all tokens.
     tokenize (Callable): Text to token ids, in the model's own way; used for drafts.
     marker (str), end (int): The marker, and the id of the token behind the copy.
+    close (str): The marker behind a mention, if it is another one than before it.
     """
 
     def __init__(
-        self, unit: Unit, vocabulary: Vocabulary, tokenize: Callable[[str], list[int]], *, marker: str, end: int
+        self, unit: Unit, vocabulary: Vocabulary, tokenize: Callable[[str], list[int]], *, marker: str, end: int, close: str = ""
     ):
         self.text = unit.text.encode("utf8")
         self.vocabulary = vocabulary
         self.tokenize = tokenize
-        self.marker = marker.encode("utf8")
+        # what opens a mention, and what closes it
+        self.markers = (marker.encode("utf8"), (close or marker).encode("utf8"))
         self.end = end
         offset, at = 0, [0]
         for ch in unit.text:
@@ -85,7 +96,7 @@ class NativeAutomaton:
 
     def _may_mark(self, state: _State) -> bool:
         offset, inside, begun, fresh = state
-        if begun or self.text[offset : offset + 1] == self.marker[:1]:
+        if begun or self.text[offset : offset + 1] == self.markers[inside][:1]:
             return False
         return (offset in self.closes and not fresh) if inside else offset in self.opens
 
@@ -96,9 +107,10 @@ class NativeAutomaton:
         if not begun and offset < len(self.text):
             out.append((self.text[offset], (offset + 1, inside, 0, False)))
         if begun or self._may_mark(state):
-            done = begun + 1 == len(self.marker)
+            marker = self.markers[inside]
+            done = begun + 1 == len(marker)
             behind = (offset, not inside, 0, not inside) if done else (offset, inside, begun + 1, fresh)
-            out.append((self.marker[begun], behind))
+            out.append((marker[begun], behind))
         return out
 
     def allowed(self, state: _State) -> Sequence[int]:
@@ -150,14 +162,14 @@ class NativeAutomaton:
         offset, inside, begun, fresh = state
         out = bytearray()
         if begun:
-            out += self.marker[begun:]
+            out += self.markers[inside][begun:]
             inside = fresh = not inside
         while True:
             if inside and self._may_mark((offset, inside, 0, fresh)) and self._close_here(offset, guess):
-                out += self.marker
+                out += self.markers[1]
                 inside = False
             if not inside and self._may_mark((offset, False, 0, False)) and guess.opens(self.opens[offset]):
-                out += self.marker
+                out += self.markers[0]
                 inside = fresh = True
             if offset == len(self.text):
                 break

@@ -190,7 +190,7 @@ class CascadeExtractor(LMPipe):
         cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
         found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
         for i, w, job, sampling in self._decoded(docs, [windows for windows, _ in cuts]):
-            spans = _token_spans(job)
+            spans = token_spans(job)
             if not sampling.round:
                 self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
             for s, e, score in spans:
@@ -333,7 +333,7 @@ def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:
     return [(e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]]
 
 
-def _token_spans(job: Job) -> list[tuple[int, int, float]]:
+def token_spans(job: Job) -> list[tuple[int, int, float]]:
     """Mentions as token indices of their unit, with their scores."""
     starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
     ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}

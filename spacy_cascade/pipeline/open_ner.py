@@ -158,6 +158,9 @@ class OpenNER(LMPipe):
         self.set_labels(taxonomy if taxonomy is not None else builtin("dynamicner"))
 
     kind = "open_ner"
+    # Most model tokens of a prompt with its answer, per token of the text: it stands in the prompt, and its mentions
+    # with their labels in the answer.
+    spread = 3
 
     # -- Labels -----------------------------------------------------------------------------------------------
 
@@ -232,8 +235,7 @@ class OpenNER(LMPipe):
     def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm
         used = self.template.overhead(lm, labels)
-        # the text stands in the prompt, and its mentions with their labels in the answer
-        room = (lm.max_length - used) // 3
+        room = (lm.max_length - used) // self.spread
         if room < 1:
             raise CascadeError(Errors.C050.format(name=self.name, n=len(labels.names), found=used, limit=lm.max_length))
         limit = min(self.max_tokens, room)
