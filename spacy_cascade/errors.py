@@ -70,6 +70,9 @@ class Errors:
     C050 = "[C050] '{name}' can't put {n} labels into the prompt: with instruction, descriptions and examples that takes {found} of the model's {limit} tokens. Give fewer labels (a coarser level of the taxonomy), leave out descriptions and examples, use a model with a longer context, or a template without label list."
     C051 = "[C051] Example {number} of the prompt can't be used: {why}; found {found}. Known form: {{'text': 'Ann met Bob', 'entities': [{{'name': 'Ann', 'type': 'person'}}]}}."
 
+    # Analysis
+    C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
+
 
 class Warnings:
     """Message templates of warnings."""

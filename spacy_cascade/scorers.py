@@ -45,7 +45,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
         cascade_per_type: p, r, f by path of the gold's depth
     """
     examples = list(examples)
-    pairs = [(_gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
+    pairs = [(gold_items(eg.reference, nested), predicted_items(eg.predicted, nested)) for eg in examples]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
@@ -67,7 +67,8 @@ def _down_to(level: int, item: Item) -> Item | None:
     return (start, end, path[:level]) if len(path) >= level else None
 
 
-def _gold(doc: Doc, nested: bool) -> list[Item]:
+def gold_items(doc: Doc, nested: bool = False) -> list[Item]:
+    """What the gold annotation of a Doc holds, as character spans with paths; flat unless `nested`."""
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
@@ -75,7 +76,8 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
     return [i for i in items if i[:2] in flat]
 
 
-def _predicted(doc: Doc, nested: bool) -> list[Item]:
+def predicted_items(doc: Doc, nested: bool = False) -> list[Item]:
+    """The same of what a pipeline found. A mention without a type has an empty path."""
     group = doc.spans.get(SPANS_KEY)
     paths = (group.attrs.get("paths") or []) if group is not None else []
     known: dict[tuple[int, int], TypePath] = {}
