@@ -4,8 +4,8 @@
 
 Fusion unites the mentions of one greedy and k - 1 sampled rounds; `open_threshold` t opens a mention at probability t, in
 one round. The better setting is chosen by F1 on dev and compared with the defaults on test, with the 95% interval of a
-paired bootstrap. Cost: sequences that the model runs, per sentence (rounds share what they have in common). Prints one JSON
-object as its last line.
+paired bootstrap. Cost: sequences and tokens that the model runs per sentence, on a sample of test (rounds share what they have in
+common). Prints one JSON object as its last line.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +25,14 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from tqdm import tqdm
 
+from spacy_cascade.decoding.copy import Job, Sampling
+from spacy_cascade.pipeline import extractor
+
 THRESHOLDS = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 TEMPERATURES = (0.5, 1.0)
 DEFAULT = {"rounds": 1, "temperature": 1.0, "open_threshold": 0.5}
 Setting = dict[str, Any]
+Key = tuple[tuple[str, Any], ...]
 
 
 def settings(rounds: int, temperatures: Sequence[float], thresholds: Sequence[float]) -> dict[str, list[Setting]]:
@@ -39,33 +44,56 @@ def settings(rounds: int, temperatures: Sequence[float], thresholds: Sequence[fl
     return {**curves, "open_threshold": [{**DEFAULT, "open_threshold": t} for t in sorted({*thresholds, 0.5})]}
 
 
-def run(nlp: Language, gold: Sequence[Doc], setting: Setting, *, typed: bool = False) -> tuple[np.ndarray, dict[str, float]]:
-    """`hits` of the extractor, or with `typed` of the whole pipeline, and the cost per sentence."""
+@contextmanager
+def remembered() -> Iterator[None]:
+    """Within the block, no text is decoded twice in the same way. Rounds don't depend on each other, so k + 1 rounds then take one
+    more than k."""
+    known: dict[Any, Any] = {}
+    real = extractor.decode
+
+    def decode(lm: Any, jobs: Sequence[Job], samplings: Sequence[Sampling]) -> None:
+        keys = [(job.unit.text, tuple(job.prompt), sampling) for job, sampling in zip(jobs, samplings, strict=True)]
+        new = {key: i for i, key in enumerate(keys) if key not in known}
+        real(lm, [jobs[i] for i in new.values()], [samplings[i] for i in new.values()])
+        known.update((key, (jobs[i].tokens, jobs[i].mentions)) for key, i in new.items())
+        for job, key in zip(jobs, keys, strict=True):
+            job.tokens, job.mentions = known[key]
+
+    extractor.decode = decode
+    try:
+        yield
+    finally:
+        extractor.decode = real
+
+
+def run(nlp: Language, gold: Sequence[Doc], setting: Setting, *, typed: bool = False) -> np.ndarray:
+    """`hits` of the extractor, or with `typed` of the whole pipeline."""
     pipe: Any = nlp.get_pipe("cascade_extractor")
     for option, value in setting.items():
         setattr(pipe, option, value)
-    drafter = copy.deepcopy(pipe.drafter)  # it learns from what is found: no run may profit from the one before
+    off = [] if typed else ["cascade_classifier"]
+    return hits(list(nlp.pipe([doc.text for doc in gold], batch_size=64, disable=off)), gold, typed=typed)
+
+
+def cost(nlp: Language, gold: Sequence[Doc], setting: Setting) -> dict[str, float]:
+    """The model's work per sentence. The drafter learns from what is found, and must not profit from the run before."""
+    pipe: Any = nlp.get_pipe("cascade_extractor")
+    drafter, pipe.drafter = pipe.drafter, copy.deepcopy(pipe.drafter)
     with counted(pipe.lm) as work:
-        found = list(nlp.pipe([doc.text for doc in gold], batch_size=64, disable=[] if typed else ["cascade_classifier"]))
+        run(nlp, gold, setting)
     pipe.drafter = drafter
-    cost = {"sequences": work.sequences, "tokens": work.tokens}
-    return hits(found, gold, typed=typed), {k: round(v / len(gold), 3) for k, v in cost.items()}
+    return {"sequences": round(work.sequences / len(gold), 3), "tokens": round(work.tokens / len(gold), 2)}
 
 
-def measure(nlp: Language, gold: Sequence[Doc], curves: dict[str, list[Setting]], name: str) -> dict[str, list[dict[str, Any]]]:
-    """Scores and cost at every point of every curve."""
+def distinct(curves: dict[str, list[Setting]], name: str) -> Iterable[tuple[Key, Setting]]:
+    """The settings of all curves, each once, with a progress bar."""
     points = {tuple(setting.items()): setting for points in curves.values() for setting in points}
-    done = {}
-    for key, setting in tqdm(points.items(), desc=name, disable=None):
-        table, cost = run(nlp, gold, setting)
-        done[key] = {**setting, **scores(table), **cost}
-    return {curve: [done[tuple(setting.items())] for setting in points] for curve, points in curves.items()}
+    return tqdm(points.items(), desc=name, disable=None)
 
 
 def best(curves: dict[str, list[dict[str, Any]]], *names: str) -> Setting:
-    """The setting of highest F1; of equal ones the cheapest."""
-    points = [p for name in names for p in curves[name]]
-    chosen = max(points, key=lambda p: (p["f"], -p["sequences"]))
+    """The setting of highest F1; of equal ones the first."""
+    chosen = max((p for name in names for p in curves[name]), key=lambda p: p["f"])
     return {k: chosen[k] for k in DEFAULT}
 
 
@@ -73,7 +101,7 @@ def compare(nlp: Language, gold: Sequence[Doc], chosen: dict[str, Setting], seed
     """The chosen settings and the defaults, by boundaries and by the whole pipeline."""
     out: dict[str, Any] = {}
     for kind in (False, True):
-        tables = {name: run(nlp, gold, setting, typed=kind)[0] for name, setting in {"default": DEFAULT, **chosen}.items()}
+        tables = {name: run(nlp, gold, setting, typed=kind) for name, setting in {"default": DEFAULT, **chosen}.items()}
         for name, table in tables.items():
             entry = out.setdefault(name, {})
             key = "typed" if kind else "extraction"
@@ -133,15 +161,22 @@ def main() -> None:
     ap.add_argument("--temperatures", type=float, nargs="+", default=TEMPERATURES)
     ap.add_argument("--thresholds", type=float, nargs="+", default=THRESHOLDS)
     ap.add_argument("--limit", type=int, default=0, help="most sentences of each file; 0: all")
+    ap.add_argument("--cost-limit", type=int, default=64, help="test sentences to count the model's work on; 0: all")
     ap.add_argument("--seed", type=int, default=0, help="of the bootstrap")
     ap.add_argument("--plot", type=Path, help="figure of the test split (.png, .svg)")
     args = ap.parse_args()
     nlp = spacy.load(args.model)
     dev, test = (read(path, nlp, args.limit) for path in (args.dev, args.test))
     curves = settings(args.rounds, args.temperatures, args.thresholds)
-    results = {"dev": measure(nlp, dev, curves, "dev"), "test": measure(nlp, test, curves, "test")}
-    fusion = [name for name in curves if name != "open_threshold"]
-    chosen = {"fusion": best(results["dev"], *fusion), "open_threshold": best(results["dev"], "open_threshold")}
+    costs = {key: cost(nlp, read(args.test, nlp, args.cost_limit), setting) for key, setting in distinct(curves, "cost")}
+    results: dict[str, dict[str, list[dict[str, Any]]]] = {}
+    with remembered():
+        for split, gold in (("dev", dev), ("test", test)):
+            done = {key: {**setting, **scores(run(nlp, gold, setting)), **costs[key]} for key, setting in distinct(curves, split)}
+            results[split] = {name: [done[tuple(setting.items())] for setting in points] for name, points in curves.items()}
+        fusion = [name for name in curves if name != "open_threshold"]
+        chosen = {"fusion": best(results["dev"], *fusion), "open_threshold": best(results["dev"], "open_threshold")}
+        compared = compare(nlp, test, chosen, args.seed)
     for split, found in results.items():
         for name, points in found.items():
             for p in points:
@@ -151,8 +186,10 @@ def main() -> None:
                 )
     if args.plot is not None:
         plot(results["test"], args.plot, f"Extractor, {len(test):,} test sentences")
+    for name, entry in compared.items():
+        print(f"{name:16}{entry}")
     about = {"model": str(args.model), "dev_sentences": len(dev), "test_sentences": len(test), "seed": args.seed}
-    print(json.dumps({**results, "chosen_on_dev": chosen, "on_test": compare(nlp, test, chosen, args.seed), **about}))
+    print(json.dumps({**results, "chosen_on_dev": chosen, "on_test": compared, **about}))
 
 
 if __name__ == "__main__":

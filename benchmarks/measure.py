@@ -45,11 +45,11 @@ def counted(lm: Any) -> Iterator[Work]:
 
 
 def read(path: Path, nlp: Language, limit: int = 0) -> list[Doc]:
-    """Gold Docs of a DocBin; the first `limit` if that is above 0."""
+    """Gold Docs of a DocBin; with a `limit` above 0 at most so many, spread evenly over the file."""
     if not path.is_file():
         raise SystemExit(f"No DocBin at {path}. Make one with `python -m corpus_tools convert`.")
     docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
-    return docs[:limit] if limit else docs
+    return [docs[i * len(docs) // limit] for i in range(limit)] if 0 < limit < len(docs) else docs
 
 
 def hits(found: Sequence[Doc], gold: Sequence[Doc], *, typed: bool) -> np.ndarray:
