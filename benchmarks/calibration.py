@@ -22,6 +22,8 @@ from spacy.training import Example
 from spacy_cascade.decoding.calibration import METHODS, expected_calibration_error
 
 BINS = 10
+# A share of fewer scores is not drawn.
+FEWEST = 10
 STAGES = ("cascade_extractor", "cascade_classifier")
 COLORS = {"as it is": "#b5532b", "temperature": "#2a7f3f", "isotonic": "#1f5f9e"}
 
@@ -60,17 +62,17 @@ def plot(results: dict[str, dict[str, Any]], path: Path) -> None:
     matplotlib.use("Agg")
     from matplotlib import pyplot as plt
 
-    figure, axes = plt.subplots(2, len(results), figsize=(4.6 * len(results), 5.2), height_ratios=(4, 1), sharex=True, squeeze=False, layout="constrained")
+    figure, axes = plt.subplots(2, len(results), figsize=(4.4 * len(results), 5), height_ratios=(4, 1), sharex=True, squeeze=False, layout="constrained")
     for (name, result), ax, below in zip(results.items(), *axes, strict=True):
         ax.plot([0, 1], [0, 1], color="#999999", lw=1, ls="dashed")
         for i, (method, color) in enumerate(COLORS.items()):
             n, score, share = np.array(result[method]["bins"]).T
-            seen = n > 0
+            seen = n >= FEWEST
             ax.plot(score[seen], share[seen], color=color, lw=1.2, label=f"{method}: error {result[method]['ece']:.3f}")
             ax.scatter(score[seen], share[seen], color=color, s=8 + 90 * n[seen] / n.max())
             width = 0.8 / BINS / len(COLORS)
             below.bar((np.arange(BINS) + 0.1) / BINS + (i + 0.5) * width, n, width, color=color)
-        ax.set(title=f"{name} ({result['n']:,} scores)", xlim=(0, 1), ylim=(0, 1), ylabel="share that is right", aspect="equal")
+        ax.set(title=f"{name} ({result['n']:,} scores)", xlim=(0, 1), ylim=(0, 1), ylabel="share that is right")
         ax.legend(fontsize=8, loc="upper left")
         ax.grid(alpha=0.25)
         below.set(xlabel="score", ylabel="scores")

@@ -126,7 +126,7 @@ def plot(curves: dict[str, list[dict[str, Any]]], path: Path, title: str) -> Non
         threshold = name == "open_threshold"
         texts = [f"{x['open_threshold']:g}" if threshold else f"k={x['rounds']}" for x in points]
         shown = {0, len(points) - 1, *([2, 5] if threshold else range(1, len(points)))}
-        for i in shown:
+        for i in sorted(i for i in shown if i < len(points)):
             offset = (-6, -12) if threshold else (5, 4)
             left.annotate(texts[i], (r[i], p[i]), textcoords="offset points", xytext=offset, fontsize=7, color=color)
     default = next(p for p in curves["open_threshold"] if p["open_threshold"] == DEFAULT["open_threshold"])

@@ -155,7 +155,10 @@ def test_groups_by_hand(corpus: Path) -> None:
     english = (4, 9, 9, {"right": 4, "type": 4, "short": 1})
     german = (4, 5, 5, {"right": 3, "short": 1, "missed": 1, "spurious": 1})
     assert found == {
-        **{"en": english, "even": english, "de": german, "odd": german},
+        "en": english,
+        "even": english,
+        "de": german,
+        "odd": german,
         "person": (5, 5, 6, {"right": 3, "short": 2, "spurious": 1}),
         "location": (7, 9, 8, {"right": 4, "type": 4, "missed": 1}),
     }
