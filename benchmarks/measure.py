@@ -65,7 +65,7 @@ def hits(found: Sequence[Doc], gold: Sequence[Doc], *, typed: bool) -> np.ndarra
 
 def scores(table: np.ndarray) -> dict[str, float]:
     """Micro-averaged precision, recall and F1 of `hits`, rounded."""
-    return {k: round(v or 0.0, 4) for k, v in zip("prf", prf(*table.sum(0)), strict=True)}
+    return {k: round(float(v or 0.0), 4) for k, v in zip("prf", prf(*table.sum(0)), strict=True)}
 
 
 def gain(table: np.ndarray, other: np.ndarray, seed: int = 0) -> dict[str, float]:
