@@ -72,6 +72,9 @@ class Errors:
     # Models, continued
     C052 = "[C052] quantization = \"int8\" needs a CPU and a PyTorch with oneDNN, found device '{device}'. Set device = \"cpu\", or quantization = \"8bit\" or null."
 
+    # Analysis
+    C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
+
 
 class Warnings:
     """Message templates of warnings."""

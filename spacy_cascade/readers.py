@@ -14,7 +14,7 @@ from spacy.util import registry
 from .codecs import Codecs
 from .errors import CascadeError, CascadeFileNotFoundError, Errors
 
-_read: dict[tuple[Path, int, int], list[Example]] | None = None
+_read: dict[tuple[Path, int, bool, int], list[Example]] | None = None
 
 
 @contextmanager
@@ -50,7 +50,7 @@ def create_corpus(
         if _read is None or augmenter is not None:
             yield from from_disk(nlp)
             return
-        key = (Path(path), limit, id(nlp))
+        key = (Path(path), limit, paths, id(nlp))
         if key not in _read:
             _read[key] = list(from_disk(nlp))
         yield from _read[key]

@@ -45,7 +45,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
         cascade_per_type: p, r, f by path of the gold's depth
     """
     examples = list(examples)
-    pairs = [_in_own_labels(eg.reference, _gold(eg.reference, nested), _predicted(eg.predicted, nested)) for eg in examples]
+    pairs = [scored_items(eg.reference, eg.predicted, nested) for eg in examples]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
@@ -67,19 +67,21 @@ def _down_to(level: int, item: Item) -> Item | None:
     return (start, end, path[:level]) if len(path) >= level else None
 
 
-def _in_own_labels(reference: Doc, gold: list[Item], predicted: list[Item]) -> tuple[list[Item], list[Item]]:
-    """Paths as the text's own label set writes them, if it brings one."""
+def scored_items(reference: Doc, predicted: Doc, nested: bool = False) -> tuple[list[Item], list[Item]]:
+    """Gold and predicted mentions. Paths are as the text's own label set writes them, if it brings one."""
+    gold, found = _gold(reference, nested), _predicted(predicted, nested)
     taxonomy = labels_of(reference)
     if taxonomy is None:
-        return gold, predicted
+        return gold, found
 
     def own(items: list[Item]) -> list[Item]:
         return [(s, e, known_path(taxonomy, path) or path) for s, e, path in items]
 
-    return own(gold), own(predicted)
+    return own(gold), own(found)
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:
+    """What the gold annotation of a Doc holds, as character spans with paths; flat unless `nested`."""
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
@@ -88,6 +90,7 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
 
 
 def _predicted(doc: Doc, nested: bool) -> list[Item]:
+    """The same of what a pipeline found. A mention without a type has an empty path."""
     group = doc.spans.get(SPANS_KEY)
     paths = (group.attrs.get("paths") or []) if group is not None else []
     known: dict[tuple[int, int], TypePath] = {}

@@ -1,0 +1,87 @@
+"""`spacy cascade errors`: what a pipeline gets wrong, counted and shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import srsly
+import typer
+from wasabi import msg
+
+from ..analysis import KINDS, Analysis
+from ..errors import CascadeError, Errors
+from . import cascade_app
+from ._util import corpora, read_docs, show_errors, unannotated
+
+
+@cascade_app.command("errors")
+def errors_cli(
+    model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
+    data: Path = typer.Argument(..., help="Gold DocBin, or a directory with <name>/<split>.spacy"),
+    output: Path = typer.Argument(..., help="HTML file"),
+    json: Path = typer.Option(None, "--json", help="JSON file for all counts"),
+    split: str = typer.Option("test", help="Which split of a directory"),
+    limit: int = typer.Option(0, help="Most documents per file; 0: all"),
+    examples: int = typer.Option(8, help="Errors of each kind to show, drawn evenly over the languages"),
+    seed: int = typer.Option(0, help="Of the draw"),
+    batch_size: int = typer.Option(64),
+    title: str = typer.Option("Errors of the pipeline"),
+    overwrite: bool = typer.Option(False, help="Write over existing files"),
+    quiet: bool = typer.Option(False, help="No progress bar and no table"),
+) -> None:
+    """Compare a pipeline with gold: right, wrong type, wrong boundaries, missed and spurious mentions, by language, data set and
+    level; the most confused types; examples of every kind of error. Documents that bring their own label set are run with it."""
+    from .errors_page import render_page
+
+    with show_errors():
+        for path in (output, json):
+            if path is not None and path.exists() and not overwrite:
+                raise CascadeError(Errors.C060.format(path=path))
+        analysis = analyse(model, data, split=split, limit=limit, examples=examples, seed=seed, batch_size=batch_size, quiet=quiet)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(render_page(analysis, title=title, examples=examples), encoding="utf8")
+    if json is not None:
+        json.parent.mkdir(parents=True, exist_ok=True)
+        srsly.write_json(json, {**analysis.to_dict(), "about": {"model": model, "data": str(data), "split": split, "limit": limit}})
+    if quiet:
+        return
+    rows = [[name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)] for name, t in sorted(analysis.groups["language"].items())]
+    rows.append(["all", analysis.total.gold, analysis.total.found, *(analysis.total.kinds[k] for k in KINDS)])
+    msg.table(rows, header=["", "gold", "found", *KINDS], divider=True, aligns=("l", *["r"] * (len(KINDS) + 2)))
+    msg.good(f"{analysis.total.docs} documents", output)
+
+
+def analyse(
+    model: Any,
+    data: Path,
+    *,
+    split: str = "test",
+    limit: int = 0,
+    examples: int = 8,
+    seed: int = 0,
+    batch_size: int = 64,
+    quiet: bool = True,
+) -> Analysis:
+    """Run a pipeline on gold Docs and judge what it finds.
+
+    model: A pipeline, or a package name or directory. RAISES CascadeError: C030 without gold mentions, C031.
+    """
+    import spacy
+    from tqdm import tqdm
+
+    nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
+    analysis = Analysis(size=max(1, examples), seed=seed)
+
+    def pairs() -> Iterator[tuple[Any, Any]]:
+        for name, path in corpora([data], split).items():
+            for gold in read_docs(path, nlp.vocab, limit):
+                yield unannotated(nlp, gold), (gold, name)
+
+    found = nlp.pipe(pairs(), as_tuples=True, batch_size=batch_size)
+    for doc, (gold, name) in tqdm(found, desc="documents", unit="", disable=True if quiet else None):
+        analysis.add(doc, gold, name=name)
+    if not analysis.total.gold:
+        raise CascadeError(Errors.C030.format(name="error analysis", why=f"'{data}' holds no gold mention"))
+    return analysis
