@@ -223,7 +223,7 @@ def systems(base: Path, labels: Any) -> dict[str, Any]:
     """Untrained pipelines on one base, all with chat prompts and the same labels."""
     model = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(base), "device": "cpu"}
     settings = {"model": model, "taxonomy": labels, "max_tokens": 1024}
-    prompted = {
+    prompted: dict[str, tuple[str, dict[str, Any]]] = {
         "open NER": ("open_ner", {"template": {"@prompts": "spacy-cascade.B2NEROpen.v1", "language": "en", "chat": True}}),
         "PromptNER": ("prompt_ner", {}),
         "PromptNER, no reasons": ("prompt_ner", {"template": {"@prompts": "spacy-cascade.PromptNER.v1", "reasons": 0}}),
@@ -271,7 +271,7 @@ def main() -> None:
                 print(f"{name}: {json.dumps(rows[name])}", flush=True)
     if args.pipeline is not None:
         trained = spacy.load(args.pipeline)
-        lm = next(p.lm for _, p in trained.pipeline if hasattr(p, "template"))
+        lm = next(getattr(p, "lm") for _, p in trained.pipeline if hasattr(p, "template"))  # noqa: B009
         rows[f"trained: {args.pipeline.name}"] = measure(trained, lm, sentences, gold=False)
     print("\n| per sentence | calls | prompt tokens | output tokens | passes | tokens run | as gold |")
     print("|---|---:|---:|---:|---:|---:|---:|")

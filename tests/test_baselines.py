@@ -477,7 +477,7 @@ def test_trained_baselines_train_and_are_scored(name: str, gold_file: Path, tmp_
 
 def test_ner_learns_paths(gold_file: Path, tmp_path: Path) -> None:
     """What the config trains is scored at every level, not by boundaries alone."""
-    limits = ["--training.max_steps", 60, "--training.eval_frequency", 60]
+    limits = ["--training.max_steps", 40, "--training.eval_frequency", 40]
     call("train", CONFIGS / "baseline_ner.cfg", "-o", tmp_path, f"--paths.train={gold_file}", f"--paths.dev={gold_file}", *limits)
     performance = spacy.load(tmp_path / "model-last").meta["performance"]
     assert performance["cascade_typed_f"] > 0.5

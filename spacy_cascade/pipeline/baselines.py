@@ -19,7 +19,7 @@ from .extractor import token_spans
 from .open_ner import DEFAULT_CONFIG as OPEN_CONFIG
 from .open_ner import OpenMention, OpenNER
 
-_SCORES = {"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0}
+_SCORES: dict[str, float | None] = {"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0}
 _SHARED = {k: v for k, v in OPEN_CONFIG.items() if k not in ("adapter", "nested")} | {"save_weights": "none"}
 GPT_NER_CONFIG: dict[str, Any] = {
     **_SHARED,
