@@ -10,20 +10,14 @@ from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from weakref import WeakValueDictionary
 
 import numpy as np
 import torch
-import transformers
-from huggingface_hub.errors import HFValidationError
-from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ..decoding.tree import ancestor_mask
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..ty import Query
-from .casing import CASE_MARKS, split_case
-from .files import check_model_dir, files_hash
-from .int8 import int8_runs, use_int8
+from .casing import split_case
 from .kv import KVPool, cached_states, positions
 from .probe import probe
 from .spec import HFSpec
@@ -31,7 +25,6 @@ from .vocab import token_bytes
 
 logger = logging.getLogger("spacy_cascade")
 
-_LOADED: WeakValueDictionary[tuple[Any, ...], HFCausalLM] = WeakValueDictionary()
 # Elements of one dense attention mask: 64 MB in float32.
 _MASK_ELEMENTS = 1 << 24
 # What a forward pass costs beyond its tokens, in tokens; on a CPU and on other devices.
@@ -399,91 +392,3 @@ def _new(query: Query) -> int:
 def out_of_memory(err: BaseException) -> bool:
     """Whether an exception says that memory ran out, on whatever device."""
     return isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(err)
-
-
-def pick_device(device: str) -> str:
-    """'auto' follows `spacy.require_gpu()`, else takes CUDA if there is one."""
-    if device != "auto":
-        return device
-    from thinc.api import get_current_ops
-
-    if get_current_ops().name == "cupy" or torch.cuda.is_available():
-        return "cuda"
-    return "cpu"
-
-
-def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False) -> HFCausalLM:
-    """Load a spec, from a saved directory if given. Equal weights in equal settings are shared in this process.
-
-    RAISES CascadeError: C010 (nothing to load), C011 (no causal LM), C012 (not on disk and no hub), C018, C019.
-    """
-    source = Path(path) if path is not None else Path(spec.name)
-    if path is None and not spec.name:
-        raise CascadeError(Errors.C010.format(name="cascade_*"))
-    device = pick_device(spec.device)
-    local = source.is_dir()
-    settings = (device, spec.dtype, spec.attention, spec.quantization, spec.batch_tokens, spec.cache_tokens, spec.max_length)
-    if local:
-        check_model_dir(source, allow_pickle=spec.allow_pickle)
-        key: tuple[Any, ...] = (files_hash(source), *settings)
-    else:
-        key = (spec.name, spec.revision, *settings)
-    if not private and key in _LOADED:
-        return _LOADED[key]
-    lm = _read(spec, str(source) if local else spec.name, device, local=local)
-    if not private:
-        _LOADED[key] = lm
-    return lm
-
-
-def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
-    common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": local}
-    if spec.revision and not local:
-        common["revision"] = spec.revision
-    dtype: Any = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
-    extra: dict[str, Any] = {}
-    if spec.quantization == "int8" and not int8_runs(device):
-        raise CascadeError(Errors.C052.format(device=device))
-    if spec.quantization in ("8bit", "4bit"):
-        from transformers import BitsAndBytesConfig
-
-        extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{spec.quantization}": True})
-    extra["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
-    if not spec.allow_pickle:
-        extra["use_safetensors"] = True
-    level = transformers.logging.get_verbosity()
-    transformers.logging.set_verbosity_error()
-    try:
-        model, info = AutoModelForCausalLM.from_pretrained(
-            name, attn_implementation=spec.attention, output_loading_info=True, **common, **extra
-        )
-        tokenizer = AutoTokenizer.from_pretrained(name, **common)
-    except Exception as err:  # a wrong directory makes transformers raise almost anything
-        # a name that is no valid repository name is most likely a path that does not exist
-        missing = isinstance(err, (OSError, HFValidationError)) and not local
-        if missing:
-            raise CascadeFileNotFoundError(Errors.C012.format(path=name, why=_first_line(err))) from err
-        raise CascadeError(Errors.C011.format(path=name, why=_first_line(err))) from err
-    finally:
-        transformers.logging.set_verbosity(level)
-    if info["missing_keys"]:
-        why = f"{len(info['missing_keys'])} weights are missing, such as '{sorted(info['missing_keys'])[0]}'"
-        raise CascadeError(Errors.C011.format(path=name, why=why))
-    if model.config.is_encoder_decoder or model.get_output_embeddings() is None:
-        raise CascadeError(Errors.C011.format(path=name, why=f"a {model.config.model_type} model is no decoder"))
-    if spec.quantization == "int8" or (device == "cpu" and model.dtype == torch.float16):
-        model = model.float()
-    if spec.quantization not in ("8bit", "4bit"):
-        model = model.to(device)
-    for mark in CASE_MARKS.values():
-        if tokenizer.init_kwargs.get("cascade_case_marks") and mark not in tokenizer.get_vocab():
-            raise CascadeError(Errors.C015.format(path=name, what=mark, needed=", ".join(CASE_MARKS.values())))
-    logger.info("Loaded language model '%s' on %s", name, device)
-    lm = HFCausalLM(model, tokenizer, name=name, spec=spec)
-    if spec.quantization == "int8":  # only now: what a model can do is found out with exact numbers
-        use_int8(lm.decoder)
-    return lm
-
-
-def _first_line(err: BaseException) -> str:
-    return (str(err).strip() or type(err).__name__).splitlines()[0][:300]

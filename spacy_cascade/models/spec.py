@@ -36,7 +36,7 @@ class HFSpec:
         private (bool): A copy of its own, because its weights will be changed.
         RAISES CascadeError: C010, C011, C012, C018, C019.
         """
-        from .hf import load_model
+        from .loading import load_model
 
         return load_model(self, path=path, private=private)
 
