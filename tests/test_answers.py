@@ -288,6 +288,9 @@ class Talkative:
     def __init__(self, end: int, max_length: int):
         self.name, self.end, self.max_length = "talkative", end, max_length
 
+    def memory(self, tokens: int) -> None:
+        return None
+
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         return [np.array([[-1 if c == self.end else c for c in q.candidates[0]]], dtype=np.float32) for q in queries]
 

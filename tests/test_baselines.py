@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import math
 import random
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -493,3 +494,34 @@ def test_prompted_configs_assemble_and_run(method: str, base: Path, gold_file: P
     assert len(nlp.get_pipe(method)._own_labels.names) == 8
     call("evaluate", tmp_path / "nlp", gold_file, "-o", tmp_path / "scores.json")
     assert "cascade_typed_f" in srsly.read_json(tmp_path / "scores.json")
+
+
+# -- Costs ---------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def costs() -> Any:
+    spec = importlib.util.spec_from_file_location("costs", CONFIGS.parent / "benchmarks" / "costs.py")
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["costs"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_costs_are_those_of_right_answers(costs: Any, nlp: Language, base: Path) -> None:
+    """Two sentences with a person and a city each: every system writes them, and asks as often as it has to."""
+    spans = [(0, 2, ("person",)), (4, 5, ("location", "city"))]
+    sentences = [(nlp.make_doc(text), spans) for text in ("John Smith flew to Paris.", "Mary Jones works in Berlin.")]
+    lm = HFSpec(str(base), device="cpu").load()
+    rows = {name: costs.measure(p, lm, sentences, gold=True) for name, p in costs.systems(base, util.labels_config()).items()}
+    assert {row["as_gold"] for row in rows.values()} == {1.0}
+    assert {name: row["calls"] for name, row in rows.items()} == {
+        "cascade": 1 + 1 + 2,
+        "open NER": 1,
+        "PromptNER": 1,
+        "PromptNER, no reasons": 1,
+        "GPT-NER": 3 + 2,
+        "GPT-NER, no verification": 3,
+    }
+    assert rows["GPT-NER"]["output"] > rows["open NER"]["output"] > 0
+    assert all(0 < row["passes"] <= row["run"] for row in rows.values())
