@@ -112,7 +112,7 @@ def _overview(total: Tally) -> str:
             f'<tr><td><i class="k {kind}"></i>{name} <small>{text}</small></td><td class="n">{total.kinds[kind]:,}</td>'
             f'<td class="n">{share}{of}</td><td class="n">{typed}</td>{gain}</tr>'
         )
-    header = "<th>judgement</th><th class=n>mentions</th><th class=n>share of gold</th><th class=n>type right all the same</th><th class=n>F1 if repaired</th>"
+    header = "<th>judgement</th><th class=n>mentions</th><th class=n>share of gold</th><th class=n>type right all the same</th><th class=n>gain in F1 if repaired</th>"
     errors = total.gold - total.kinds[RIGHT] + total.kinds[SPURIOUS]
     text = (
         f"Of {errors:,} errors {_share(total.kinds[TYPE], errors)} are of type, {_share(total.boundary, errors)} of boundaries, "
@@ -120,7 +120,7 @@ def _overview(total: Tally) -> str:
         "A gold mention is judged by the prediction that shares most characters with it. The last column says by how much typed F1 "
         "would rise without the errors of this kind; for the three kinds of wrong boundaries together."
     )
-    return f'{_note(text)}<div class="scroll"><table class="kinds"><thead><tr>{header}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+    return f'{_note(text)}<div class="scroll whole"><table><thead><tr>{header}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
 
 
 def _stack(tally: Tally) -> str:

@@ -39,7 +39,7 @@ h1{font-size:1.6rem;margin:.4rem 0}h2{font-size:1.2rem;margin:2.6rem 0 .8rem;pad
 small,.note{color:var(--dim)}small{font-size:.82em;font-weight:400}.note{font-size:.9rem;margin:.4rem 0;max-width:60rem}
 nav{display:flex;flex-wrap:wrap;gap:.3rem 1rem;font-size:.92rem}a{color:inherit}
 .tiles{display:grid;grid-template-columns:repeat(auto-fill,minmax(7.6rem,1fr));gap:.6rem;margin:1rem 0}
-.tiles div{background:var(--soft);border-radius:.6rem;padding:.55rem .8rem}.tiles b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}.tiles span{color:var(--dim);font-size:.82rem}
+.tiles div{background:var(--soft);border-radius:.6rem;padding:.55rem .8rem}.tiles b{display:block;font-size:1.3rem;font-variant-numeric:tabular-nums}.tiles span{display:block;color:var(--dim);font-size:.82rem;line-height:1.3}
 .scroll{overflow:auto;width:fit-content;max-width:100%;max-height:32rem;border:1px solid var(--line);border-radius:.5rem;margin:.6rem 0}
 table{border-collapse:collapse;font-size:.86rem;overflow-wrap:normal}th,td{padding:.32rem .55rem;text-align:left;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{position:sticky;top:0;background:var(--soft);font-weight:600;vertical-align:bottom;line-height:1.25}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}td.n{white-space:nowrap}tr:last-child td{border-bottom:0}
@@ -49,7 +49,7 @@ i{display:inline-block;width:.8em;height:.8em;border-radius:.2em;background:var(
 .bars{list-style:none;margin:.4rem 0 1rem;padding:0;font-size:.86rem;display:grid;grid-template-columns:minmax(2rem,max-content) 1fr max-content;gap:.18rem .6rem;align-items:center}.bars li{display:contents}
 .bars .name{text-align:right;max-width:13rem;white-space:nowrap;overflow:hidden;text-overflow:ellipsis}.bars .n{font-variant-numeric:tabular-nums;color:var(--dim);text-align:right}
 .stack{display:flex;height:1.15rem;border-radius:.25rem;overflow:hidden}.stack .k{background:var(--c);border-right:1px solid var(--bg);min-width:1px}.stack .spurious{margin-left:3px}
-.heat{max-height:none}.heat table{width:auto;border-collapse:separate;border-spacing:1px}
+.heat,.whole{max-height:none}.heat table{width:auto;border-collapse:separate;border-spacing:1px}
 .heat th,.heat td{border:0;padding:.15rem .3rem;font-size:.8rem}.heat thead th{position:static;background:none;height:7.5rem;padding:.3rem 0;min-width:2.1rem}
 .heat thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:9rem;white-space:nowrap;font-weight:400}
 .heat tbody th{font-weight:400;text-align:right;white-space:nowrap;position:sticky;left:0;background:var(--bg)}
