@@ -60,6 +60,12 @@ def export(
             take_labels(eg.predicted, eg)
         for pipe in pipes:
             report[pipe.name] = pipe.calibrate(examples)
+    # texts leave traces in a pipeline (its vocabulary, what its drafter learns): none of them go along
+    found = {pipe.name: pipe.calibration for pipe in pipes}
+    nlp = spacy.load(model)
+    pipes = [nlp.get_pipe(name) for name in found]
+    for pipe in pipes:
+        pipe.calibration = found[pipe.name]
     for lm in {id(pipe.lm): pipe.lm for pipe in pipes}.values():
         lm.model.to(getattr(torch, dtype))
     if meta is not None:
