@@ -6,14 +6,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from wasabi import msg
 
 from ..codecs import Codecs
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
-from ..pipeline.annotate import LABELS_KEY
 
 
 @contextmanager
@@ -54,11 +52,3 @@ def corpora(paths: list[Path], split: str) -> dict[str, Path]:
             Errors.C031.format(path=", ".join(map(str, paths)), name="this command", why=f"no {split}.spacy below it")
         )
     return out
-
-
-def unannotated(nlp: Language, gold: Doc) -> Doc:
-    """The text of a gold Doc, to run a pipeline on, with the label set that it brings."""
-    doc = nlp.make_doc(gold.text)
-    if LABELS_KEY in gold.user_data:
-        doc.user_data[LABELS_KEY] = gold.user_data[LABELS_KEY]
-    return doc

@@ -12,8 +12,9 @@ from wasabi import msg
 
 from ..analysis import KINDS, Analysis
 from ..errors import CascadeError, Errors
+from ..pipeline.gold import unannotated
 from . import cascade_app
-from ._util import corpora, read_docs, show_errors, unannotated
+from ._util import corpora, read_docs, show_errors
 
 
 @cascade_app.command("errors")

@@ -10,8 +10,7 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..pipeline.annotate import LABELS_KEY
-from ..taxonomy import Taxonomy
+from ..pipeline.annotate import labels_of
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
 
@@ -81,7 +80,7 @@ def evaluate(
     import spacy
     from spacy.training import Example
 
-    from ..pipeline.gold import gold_chars
+    from ..pipeline.gold import gold_chars, unannotated
     from ..scorers import cascade_score
 
     nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
@@ -97,8 +96,7 @@ def evaluate(
     for name, path in corpora(data, split).items():
         gold = list(read_docs(path, nlp.vocab, limit))
         start = time.perf_counter()
-        texts = [(doc.text, {LABELS_KEY: doc.user_data[LABELS_KEY]} if LABELS_KEY in doc.user_data else {}) for doc in gold]
-        found = [_known_labels(*pair) for pair in nlp.pipe(texts, as_tuples=True, batch_size=batch_size)]
+        found = [_known_labels(d) for d in nlp.pipe((unannotated(nlp, doc) for doc in gold), batch_size=batch_size)]
         seconds += time.perf_counter() - start
         examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
         everything += examples
@@ -109,9 +107,10 @@ def evaluate(
     return out
 
 
-def _known_labels(doc: Any, context: dict[str, Any]) -> Any:
-    if context:
-        names = {path[-1] for path in Taxonomy.from_labels(context[LABELS_KEY])}
+def _known_labels(doc: Any) -> Any:
+    taxonomy = labels_of(doc)
+    if taxonomy is not None:
+        names = {path[-1] for path in taxonomy}
         doc.set_ents([e for e in doc.ents if e.label_ in names])
     return doc
 

@@ -45,7 +45,7 @@ def export(
     from spacy.training import Example
 
     from ..pipeline.component import LMPipe
-    from ..training.evaluate import take_labels
+    from ..pipeline.gold import unannotated
 
     if dtype not in DTYPES:
         raise CascadeError(Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES)))
@@ -55,9 +55,7 @@ def export(
     if calibrate is not None:
         docs = list(read_docs(calibrate, nlp.vocab))
         chosen = docs if not 0 < limit < len(docs) else [docs[i * len(docs) // limit] for i in range(limit)]
-        examples = [Example(nlp.make_doc(doc.text), doc) for doc in chosen]
-        for eg in examples:
-            take_labels(eg.predicted, eg)
+        examples = [Example(unannotated(nlp, doc), doc) for doc in chosen]
         for pipe in pipes:
             report[pipe.name] = pipe.calibrate(examples)
     # texts leave traces in a pipeline (its vocabulary, what its drafter learns): none of them go along

@@ -10,6 +10,7 @@ from typing import Any
 import typer
 from wasabi import msg
 
+from ..pipeline.gold import unannotated
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
 
@@ -48,7 +49,7 @@ def visualize_cli(
     with show_errors():
         nlp = spacy.load(model)
         groups = {
-            name: list(nlp.pipe(doc.text for doc in read_docs(path, nlp.vocab, limit)))
+            name: list(nlp.pipe(unannotated(nlp, doc) for doc in read_docs(path, nlp.vocab, limit)))
             for name, path in corpora(data, split).items()
         }
         output.parent.mkdir(parents=True, exist_ok=True)

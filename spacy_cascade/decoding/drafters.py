@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -91,7 +92,7 @@ class TaggerDrafter(CuesDrafter):
 
     def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
         # more than enough for drafts
-        self.tagger.fit(gold[:: max(1, len(gold) // _MOST_FITTED)])
+        self.tagger.fit(gold[:: max(1, math.ceil(len(gold) / _MOST_FITTED))])
         self._learned = self._learned or bool(gold)
 
     def to_disk(self, path: Path) -> None:

@@ -6,18 +6,27 @@ import logging
 from collections import Counter
 from collections.abc import Iterable
 
+from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
 from ..errors import CascadeError, Warnings
 from ..taxonomy import Taxonomy, TypePath, format_path, parse_path
-from .annotate import fuse, labels_of
+from .annotate import LABELS_KEY, fuse, labels_of
 
 logger = logging.getLogger("spacy_cascade")
 
 GOLD_KEY = "gold"
 # (start token, end token, label path)
 GoldMention = tuple[int, int, TypePath]
+
+
+def unannotated(nlp: Language, gold: Doc) -> Doc:
+    """The text of a gold Doc, to run a pipeline on, with the label set that it brings."""
+    doc = nlp.make_doc(gold.text)
+    if LABELS_KEY in gold.user_data:
+        doc.user_data[LABELS_KEY] = gold.user_data[LABELS_KEY]
+    return doc
 
 
 def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:

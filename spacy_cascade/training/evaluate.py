@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from spacy.language import Language
-from spacy.tokens import Doc
 from spacy.training import Example
 
-from ..pipeline.annotate import LABELS_KEY, labels_of
+from ..pipeline.annotate import labels_of
 from ..pipeline.classifier import CascadeClassifier
-from ..pipeline.gold import gold_mentions, known_path
+from ..pipeline.gold import gold_mentions, known_path, unannotated
 from ..pipeline.open_ner import OpenNER
 from ..scorers import cascade_score
 
@@ -26,9 +25,7 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
         return _accuracy(nlp, pipe, examples, batch_size)
     done = []
     for i in range(0, len(examples), batch_size):
-        docs = [nlp.make_doc(eg.reference.text) for eg in examples[i : i + batch_size]]
-        for doc, eg in zip(docs, examples[i : i + batch_size], strict=True):
-            take_labels(doc, eg)
+        docs = [unannotated(nlp, eg.reference) for eg in examples[i : i + batch_size]]
         pipe.set_annotations(docs, pipe.predict(docs))
         done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
     scores = cascade_score(done)
@@ -39,19 +36,11 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
     return {"score": out["f"], **out}
 
 
-def take_labels(doc: Doc, example: Example) -> None:
-    """A text that brings its own label set is scored with that."""
-    if LABELS_KEY in example.reference.user_data:
-        doc.user_data[LABELS_KEY] = example.reference.user_data[LABELS_KEY]
-
-
 def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example], batch_size: int) -> dict[str, float]:
     right: dict[int, int] = {}
     total: dict[int, int] = {}
     for i in range(0, len(examples), batch_size):
-        batch = [Example(nlp.make_doc(eg.reference.text), eg.reference) for eg in examples[i : i + batch_size]]
-        for eg in batch:
-            take_labels(eg.predicted, eg)
+        batch = [Example(unannotated(nlp, eg.reference), eg.reference) for eg in examples[i : i + batch_size]]
         known = [[(s, e, known_path(labels_of(eg.reference) or pipe.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in batch]
         gold = [[(s, e, p) for s, e, p in mentions if p] for mentions in known]
         found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])
