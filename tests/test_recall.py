@@ -57,7 +57,8 @@ def test_recalling_changes_no_result_and_saves_tokens(stages: Language, size: in
 
     monkeypatch.setattr(classifier, "predict", counting)
     results, used = [], []
-    for lm._recall.tokens in (0, lm._recall.tokens):
+    for room in (0, lm._recall.tokens):
+        lm._recall.tokens = room
         run.clear()
         docs = list(stages.pipe(TEXTS, batch_size=size))
         results.append([(util.spans(d), util.scores(d)) for d in docs])
