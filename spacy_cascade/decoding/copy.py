@@ -9,6 +9,7 @@ Prior art: input-guided aggressive decoding (arXiv 2106.04970), LLMA (2304.04487
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -184,8 +185,8 @@ class _Run:
                 job.kept = Kept(job.prompt + job.tokens, copy_depths(job, states), self.row)
             self.row = None
             return True
-        for (_, state, _), best in zip(self._open[agreed:], chosen[agreed:], strict=True):
-            job.guess.learn(job.automaton.choices(state, best))
+        for (k, state, _), best in zip(self._open[agreed:], chosen[agreed:], strict=True):
+            job.guess.learn(_learned(job.automaton, state, self._draft[k], best))
         k, state, _ = self._open[agreed]
         job.tokens = [*job.tokens, *self._draft[:k], chosen[agreed]]
         self._states += self._drafted_states[: k + 1]
@@ -205,6 +206,17 @@ class _Run:
             allowed[choose(self.job, state, allowed, row, self.sampling)]
             for (_, state, allowed), row in zip(self._open, logits, strict=True)
         ]
+
+
+def _learned(automaton: CopyAutomaton, state: Any, drafted: int, chosen: int) -> list[Choice]:
+    """What a chosen token says about markers. One that stops at a place which the draft passed by unmarked, as a mere space
+    before a word, most likely stops for a marker."""
+    found = automaton.choices(state, chosen)
+    if chosen != drafted:
+        decided = {(c.kind, c.token) for c in found}
+        passed = (c for c in automaton.choices(state, drafted) if not c.marked and (c.kind, c.token) not in decided)
+        found = found + [c._replace(marked=True) for c in itertools.islice(passed, 1)]
+    return found
 
 
 def copy_depths(job: Job, states: Sequence[Any]) -> list[int] | None:
