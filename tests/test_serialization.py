@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import json
 import shutil
 from pathlib import Path
@@ -95,6 +96,26 @@ def test_saving_twice_and_loading_twice(trained: Language, tmp_path: Path) -> No
     trained.to_disk(tmp_path / "a")
     spacy.load(tmp_path / "a").to_disk(tmp_path / "b")
     assert results(spacy.load(tmp_path / "b")) == results(trained)
+
+
+def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> None:
+    """A base that is shared in this process does not fill up with the adapters of pipelines that are gone."""
+    trained.to_disk(tmp_path / "nlp")
+
+    def adapters(nlp: Language) -> set[str]:
+        return {nlp.get_pipe(name)._adapter for name in nlp.pipe_names}  # type: ignore[attr-defined]
+
+    first, second = (spacy.load(tmp_path / "nlp") for _ in range(2))
+    expected, gone = results(second), adapters(first)
+    lm = second.get_pipe("cascade_extractor").lm  # type: ignore[attr-defined]
+    assert gone | adapters(second) <= set(lm.adapters)
+    del first
+    gc.collect()
+    third = spacy.load(tmp_path / "nlp")
+    assert third.get_pipe("cascade_extractor").lm is lm  # type: ignore[attr-defined]
+    assert not gone & set(lm.adapters)
+    assert adapters(second) | adapters(third) <= set(lm.adapters)
+    assert results(second) == results(third) == expected
 
 
 def test_saving_over_the_directory_it_was_loaded_from(trained: Language, tmp_path: Path) -> None:

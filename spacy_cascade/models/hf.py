@@ -16,8 +16,9 @@ import numpy as np
 import torch
 
 from ..decoding.tree import ancestor_mask
-from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..errors import CascadeError, Errors
 from ..ty import Query
+from .adapters import Adapters
 from .casing import split_case
 from .kv import KVPool, cached_states, positions
 from .probe import probe
@@ -33,7 +34,7 @@ _MASK_ELEMENTS = 1 << 24
 _CALL_TOKENS = (64, 1024)
 
 
-class HFCausalLM:
+class HFCausalLM(Adapters):
     """A causal LM with its tokenizer, and any number of named LoRA adapters on it.
 
     Only hidden states at asked positions meet the output embedding, and of that only the candidates' rows: logits
@@ -41,6 +42,7 @@ class HFCausalLM:
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
+        super().__init__()
         self.name = name
         self.model = model.eval()
         self.tokenizer = tokenizer
@@ -51,8 +53,6 @@ class HFCausalLM:
         self.decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
         self.head = model.get_output_embeddings()
         self.case_marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
-        self._peft: Any = None
-        self._active: str | None = None
         self._pid = os.getpid()
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._bytes: list[bytes | None] | None = None
@@ -115,89 +115,6 @@ class HFCausalLM:
         if self._bytes is None:
             self._bytes = token_bytes(self.tokenizer, self.head.weight.shape[0])
         return self._bytes
-
-    # -- Adapters ---------------------------------------------------------------------------------------------
-
-    @property
-    def adapters(self) -> list[str]:
-        return list(self._peft.peft_config) if self._peft is not None else []
-
-    def add_adapter(self, name: str, config: Any) -> None:
-        """A new LoRA adapter with the given `peft` config.
-
-        RAISES CascadeError: C037 if its targets match nothing.
-        """
-        import peft
-
-        try:
-            # the same seed gives the same adapter, whatever drew random numbers before
-            with torch.random.fork_rng():
-                torch.manual_seed(torch.initial_seed())
-                if self._peft is None:
-                    self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
-                else:
-                    self._peft.add_adapter(name, config)
-        except ValueError as err:
-            modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
-            raise CascadeError(Errors.C037.format(targets=config.target_modules, modules=", ".join(modules))) from err
-        self._settle()
-
-    def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
-        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged."""
-        import peft
-
-        from .files import check_safetensors
-
-        for file in ("adapter_config.json", "adapter_model.safetensors"):
-            if not (path / file).is_file():
-                raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
-        check_safetensors(path / "adapter_model.safetensors")
-        try:
-            if self._peft is None:
-                self._peft = peft.PeftModel.from_pretrained(
-                    self.model, str(path), adapter_name=name, is_trainable=trainable, torch_device=str(self.device)
-                )
-            else:
-                self._peft.load_adapter(str(path), name, is_trainable=trainable, torch_device=str(self.device))
-        except (RuntimeError, ValueError, KeyError, TypeError) as err:
-            raise CascadeError(Errors.C013.format(path=path, why=err)) from err
-        self._settle()
-
-    def _settle(self) -> None:
-        self._peft.to(self.device)
-        self._peft.eval()
-        self._active = None
-        self._peft.base_model.disable_adapter_layers()
-
-    def save_adapter(self, name: str, path: Path) -> None:
-        import peft
-        from safetensors.torch import save_file
-
-        path.mkdir(parents=True, exist_ok=True)
-        state = peft.get_peft_model_state_dict(self._peft, adapter_name=name)
-        state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
-        save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
-        config = self._peft.peft_config[name]
-        config.base_model_name_or_path = self.name
-        config.inference_mode = True
-        config.save_pretrained(str(path))
-
-    @contextmanager
-    def adapter(self, name: str | None) -> Iterator[None]:
-        """Switching is skipped if the adapter is on already, so alternating stages pay only for real changes."""
-        if name != self._active and self._peft is not None:
-            if name is None:
-                self._peft.base_model.disable_adapter_layers()
-            else:
-                self._peft.base_model.enable_adapter_layers()
-                self._peft.base_model.set_adapter(name)
-            self._active = name
-        yield
-
-    def adapter_parameters(self, name: str) -> dict[str, Any]:
-        """Trainable tensors of an adapter, by name."""
-        with self.adapter(name):
-            return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}
 
     @property
     def embeddings(self) -> list[Any]:

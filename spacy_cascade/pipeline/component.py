@@ -6,6 +6,7 @@ import itertools
 import logging
 import random
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,11 @@ class LMPipe(Pipe):
     def _new_adapter_name(self) -> str:
         return f"{self.name}_{next(_counter)}".replace(".", "_").replace("-", "_")
 
+    def _use_adapter(self, name: str) -> None:
+        """Use an adapter of the model; it is given up with this component."""
+        self._adapter = name
+        weakref.finalize(self, self.lm.release, name).atexit = False
+
     # -- Running ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[Any]:
@@ -184,8 +190,9 @@ class LMPipe(Pipe):
             from ..training.weights import Trainable, lora_config
 
             if self._adapter is None and self.adapter_settings is not None:
-                self._adapter = self._new_adapter_name()
-                self.lm.add_adapter(self._adapter, lora_config(self.adapter_settings))
+                name = self._new_adapter_name()
+                self.lm.add_adapter(name, lora_config(self.adapter_settings))
+                self._use_adapter(name)
             elif self._adapter is None:
                 self._take_base()
             self._training = Trainable(self.lm, self._adapter)
@@ -310,6 +317,8 @@ class LMPipe(Pipe):
         if "weights" in exclude:
             return self
         self._load_more(path)
+        if self._adapter is not None:
+            self.lm.release(self._adapter)
         self._training, self._adapter, self._owns_base = None, None, False
         if (path / "model").is_dir():
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"
@@ -324,8 +333,9 @@ class LMPipe(Pipe):
             found = self.lm.fingerprint()
             if found != meta["base"]["hash"]:
                 raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
-            self._adapter = self._new_adapter_name()
-            self.lm.load_adapter(self._adapter, path / "adapter")
+            name = self._new_adapter_name()
+            self.lm.load_adapter(name, path / "adapter")
+            self._use_adapter(name)
         return self
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:

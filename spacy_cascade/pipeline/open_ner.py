@@ -230,7 +230,7 @@ class OpenNER(LMPipe):
         if self.adapter_path and self._adapter is None:
             name = self._new_adapter_name()
             self.lm.load_adapter(name, Path(self.adapter_path))
-            self._adapter = name
+            self._use_adapter(name)
 
     def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm

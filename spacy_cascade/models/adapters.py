@@ -1,0 +1,117 @@
+"""LoRA adapters on one base, by name."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+
+
+class Adapters:
+    """What an HFCausalLM does with its adapters. One at most is in use at a time."""
+
+    name: str
+    model: Any
+    device: Any
+
+    def __init__(self) -> None:
+        self._peft: Any = None
+        self._active: str | None = None
+        self._released: list[str] = []
+
+    @property
+    def adapters(self) -> list[str]:
+        return list(self._peft.peft_config) if self._peft is not None else []
+
+    def add_adapter(self, name: str, config: Any) -> None:
+        """A new LoRA adapter with the given `peft` config.
+
+        RAISES CascadeError: C037 if its targets match nothing.
+        """
+        import peft
+
+        try:
+            # the same seed gives the same adapter, whatever drew random numbers before
+            with torch.random.fork_rng():
+                torch.manual_seed(torch.initial_seed())
+                if self._peft is None:
+                    self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
+                else:
+                    self._peft.add_adapter(name, config)
+        except ValueError as err:
+            modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
+            raise CascadeError(Errors.C037.format(targets=config.target_modules, modules=", ".join(modules))) from err
+        self._settle()
+
+    def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
+        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged."""
+        import peft
+
+        from .files import check_safetensors
+
+        for file in ("adapter_config.json", "adapter_model.safetensors"):
+            if not (path / file).is_file():
+                raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
+        check_safetensors(path / "adapter_model.safetensors")
+        try:
+            if self._peft is None:
+                self._peft = peft.PeftModel.from_pretrained(
+                    self.model, str(path), adapter_name=name, is_trainable=trainable, torch_device=str(self.device)
+                )
+            else:
+                self._peft.load_adapter(str(path), name, is_trainable=trainable, torch_device=str(self.device))
+        except (RuntimeError, ValueError, KeyError, TypeError) as err:
+            raise CascadeError(Errors.C013.format(path=path, why=err)) from err
+        self._settle()
+
+    def release(self, name: str) -> None:
+        """Nobody uses this adapter any more. It goes when the next one comes: now, the model may be running."""
+        self._released.append(name)
+
+    def _settle(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # peft names another one active; which one is, is set below
+            for name in self._released:
+                if name in self._peft.peft_config:
+                    self._peft.delete_adapter(name)
+        self._released.clear()
+        self._peft.to(self.device)
+        self._peft.eval()
+        self._active = None
+        self._peft.base_model.disable_adapter_layers()
+
+    def save_adapter(self, name: str, path: Path) -> None:
+        import peft
+        from safetensors.torch import save_file
+
+        path.mkdir(parents=True, exist_ok=True)
+        state = peft.get_peft_model_state_dict(self._peft, adapter_name=name)
+        state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
+        save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
+        config = self._peft.peft_config[name]
+        config.base_model_name_or_path = self.name
+        config.inference_mode = True
+        config.save_pretrained(str(path))
+
+    @contextmanager
+    def adapter(self, name: str | None) -> Iterator[None]:
+        """Switching is skipped if the adapter is on already, so alternating stages pay only for real changes."""
+        if name != self._active and self._peft is not None:
+            if name is None:
+                self._peft.base_model.disable_adapter_layers()
+            else:
+                self._peft.base_model.enable_adapter_layers()
+                self._peft.base_model.set_adapter(name)
+            self._active = name
+        yield
+
+    def adapter_parameters(self, name: str) -> dict[str, Any]:
+        """Trainable tensors of an adapter, by name."""
+        with self.adapter(name):
+            return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}
