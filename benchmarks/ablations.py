@@ -100,7 +100,7 @@ def pipeline(variant: Variant, base: Path, data: Data) -> Language:
     nlp = spacy.blank("xx", config=TOKENIZER)
     shared: dict[str, Any] = {"adapter": None}
     if data.taxonomy is not None:
-        shared["taxonomy"] = data.taxonomy
+        shared["taxonomy"] = data.taxonomy.to_dict()
     model = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(base)}
     if variant.single:
         template = {"@prompts": "spacy-cascade.CompactOpen.v1", "list_labels": variant.labels}
@@ -201,7 +201,7 @@ def main() -> None:
     parser.add_argument("--real", type=Path, required=True, help="the same data sets in B2NERD layout, with their own label names")
     parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME", help=", ".join(VARIANTS))
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--train", type=int, default=700, help="most training texts of each of several sets")
     parser.add_argument("--test", type=int, default=75, help="most test texts of each of several sets")
     parser.add_argument("--output", type=Path, required=True, help="JSON file; it is added to")

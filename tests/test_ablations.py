@@ -87,6 +87,7 @@ def data(tmp_path: Path, monkeypatch: Any) -> Path:
             ]
             (tmp_path / "real" / name).mkdir(parents=True, exist_ok=True)
             srsly.write_json(tmp_path / "real" / name / f"{split}.json", records)
+            srsly.write_json(tmp_path / "real" / name / "labels.json", {f"x {t}": f"x {t}" for t in ("person", "city", "country")})
     return tmp_path
 
 
