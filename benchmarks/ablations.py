@@ -79,6 +79,8 @@ VARIANTS = {
     "label_dropout": Variant("sets", labels=True, loop={"label_dropout": 0.2}),
     "single_completion": Variant("names", single=True, loop={"objective": "completion"}),
     "single_taxonomy": Variant("types", single=True),
+    "single_sets": Variant("sets", single=True, labels=True),
+    "single_lists": Variant("sets", single=True, labels=True, loop={"dynamic_lists": 0.5, "label_dropout": 0.1}),
 }
 EXTRACTION: dict[str, dict[str, Any]] = {
     "greedy": {"rounds": 1, "open_threshold": 0.5},
@@ -98,19 +100,20 @@ def build(path: Path, data: Data, seed: int) -> None:
 
 def pipeline(variant: Variant, base: Path, data: Data) -> Language:
     nlp = spacy.blank("xx", config=TOKENIZER)
-    shared: dict[str, Any] = {"adapter": None}
-    if data.taxonomy is not None:
-        shared["taxonomy"] = data.taxonomy.to_dict()
     model = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(base)}
     if variant.single:
         template = {"@prompts": "spacy-cascade.CompactOpen.v1", "list_labels": variant.labels}
-        nlp.add_pipe("open_ner", config={**shared, "model": model, "template": template})
+        single: Any = nlp.add_pipe("open_ner", config={"adapter": None, "model": model, "template": template})
+        if data.taxonomy is not None:
+            single.set_labels(data.taxonomy)
         return nlp
     extract = {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": variant.labels}
     classify = {"@prompts": "spacy-cascade.CompactClassify.v1", "labels": variant.labels, "context": variant.context}
     nlp.add_pipe(STAGES[0], config={"adapter": None, "model": model, "template": extract})
     model = {"@causal_lms": "spacy-cascade.SharedLM.v1", "component": STAGES[0]}
-    nlp.add_pipe(STAGES[1], config={**shared, "model": model, "template": classify})
+    classifier: Any = nlp.add_pipe(STAGES[1], config={"adapter": None, "model": model, "template": classify})
+    if data.taxonomy is not None:
+        classifier.set_taxonomy(data.taxonomy)
     return nlp
 
 

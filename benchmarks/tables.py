@@ -66,6 +66,8 @@ ABLATIONS = {
     "random_part": "a random part of the texts, as large",
     "taxonomy": "cascade",
     "single_taxonomy": "single stage",
+    "single_sets": "single stage, label list in the prompt",
+    "single_lists": "the same, dynamic label set (0.5), label dropout (0.1)",
     "base_list": "one list of all finest types",
     "dynamic_lists": "dynamic categorization",
 }
@@ -115,7 +117,7 @@ def ablation_stages(runs: Runs) -> str:
 
 def ablation_sets(runs: Runs) -> str:
     """Prompts, names, label sets and choice of texts, on several data sets."""
-    variants = "label_aware bare raw_names label_sets label_dropout pruned random_part"
+    variants = "label_aware bare raw_names label_sets label_dropout pruned random_part single_sets single_lists"
     return _ablation(runs, variants, {**TEST, **PARTS})
 
 
