@@ -35,7 +35,7 @@ from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.training.sft import SFT
 
 STAGES = ["cascade_extractor", "cascade_classifier"]
-MODEL = {"layers": 2, "hidden_size": 64, "heads": 2, "intermediate_size": 192}
+MODEL: dict[str, Any] = {"layers": 2, "hidden_size": 64, "heads": 2, "intermediate_size": 192}
 LOOP: dict[str, Any] = {
     "optimizer": "muon",
     "learn_rate": 0.01,

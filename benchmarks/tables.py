@@ -80,8 +80,8 @@ def _ablation(runs: Runs, variants: str, columns: dict[str, str]) -> str:
         found = [r for r in runs["ablations"]["runs"] if r["variant"] == name]
         if found:
             cells = [_spread([_figure(r, way) for r in found]) for way in columns.values()]
-            rows.append([ABLATIONS[name], len(found), *cells, round(mean(r["train_seconds"] for r in found))])
-    return _table(["", "seeds", *columns, "s"], rows)
+            rows.append([ABLATIONS[name], found[0]["texts"], len(found), *cells, round(mean(r["train_seconds"] for r in found))])
+    return _table(["", "texts", "seeds", *columns, "seconds"], rows)
 
 
 def _decodings(runs: Runs, variant: str, columns: dict[str, str]) -> str:
