@@ -441,6 +441,23 @@ def test_objectives_lower_their_loss(base: Path, tmp_path: Path, objective: str,
     assert seen[-1]["losses"]["open_ner"] < seen[0]["losses"]["open_ner"]
 
 
+def test_a_resumed_run_equals_one_without_a_break(base: Path, tmp_path: Path) -> None:
+    run = loop(max_steps=8, batch_size=3, save_every=2, eval_every=5, dynamic_lists=0.5, subword_noise=0.2)
+
+    def stop(info: dict[str, Any]) -> None:
+        raise KeyboardInterrupt
+
+    whole, broken, again = (pipeline(base, adapter=None) for _ in range(3))
+    examples = util.examples(whole)
+    run.run(whole, examples, [], tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        run.run(broken, examples, [], tmp_path / "broken", report=stop)
+    assert run.run(again, examples, [], tmp_path / "broken")["steps"] == 8
+    weights = [dict(pipe_of(nlp).lm.model.named_parameters()) for nlp in (whole, again)]
+    assert all(v.equal(weights[1][k]) for k, v in weights[0].items())
+    assert any(not v.equal(weights[0][k]) for k, v in pipe_of(broken).lm.model.named_parameters())
+
+
 def test_spacy_train_drives_it(base: Path) -> None:
     fix_random_seed(0)
     nlp = pipeline(base, adapter=None)

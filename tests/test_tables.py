@@ -42,3 +42,20 @@ def test_the_pages_agree_with_the_runs(tables: Any) -> None:
     for page in (ROOT / "docs").glob("*.md"):
         text = page.read_text("utf8")
         assert tables.fill(text, runs) == text, f"run: python benchmarks/tables.py {page.relative_to(ROOT)}"
+
+
+def test_ablations_show_mean_and_spread_of_the_seeds_there_are(tables: Any) -> None:
+    def run(variant: str, seed: int, f: float) -> dict[str, Any]:
+        test = {"own": {"span_f": f, "typed_f": f / 2}}
+        return {"variant": variant, "seed": seed, "test": test, "accuracy": {"own": 0.5}, "texts": 9, "train_seconds": 20.4}
+
+    runs = {"ablations": {"runs": [run("cascade", 0, 0.4), run("cascade", 1, 0.6), run("single_stage", 0, 0.3)]}}
+    del runs["ablations"]["runs"][2]["accuracy"]
+    rows = tables.ablation_stages(runs).split("\n")
+    assert rows[2:] == [
+        "| cascade, `decisions` | 9 | 2 | 0.500 ± 0.141 | 0.250 ± 0.071 | 0.500 ± 0.000 | 20 |",
+        "| single stage, `decisions` | 9 | 1 | 0.300 | 0.150 | – | 20 |",
+    ]
+    for r, p in zip(runs["ablations"]["runs"], (0.2, 0.4, 0.0), strict=True):
+        r["decoding"] = {"greedy": {"p": p, "r": p, "f": p, "sequences": 10 * p}}
+    assert tables.ablation_extraction(runs).endswith("| `greedy` | 0.300 ± 0.141 | 0.300 ± 0.141 | 0.300 ± 0.141 | 3.0 ± 1.4 |")

@@ -74,6 +74,8 @@ class CompactClassify:
     it, and each adds no more than its own types: a sentence costs the same whether it has one mention or ten.
 
     labels (bool): As in the extractor's template, which it has to agree with.
+    context (bool): Whether the text is shown. Without it a mention is all there is to read, `<s><mark>mention<mark><type>`:
+        for comparison, and for names that say it all.
     """
 
     begin: str = "<s>"
@@ -81,6 +83,7 @@ class CompactClassify:
     mark: str = "<mark>"
     ask: str = "<type>"
     labels: bool = False
+    context: bool = True
     continues: bool = True
 
     def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], list[int]]:
@@ -88,11 +91,15 @@ class CompactClassify:
         unit = asked.unit
         segments = _text(lm, unit)
         mark, sep = lm.token_id(self.mark), lm.token_id(self.sep)
-        head = _head(lm, unit, self.begin, self.sep, self.labels)
-        text = [t for s in segments for t in s]
-        ids = [*head, *text, sep]
-        depths, at, offset = [*([0] * len(head)), *range(1, len(text) + 1), 0], 0, 1
-        for start, end in (*asked.before, (asked.start, asked.end)):
+        ids = _head(lm, unit, self.begin, self.sep, self.labels)
+        depths, at, offset = [0] * len(ids), asked.start, 1
+        before = asked.before if self.context else ()
+        if self.context:
+            text = [t for s in segments for t in s]
+            ids += [*text, sep]
+            depths += [*range(1, len(text) + 1), 0]
+            at = 0
+        for start, end in (*before, (asked.start, asked.end)):
             for part in (segments[at:start], [[mark]], segments[start:end], [[mark]]):
                 tokens = [t for s in part for t in s]
                 ids += tokens
@@ -110,6 +117,8 @@ class CompactClassify:
 
     def text_range(self, lm: Any, unit: Unit) -> range:
         """Positions of the plain text in the prompt."""
+        if not self.context:
+            return range(0)
         first = len(_head(lm, unit, self.begin, self.sep, self.labels))
         return range(first, first + sum(map(len, _text(lm, unit))))
 
@@ -121,6 +130,9 @@ def compact_extract(labels: bool = False) -> CompactExtract:
 
 
 @prompts("spacy-cascade.CompactClassify.v1")
-def compact_classify(labels: bool = False) -> CompactClassify:
-    """For the tiny base of `spacy cascade base` and its tokenizer. labels (bool): As in the extractor's template."""
-    return CompactClassify(labels=labels)
+def compact_classify(labels: bool = False, context: bool = True) -> CompactClassify:
+    """For the tiny base of `spacy cascade base` and its tokenizer.
+
+    labels (bool): As in the extractor's template. context (bool): Show the text, not the mention alone.
+    """
+    return CompactClassify(labels=labels, context=context)
