@@ -12,8 +12,9 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from statistics import mean, stdev
 from typing import Any
 
 Runs = dict[str, Any]
@@ -28,24 +29,108 @@ def _table(head: list[str], rows: list[list[Any]]) -> str:
     return "\n".join([_row(*head), "|" + "---|" * len(head), *(_row(*r) for r in rows)])
 
 
+def _both(runs: Runs, name: str) -> dict[str, Any]:
+    """Scores by group, and by data set under `figures`, of a pipeline; those of `others` may stand in a run of their own."""
+    found, rest = runs.get(name, {}), runs.get(f"{name}_others", {})
+    return {**rest, **found, "figures": {**rest.get("figures", {}), **found.get("figures", {})}}
+
+
+def _f(row: dict[str, Any] | None) -> list[Any]:
+    """Span and typed F1 of `open_sm.py`, of `tuning.py`, or none."""
+    if not row:
+        return ["–", "–"]
+    return [row["span_f"], row["typed_f"]] if "span_f" in row else [row["span"]["f"], row["typed"]["f"]]
+
+
+def _means(rows: Iterable[dict[str, Any]]) -> list[Any]:
+    pairs = [_f(row) for row in rows]
+    return [mean(column) for column in zip(*pairs, strict=True)] if pairs else ["–", "–"]
+
+
 def open_means(runs: Runs) -> str:
     """Mean over data sets."""
-    found = runs["open_sm"]
-    rows = [[name, found[g]["data_sets"], found[g]["span_f"], found[g]["typed_f"]] for g, name in GROUPS.items() if g in found]
-    return _table(["data sets", "number", "span F1", "typed F1"], rows)
+    ours, merged = _both(runs, "open_sm"), _both(runs, "spacy_merged")
+    rows = [[name, ours[g]["data_sets"], *_f(ours[g]), *_f(merged.get(g))] for g, name in GROUPS.items() if g in ours]
+    return _table(["data sets", "number", "span F1", "typed F1", "spaCy: span", "typed"], rows)
+
+
+def open_single(runs: Runs) -> str:
+    """Mean over the data sets on which spaCy's `ner` was trained one by one."""
+    single, ours, merged = runs["spacy_sets"]["results"], runs["open_sm"]["figures"]["in_domain"], _both(runs, "spacy_merged")
+    figures = merged["figures"].get("in_domain", {})
+    rows = [["`xx_cascade_open_sm`, one model for all", *_means(ours[k] for k in single)]]
+    rows += [["spaCy `ner`, one model for all", *_means(figures[k] for k in single)]] if figures else []
+    rows += [["spaCy `ner`, a model for each set", *_means(single.values())]]
+    return _table([f"{len(single)} data sets", "span F1", "typed F1"], rows)
 
 
 def open_sets(runs: Runs) -> str:
     """Every data set."""
+    merged, single = _both(runs, "spacy_merged")["figures"], runs.get("spacy_sets", {}).get("results", {})
     rows = [
-        [data_set, name, s["docs"], s["mentions"], s["span_f"], s["typed_f"]]
+        [data_set, name, s["docs"], s["mentions"], *_f(s), *_f(merged.get(group, {}).get(data_set)), *_f(single.get(data_set))]
         for group, name in GROUPS.items()
-        for data_set, s in runs["open_sm"]["figures"].get(group, {}).items()
+        for data_set, s in _both(runs, "open_sm")["figures"].get(group, {}).items()
     ]
-    return _table(["data set", "", "sentences", "mentions", "span F1", "typed F1"], rows)
+    head = ["data set", "", "sentences", "mentions", "span F1", "typed F1", "spaCy, all sets: span", "typed", "spaCy, this set: span", "typed"]
+    return _table(head, rows)
 
 
-TABLES: dict[str, Callable[[Runs], str]] = {"open_means": open_means, "open_sets": open_sets}
+def _shots(runs: Runs) -> tuple[list[dict[str, Any]], list[int]]:
+    results = list(runs["few_shot"]["results"].values())
+    return results, sorted({r["k"] for r in results})
+
+
+def few_shot(runs: Runs) -> str:
+    """Mean over the data sets, first seed."""
+    results, shots = _shots(runs)
+    rows = []
+    for k in shots:
+        of_k = [r for r in results if r["k"] == k and r["seed"] == 0]
+        ours, other = ([r for r in of_k if (r["system"] == "ner") == ner] for ner in (False, True))
+        texts = [mean(r[key] for r in ours) for key in ("texts", "mentions")]
+        rows.append([k, *map(round, texts), ours[0]["steps"], *_means(ours), other[0]["steps"] if other else "–", *_means(other)])
+    return _table(["k", "texts", "mentions", "steps", "span F1", "typed F1", "spaCy: steps", "span", "typed"], rows)
+
+
+def few_shot_sets(runs: Runs) -> str:
+    """Typed F1 of every data set, first seed."""
+    results, shots = _shots(runs)
+    found = {(r["set"], r["system"] == "ner", r["k"]): r["typed"]["f"] for r in results if r["seed"] == 0}
+    columns = [(ner, k) for ner in (False, True) for k in shots if k or not ner]
+    rows = [[s, *(found.get((s, *c), "–") for c in columns)] for s in dict.fromkeys(r["set"] for r in results)]
+    return _table(["data set", *(f"spaCy, {k}" if ner else f"k = {k}" for ner, k in columns)], rows)
+
+
+def few_shot_seeds(runs: Runs) -> str:
+    """Mean and standard deviation over seeds of texts and training, where there are several."""
+    results, _ = _shots(runs)
+    groups: dict[tuple[Any, ...], list[dict[str, Any]]] = {}
+    for r in results:
+        groups.setdefault((r["set"], "spaCy `ner`" if r["system"] == "ner" else "cascade", r["k"]), []).append(r)
+    rows = []
+    for key, found in groups.items():
+        if len(found) > 1:
+            values = [[r[name]["f"] for r in found] for name in ("span", "typed")]
+            rows.append([*key, len(found), *(f"{mean(v):.3f} ± {stdev(v):.3f}" for v in values)])
+    return _table(["data set", "", "k", "seeds", "span F1", "typed F1"], rows)
+
+
+def conll(runs: Runs) -> str:
+    """CoNLL-2003 after fine-tuning on its train file."""
+    results = list(runs["conll"]["results"].values())
+    rows = [["as it is, never trained on it", "–", "–", results[0]["before"]["span"]["f"], results[0]["before"]["typed"]["f"]]]
+    rows += [[_adapter(r), r["max_steps"], r["train_minutes"], *_f(r)] for r in results if r["split"] == "test"]
+    return _table(["", "steps", "minutes", "span F1", "typed F1"], rows)
+
+
+def _adapter(run: dict[str, Any]) -> str:
+    return "all weights" if run["adapter"] == "full" else f"LoRA, rank {run['rank']}, {', '.join([run['targets']] if isinstance(run['targets'], str) else run['targets'])}"
+
+
+TABLES: dict[str, Callable[[Runs], str]] = {
+    f.__name__: f for f in (open_means, open_single, open_sets, few_shot, few_shot_sets, few_shot_seeds, conll)
+}
 
 
 def fill(text: str, runs: Runs) -> str:
