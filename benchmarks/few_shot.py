@@ -6,7 +6,8 @@
 
 Texts of the train file are taken in random order, each if it has a mention of a type of which there are fewer than k so far: so every
 type has k mentions, or all that there are. Steps are fixed beforehand, nothing is chosen by scores. Of the test file --limit texts,
-spread evenly over it, each with the label set of its data set, strict spans. Finished results are not run again; prints a table.
+spread evenly over it, each with the label set of its data set, strict spans. Finished results are not run again
+unless steps, settings or the pipeline's weights differ.
 
 spaCy's `ner` begins with random weights, has features of prefix, suffix and shape, and gets more and larger steps; what it finds always
 has one of the types, as it knows no others.
@@ -71,8 +72,9 @@ def main() -> None:
         "optimizer": args.optimizer, "learn_rate": args.rate, "batch_size": args.batch, "subword_noise": 0.1, "replace_rate": args.replace,
         "invent_rate": args.invent,
     }  # fmt: skip
-    about = {"pipeline": args.pipeline, "weights": fingerprint(nlp), "split": args.split, "limit": args.limit, **settings, "ner_batch": NER_BATCH}
-    journal = Journal(args.output, about, " ".join(["python", *sys.argv]))
+    weights = {"weights": fingerprint(nlp)}
+    made_with = {"none": weights, "full": {**weights, **settings}, "lora": {**weights, **settings}, "ner": {"batch_size": NER_BATCH}}
+    journal = Journal(args.output, {"split": args.split, "limit": args.limit}, " ".join(["python", *sys.argv]))
     plan = [("none", 0, 0, 0)] if "none" in args.systems else []
     for seed in args.seeds:
         for k, steps, ner_steps in zip(args.shots, args.steps, args.ner_steps, strict=True):
@@ -80,7 +82,7 @@ def main() -> None:
     rows = [(data_set, *row) for data_set in args.sets for row in plan]
     for data_set, system, k, steps, seed in tqdm(rows, disable=None):
         name = f"{data_set} {system} {k} {seed}"
-        if name in journal:
+        if journal.has(name, steps=steps, **made_with[system]):
             continue
         gold = read(args.data / data_set / f"{args.split}.spacy", nlp, args.limit)
         docs = sample(read(args.data / data_set / "train.spacy", nlp), k, seed)
@@ -92,7 +94,7 @@ def main() -> None:
             minutes = finetune(trained, docs, system, max_steps=steps, seed=seed, **settings)
         start = time.process_time()
         result = strict(trained, gold)
-        result |= {"set": data_set, "system": system, "k": k, "seed": seed, "steps": steps, "texts": len(docs)}
+        result |= {"set": data_set, "system": system, "k": k, "seed": seed, "steps": steps, "texts": len(docs), **made_with[system]}
         result |= {"mentions": sum(len(doc.ents) for doc in docs), "test_texts": len(gold), "test_mentions": sum(len(doc.ents) for doc in gold)}
         result |= {"train_minutes": round(minutes, 3), "test_minutes": round((time.process_time() - start) / 60, 3)}
         journal.add(name, result)

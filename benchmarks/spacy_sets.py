@@ -46,7 +46,7 @@ def main() -> None:
     journal = Journal(args.output, about, " ".join(["python", *sys.argv]))
     blank = spacy.blank("xx", config=TOKENIZER)
     for data_set in tqdm(args.sets or sorted(json.loads(args.sources.read_text("utf8"))), disable=None):
-        if data_set in journal:
+        if journal.has(data_set):
             continue
         train, gold = (read(args.data / data_set / f"{split}.spacy", blank, n) for split, n in (("train", 0), ("test", args.limit)))
         steps = steps_for(len(train), args.epochs, args.least, args.most)

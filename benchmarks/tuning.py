@@ -106,8 +106,10 @@ class Journal:
         if command not in self.data["commands"]:
             self.data["commands"].append(command)
 
-    def __contains__(self, name: str) -> bool:
-        return name in self.data["results"]
+    def has(self, name: str, **settings: Any) -> bool:
+        """Whether there is a result of this name that was made with these settings; one made with others is to be made anew."""
+        found = self.data["results"].get(name)
+        return found is not None and all(found.get(k) == v for k, v in settings.items())
 
     def add(self, name: str, result: dict[str, Any]) -> None:
         self.data["results"][name] = result

@@ -35,6 +35,63 @@ def test_a_table_is_filled_and_all_else_stays(tables: Any) -> None:
         tables.fill("<!-- table: other -->\n<!-- end -->", runs)
 
 
+def scores(span: float, typed: float, **more: Any) -> dict[str, Any]:
+    return {"span": {"f": span}, "typed": {"f": typed}, **more}
+
+
+def test_other_systems_stand_beside(tables: Any) -> None:
+    """A group of a run of its own, data sets that are not measured yet, and means over the same data sets."""
+    figures = {f"en/{x}": {"docs": 2, "mentions": 3, "span_f": f, "typed_f": f / 2} for x, f in (("a", 0.5), ("b", 0.7))}
+    group = {"span_f": 0.6, "typed_f": 0.3, "data_sets": 2}
+    runs = {
+        "open_sm": {"in_domain": group, "figures": {"in_domain": figures}},
+        "open_sm_others": {"others": {**group, "span_f": 0.1}, "figures": {"others": {"zh/c": figures["en/a"]}}},
+        "spacy_merged": {"in_domain": {**group, "span_f": 0.2}, "figures": {"in_domain": {"en/a": {"span_f": 0.2, "typed_f": 0.1}}}},
+        "spacy_sets": {"results": {"en/a": scores(0.4, 0.35)}},
+    }
+    means = tables.open_means(runs).splitlines()
+    assert means[2] == "| trained on | 2 | 0.600 | 0.300 | 0.200 | 0.300 |"
+    assert means[3].endswith("| 2 | 0.100 | 0.300 | – | – |")
+    rows = tables.open_sets(runs).splitlines()[2:]
+    assert rows[0] == "| en/a | trained on | 2 | 3 | 0.500 | 0.250 | 0.200 | 0.100 | 0.400 | 0.350 |"
+    assert rows[1].endswith("| 0.700 | 0.350 | – | – | – | – |")
+    assert rows[2].startswith("| zh/c | never seen")
+    single = tables.open_single(runs).splitlines()
+    assert single[0].startswith("| 1 data sets |")
+    assert [row.split("|")[2].strip() for row in single[2:]] == ["0.500", "0.200", "0.400"]
+
+
+def test_few_shot_tables(tables: Any) -> None:
+    rows = [("none", 0, 0, 0.1), ("full", 5, 0, 0.3), ("full", 5, 1, 0.5), ("ner", 5, 0, 0.2)]
+    results = [
+        scores(f + 0.1, f, set=s, system=system, k=k, seed=seed, texts=4, mentions=9, steps=30)
+        for s in ("en/a", "en/b")
+        for system, k, seed, f in rows
+        if s == "en/a" or seed == 0
+    ]
+    runs = {"few_shot": {"results": dict(enumerate(results))}}
+    lines = tables.few_shot(runs).splitlines()[2:]
+    assert lines[0] == "| 0 | 4 | 9 | 30 | 0.200 | 0.100 | – | – | – |"
+    assert lines[1] == "| 5 | 4 | 9 | 30 | 0.400 | 0.300 | 30 | 0.300 | 0.200 |"
+    assert tables.few_shot_sets(runs).splitlines()[2:] == ["| en/a | 0.100 | 0.300 | 0.200 |", "| en/b | 0.100 | 0.300 | 0.200 |"]
+    assert tables.few_shot_seeds(runs).splitlines()[2:] == ["| en/a | cascade | 5 | 2 | 0.500 ± 0.141 | 0.400 ± 0.141 |"]
+
+
+def test_conll_table(tables: Any) -> None:
+    more = {"before": scores(0.4, 0.3), "max_steps": 9, "train_minutes": 1.5}
+    results = {
+        "a": scores(0.9, 0.8, adapter="full", split="test", **more),
+        "b": scores(0.9, 0.8, adapter="lora", split="dev", rank=16, targets="all-linear", **more),
+        "c": scores(0.8, 0.7, adapter="lora", split="test", rank=16, targets="all-linear", **more),
+    }
+    lines = tables.conll({"conll": {"results": results}}).splitlines()[2:]
+    assert lines == [
+        "| as it is, never trained on it | – | – | 0.400 | 0.300 |",
+        "| all weights | 9 | 1.500 | 0.900 | 0.800 |",
+        "| LoRA, rank 16, all-linear | 9 | 1.500 | 0.800 | 0.700 |",
+    ]
+
+
 def test_the_pages_agree_with_the_runs(tables: Any) -> None:
     import json
 
