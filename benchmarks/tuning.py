@@ -90,21 +90,24 @@ def strict(nlp: Language, gold: Sequence[Doc]) -> dict[str, Any]:
 
 
 class Journal:
-    """Results by name in a JSON file that is written after each of them: what is there is not run again.
+    """Results by name in a JSON file that is written after each of them: what is there is not run again. Several processes may add
+    to one file.
 
     about (dict): What all results have in common. RAISES SystemExit: If the file's results were made with something else.
     """
 
     def __init__(self, path: Path | None, about: dict[str, Any], command: str):
-        about = json.loads(json.dumps(about))
-        self.path, self.data = path, {"about": about, "commands": [], "results": {}}
-        if path is not None and path.is_file():
-            self.data = json.loads(path.read_text("utf8"))
-            differing = sorted(k for k in {*about, *self.data["about"]} if about.get(k) != self.data["about"].get(k))
-            if differing:
-                raise SystemExit(f"{path} was made with other settings ({', '.join(differing)}). Give another --output, or remove it.")
-        if command not in self.data["commands"]:
-            self.data["commands"].append(command)
+        self.path, self.command = path, command
+        self.data: dict[str, Any] = {"about": json.loads(json.dumps(about)), "commands": [], "results": {}}
+        about = self.data["about"]
+        self._read()
+        differing = sorted(k for k in {*about, *self.data["about"]} if about.get(k) != self.data["about"].get(k))
+        if differing:
+            raise SystemExit(f"{path} was made with other settings ({', '.join(differing)}). Give another --output, or remove it.")
+
+    def _read(self) -> None:
+        if self.path is not None and self.path.is_file():
+            self.data = json.loads(self.path.read_text("utf8"))
 
     def has(self, name: str, **settings: Any) -> bool:
         """Whether there is a result of this name that was made with these settings; one made with others is to be made anew."""
@@ -112,8 +115,10 @@ class Journal:
         return found is not None and all(found.get(k) == v for k, v in settings.items())
 
     def add(self, name: str, result: dict[str, Any]) -> None:
+        self._read()
         self.data["results"][name] = result
+        if self.command not in self.data["commands"]:
+            self.data["commands"].append(self.command)
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             with atomic_path(self.path) as tmp:
                 tmp.write_text(json.dumps(self.data, indent=1, ensure_ascii=False) + "\n", "utf8")

@@ -88,7 +88,7 @@ def test_few_shot(script: Any, pipeline: Path, sets: Path, tmp_path: Path) -> No
     script("few_shot", pipeline, *args)
     written = out.read_text("utf8")
     found = json.loads(written)
-    assert found["about"]["limit"] == 300
+    assert found["about"]["limit"] == 200
     results = found["results"]
     assert set(results) == {f"en/tiny {name} 0" for name in ("none 0", "full 2", "full 9", "ner 2", "ner 9")}
     assert results["en/tiny none 0 0"]["texts"] == results["en/tiny none 0 0"]["train_minutes"] == 0
@@ -121,6 +121,26 @@ def test_spacy_sets(script: Any, sets: Path, tmp_path: Path) -> None:
     assert row["typed"]["f"] > 0.5
     assert (row["texts"], row["steps"], row["docs"], row["mentions"]) == (24, 60, 8, 14)
     assert "en/tiny" not in script("spacy_sets", *args, "--least", 60)
+
+
+def test_results_of_several_processes_are_kept(script: Any, tmp_path: Path) -> None:
+    journal, path = script("tuning")["Journal"], tmp_path / "runs" / "a.json"
+    first, second = (journal(path, {"limit": 3, "sets": ("x",)}, f"python {i}") for i in "ab")
+    first.add("x", {"steps": 1, "f": 0.5})
+    second.add("y", {"steps": 2, "f": 0.25})
+    first.add("z", {"steps": 3, "f": 0.75})
+    written = json.loads(path.read_text("utf8"))
+    assert (set(written["results"]), written["commands"]) == (set("xyz"), ["python a", "python b"])
+    again = journal(path, {"limit": 3, "sets": ["x"]}, "python c")
+    assert again.has("y")
+    assert again.has("y", steps=2)
+    assert not again.has("y", steps=3)
+    assert not again.has("other")
+    with pytest.raises(SystemExit, match=r"other settings \(limit, seed\)"):
+        journal(path, {"limit": 4, "sets": ["x"], "seed": 0}, "python d")
+    nowhere = journal(None, {}, "")
+    nowhere.add("x", {})
+    assert nowhere.has("x")
 
 
 def found(nlp: Any, labels: list[str], *ents: tuple[int, int, str]) -> Doc:
