@@ -5,8 +5,8 @@
 
 Prints one JSON object as its last line. Without --init all models start from random initialization and see the 6,000 training
 sentences only. With it the cascade begins with the weights of a pipeline, and is trained for a fixed number of steps: all weights,
-or adapters. Its types then have the names that the pipeline knows them by. dev is used for nothing but the log; with --on dev it is
-scored in place of the test file, to choose settings.
+or adapters. Its types then have the names that the pipeline knows them by, and dev chooses among --thresholds at which a mention is
+opened.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def continued(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     nlp = to_train(args.init, args.adapter, lora)
     weights = fingerprint(nlp)
     train = [eg.reference for eg in read(nlp, folder / "train.json", STANDARD, args.limit)]
-    test = [eg.reference for eg in read(nlp, folder / f"{args.on}.json", STANDARD, args.limit)]
+    dev, test = ([eg.reference for eg in read(nlp, folder / f"{split}.json", STANDARD, args.limit)] for split in ("dev", "test"))
     before = strict(nlp, test)
     settings = {
         "max_steps": args.steps, "optimizer": args.optimizer, "learn_rate": args.rate, "batch_size": args.batch, "warmup": 0.03,
@@ -68,10 +68,15 @@ def continued(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     nlp = to_train(args.init, args.adapter, lora)  # what has run shares its base with others
     minutes = finetune(nlp, train, args.adapter, **settings)
+    on_dev = {}
+    for threshold in args.thresholds:
+        nlp.get_pipe("cascade_extractor").open_threshold = threshold
+        on_dev[threshold] = strict(nlp, dev)["typed"]["f"]
+    nlp.get_pipe("cascade_extractor").open_threshold = max(on_dev, key=lambda t: on_dev[t])
     start = time.process_time()
     after = strict(nlp, test)
     return {
-        "before": before, **after, "split": args.on, "sentences": len(test), "train_sentences": len(train),
+        "before": before, **after, "typed_f_on_dev_by_open_threshold": on_dev, "sentences": len(test), "train_sentences": len(train),
         "mentions": sum(len(doc.ents) for doc in test), "adapter": args.adapter, **(lora if args.adapter == "lora" else {}), **settings,
         "init": args.init, "weights": weights, "train_minutes": round(minutes, 2),
         "sentences_per_second": round(len(test) / (time.process_time() - start), 1),
@@ -138,7 +143,7 @@ def main() -> None:
     ap.add_argument("--batch", type=int, default=32)
     ap.add_argument("--rank", type=int, default=16, help="of adapters; alpha is twice that")
     ap.add_argument("--targets", nargs="+", help="modules that get adapters; default: all linear ones")
-    ap.add_argument("--on", choices=("dev", "test"), default="test", help="what is scored with --init")
+    ap.add_argument("--thresholds", nargs="+", type=float, default=[0.3, 0.5], help="of opening a mention with --init; dev chooses")
     ap.add_argument("--limit", type=int, default=0, help="sentences of every file, with --init; 0: all")
     ap.add_argument("--output", type=Path, help="JSON file that results with --init are added to")
     ap.add_argument("--minutes", type=float, default=12, help="of training both stages together, from nothing")
@@ -163,7 +168,7 @@ def main() -> None:
     if args.init:
         journal = Journal(args.output, {"data": "CoNLL-2003, train file"}, " ".join(["python", *sys.argv]))
         result = continued(folder, args)
-        name = f"{args.adapter}, {args.steps} steps, {args.on}, seed {args.seed}"
+        name = f"{args.adapter}, {args.steps} steps, seed {args.seed}"
         journal.add(name, result)
         print(json.dumps({name: result}))
         return

@@ -75,10 +75,10 @@ def main() -> None:
     made_with = {"none": weights, "full": {**weights, **settings}, "lora": {**weights, **settings}, "ner": {"batch_size": args.batch}}
     journal = Journal(args.output, {"split": args.split, "limit": args.limit}, " ".join(["python", *sys.argv]))
     plan = [("none", 0, 0, 0)] if "none" in args.systems else []
-    for seed in args.seeds:
-        for k, steps, ner_steps in zip(args.shots, args.steps, args.ner_steps, strict=True):
+    for k, steps, ner_steps in zip(args.shots, args.steps, args.ner_steps, strict=True):
+        for seed in args.seeds:
             plan += [(system, k, ner_steps if system == "ner" else steps, seed) for system in args.systems if system != "none"]
-    rows = [(data_set, *row) for data_set in args.sets for row in plan]
+    rows = [(data_set, *row) for row in plan for data_set in args.sets]
     for data_set, system, k, steps, seed in tqdm(rows, disable=None):
         name = f"{data_set} {system} {k} {seed}"
         if journal.has(name, steps=steps, **made_with[system]):

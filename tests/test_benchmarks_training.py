@@ -207,9 +207,10 @@ def test_conll_goes_on_from_a_pipeline(script: Any, pipeline: Path, tmp_path: Pa
         (folder / f"{split}.json").write_text(json.dumps(records))
     args = ["--data", tmp_path, "--init", pipeline, "--adapter", adapter, "--batch", 4, "--output", tmp_path / "out.json"]
     script("conll", *args, "--steps", 50)
-    script("conll", *args, "--steps", 1, "--on", "dev", "--limit", 4)
+    script("conll", *args, "--steps", 1, "--limit", 4)
     first, second = json.loads((tmp_path / "out.json").read_text("utf8"))["results"].values()
     assert (first["sentences"], first["mentions"], second["sentences"]) == (8, 14, 4)
     assert first["typed"]["f"] > first["before"]["typed"]["f"]
+    assert set(first["typed_f_on_dev_by_open_threshold"]) == {"0.3", "0.5"}
     assert first["weights"] == second["weights"]
     assert spacy.load(pipeline).get_pipe("cascade_extractor").lm.fingerprint() == first["weights"]  # type: ignore[attr-defined]
