@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
@@ -46,10 +46,36 @@ class Row(Protocol):
         """A row that begins with the first n tokens of this one, without copying them."""
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A row and the tokens in it. depths (Sequence[int] | None): Their positions; None: counted on."""
+
+    ids: Sequence[int]
+    depths: Sequence[int] | None
+    row: Row
+
+
+class Recalling(Protocol):
+    """What was run of texts lately. It is forgotten when the weights change."""
+
+    def __len__(self) -> int: ...
+
+    def clear(self) -> None:
+        """Forget everything."""
+
+    def keep(self, text: Hashable, kept: Kept) -> None:
+        """Remember a text, if there is room."""
+
+    def take(self, text: Hashable) -> Kept | None:
+        """What was kept of a text, and forget it."""
+
+
 class Memory(Protocol):
     """Where rows are kept."""
 
-    capacity: int  # tokens
+    @property
+    def room(self) -> int:
+        """Tokens that may be taken in."""
 
     def row(self) -> Row:
         """A new, empty row."""
@@ -61,6 +87,10 @@ class CausalLM(Protocol):
 
     name: str
     max_length: int
+
+    @property
+    def recall(self) -> Recalling | None:
+        """What one stage leaves to another that goes on from the same tokens; None: nothing."""
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Token ids of a piece of text. Special tokens are recognised only if `control` is set, so that text which

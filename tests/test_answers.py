@@ -288,6 +288,8 @@ class Talkative:
     def __init__(self, end: int, max_length: int):
         self.name, self.end, self.max_length = "talkative", end, max_length
 
+    recall = None
+
     def memory(self, tokens: int) -> None:
         return None
 

@@ -488,6 +488,8 @@ def test_c026_decoding_that_does_not_settle(rnd: Any) -> None:
     unit = Unit("Ann", ((0, 3),), (False,))
 
     class Stubborn:
+        recall = None
+
         def memory(self, tokens: int) -> None:
             return None
 

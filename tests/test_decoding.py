@@ -369,6 +369,8 @@ class _Fixed:
     def __init__(self, rule: Any):
         self.rule = rule
 
+    recall = None
+
     def memory(self, tokens: int) -> None:
         return None
 

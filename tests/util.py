@@ -274,6 +274,8 @@ class ScriptedLM:
     def adapter(self, name: str | None) -> Iterator[None]:
         yield
 
+    recall = None
+
     def memory(self, tokens: int) -> None:
         return None
 

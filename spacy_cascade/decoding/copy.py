@@ -9,6 +9,7 @@ Prior art: input-guided aggressive decoding (arXiv 2106.04970), LLMA (2304.04487
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,9 +18,10 @@ from typing import Any
 import numpy as np
 
 from ..errors import CascadeError, Errors
-from ..ty import CausalLM, Mention, Query, Row, Unit
+from ..ty import CausalLM, Kept, Mention, Query, Row, Unit
 from .automaton import Choice, CopyAutomaton, Guess, spans_of
 from .noise import gumbel
+from .prefix import Beginning, run_beginnings
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Job:
 
     depths (list[int] | None): Positions of the prompt's tokens, for templates that give a copied token the position
         of its original (see `prompts.compact`); None: positions are counted on.
+    kept (Kept | None): The model's memory of prompt and copy, if it was to be kept.
     """
 
     unit: Unit
@@ -55,6 +58,7 @@ class Job:
     tokens: list[int] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     passes: int = 0
+    kept: Kept | None = None
 
 
 @dataclass(frozen=True)
@@ -78,26 +82,36 @@ def choose(job: Job, state: Any, allowed: Sequence[int], logits: np.ndarray, sam
     return int(scores.argmax())
 
 
-def decode(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling | Sequence[Sampling] = GREEDY) -> None:
+def decode(
+    lm: CausalLM, jobs: Sequence[Job], sampling: Sampling | Sequence[Sampling] = GREEDY, *, keep: bool = False
+) -> None:
     """Fill `tokens` and `mentions` of all jobs.
 
     A pass takes all jobs under way together; finished ones make room for others, the longest first. Jobs that ask the
     same (the rounds of one text, before their samples part) are run once.
 
     sampling (Sampling | Sequence[Sampling]): How to choose, for all jobs or one by one.
+    keep (bool): Leave every job what was run of it, as `kept`.
     RAISES CascadeError: C026 if a job does not settle (a defect), C022 if a unit is too long for the model.
     """
     each = [sampling] * len(jobs) if isinstance(sampling, Sampling) else sampling
-    runs = [_Run(job, s) for job, s in zip(jobs, each, strict=True)]
+    runs = [_Run(job, s, keep) for job, s in zip(jobs, each, strict=True)]
     memory = lm.memory(sum(run.size for run in runs))
+    budget = math.inf if memory is None else memory.room
+    if memory is not None and len(runs) > 1:
+        # what all prompts begin with, as a system prompt and an instruction
+        beginnings = [Beginning(run.job.prompt, run.job.depths, len(run.job.prompt) - 1) for run in runs]
+        for i, row in run_beginnings(lm, memory, beginnings):
+            runs[i].row = row
     waiting = sorted(runs, key=lambda run: (run.size, run.job.prompt))
     live: list[_Run] = []
     while waiting or live:
-        room = math.inf if memory is None else memory.capacity - sum(run.size for run in live)
+        room = budget - sum(run.size for run in live)
         while waiting and (not live or waiting[-1].size <= room):
             run = waiting.pop()
             room -= run.size
-            run.row = None if memory is None else memory.row()
+            if memory is not None and run.row is None:
+                run.row = memory.row()
             live.append(run)
         asked = [(run, query, _key(query)) for run in live for query in [run.query()]]
         first = {key: (run, query) for run, query, key in reversed(asked)}
@@ -117,9 +131,10 @@ def _key(query: Query) -> tuple[Any, ...]:
 class _Run:
     """A job on its way."""
 
-    def __init__(self, job: Job, sampling: Sampling):
+    def __init__(self, job: Job, sampling: Sampling, keep: bool = False):
         self.job = job
         self.sampling = sampling
+        self.keep = keep
         self.row: Row | None = None
         job.tokens, job.passes = [], 0
         self._states: list[Any] = []  # before every final token
@@ -165,10 +180,13 @@ class _Run:
         if agreed == len(self._open):
             job.tokens = job.tokens + self._draft
             _finish(job, self._states + self._drafted_states, self._decisions)
+            if self.keep and self.row is not None:
+                states = self._states + self._drafted_states
+                job.kept = Kept(job.prompt + job.tokens, copy_depths(job, states), self.row)
             self.row = None
             return True
-        for (_, state, _), best in zip(self._open[agreed:], chosen[agreed:], strict=True):
-            job.guess.learn(job.automaton.choices(state, best))
+        for (k, state, _), best in zip(self._open[agreed:], chosen[agreed:], strict=True):
+            job.guess.learn(_learned(job.automaton, state, self._draft[k], best))
         k, state, _ = self._open[agreed]
         job.tokens = [*job.tokens, *self._draft[:k], chosen[agreed]]
         self._states += self._drafted_states[: k + 1]
@@ -188,6 +206,17 @@ class _Run:
             allowed[choose(self.job, state, allowed, row, self.sampling)]
             for (_, state, allowed), row in zip(self._open, logits, strict=True)
         ]
+
+
+def _learned(automaton: CopyAutomaton, state: Any, drafted: int, chosen: int) -> list[Choice]:
+    """What a chosen token says about markers. One that stops at a place which the draft passed by unmarked, as a mere space
+    before a word, most likely stops for a marker."""
+    found = automaton.choices(state, chosen)
+    if chosen != drafted:
+        decided = {(c.kind, c.token) for c in found}
+        passed = (c for c in automaton.choices(state, drafted) if not c.marked and (c.kind, c.token) not in decided)
+        found = found + [c._replace(marked=True) for c in itertools.islice(passed, 1)]
+    return found
 
 
 def copy_depths(job: Job, states: Sequence[Any]) -> list[int] | None:

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from ..ty import CausalLM, Query
+from ..ty import CausalLM, Kept, Query
+from .prefix import Beginning, common, run_beginnings
 from .tree import TokenTree
 
 
@@ -85,9 +86,6 @@ class LabelScorer:
     max_nodes (int): Largest tree, since attention in a row is quadratic in its nodes.
     """
 
-    # A common beginning of rows that is shorter is not worth a pass of its own.
-    shortest_prefix = 16
-
     def __init__(self, lm: CausalLM, *, remember: bool = True, max_nodes: int = 1024):
         self.lm = lm
         self.remember = remember
@@ -99,18 +97,24 @@ class LabelScorer:
     def __call__(self, jobs: Sequence[LabelJob]) -> None:
         """Fill `log_probs` of all jobs. Those of one text that share at least half of their prompt share a tree."""
         rows: dict[int, _Row] = {}
+        known = self._recalled(jobs)
         for job in jobs:
             row = self._rows.get(job.text)
             if row is None or not row.fits(job, self.max_nodes):
                 if row is not None and row.query.row is not None and id(row) not in rows:
                     self._left += len(row.query.row)
                 row = self._rows[job.text] = _Row()
+                if job.text in known:
+                    row.begin(*known.pop(job.text))
             row.add(job)
             rows[id(row)] = row
         asked = [row for row in rows.values() if row.query.positions]
         if asked and self.remember:
             self._keep(asked)
-        self._run_prefixes([row for row in asked if row.fresh and (row.query.row is not None or not self.remember)])
+        fresh = [row for row in asked if row.fresh]
+        for row in fresh:
+            row.stop_recalling()
+        self._run_beginnings([r for r in fresh if (not r.query.row if r.query.row is not None else not self.remember)])
         for row, logits in zip(asked, self.lm.candidate_logits([row.query for row in asked]), strict=True):
             row.take(logits)
         for row in rows.values():
@@ -120,32 +124,33 @@ class LabelScorer:
         """Make room for new trees, as long as there is some."""
         if self._memory is None:
             self._memory = self.lm.memory(sum(3 * len(row.tree) // 2 for row in rows))
-            self._left = 0 if self._memory is None else self._memory.capacity
+            self._left = 0 if self._memory is None else self._memory.room
         for row in rows:
             if row.query.row is None and row.fresh and len(row.tree) <= self._left:
                 self._left -= len(row.tree)
                 row.query.row = self._memory.row()
 
-    def _run_prefixes(self, rows: Sequence[_Row]) -> None:
+    def _run_beginnings(self, rows: Sequence[_Row]) -> None:
         """Run what several rows begin with once, and let them go on from there."""
-        groups: dict[tuple[int, ...], list[_Row]] = {}
-        for row in rows:
-            groups.setdefault(tuple(row.tree.ids[: self.shortest_prefix]), []).append(row)
-        for group in groups.values():
-            n = min(row.stem() for row in group)
-            ids, depths = group[0].tree.ids, group[0].tree.depths
-            while any(row.tree.ids[:n] != ids[:n] or row.tree.depths[:n] != depths[:n] for row in group):
-                n -= 1
-            if len(group) < 2 or n < self.shortest_prefix:
-                continue
-            if self._memory is None:
-                self._memory = self.lm.memory(n + sum(len(row.tree) - n for row in group))
-                if self._memory is None:
-                    return
-            common = self._memory.row()
-            self.lm.candidate_logits([Query(ids[:n], depths=depths[:n], row=common)])
-            for row in group:
-                row.query.row = common.fork(n)
+        beginnings = [Beginning(row.tree.ids, row.tree.depths, row.stem()) for row in rows]
+        if self._memory is None:
+            self._memory = self.lm.memory(sum(len(row.tree) for row in rows))
+        if self._memory is not None:
+            for i, found in run_beginnings(self.lm, self._memory, beginnings):
+                rows[i].query.row = found
+
+    def _recalled(self, jobs: Sequence[LabelJob]) -> dict[Hashable, tuple[Kept, int]]:
+        """What an earlier stage has run of these texts, and how much of it is of use."""
+        recall = self.lm.recall
+        if recall is None or not len(recall):
+            return {}
+        out: dict[Hashable, tuple[Kept, int]] = {}
+        for job in jobs:
+            kept = out[job.text][0] if job.text in out else recall.take(job.text)
+            if kept is not None:
+                n = common(Beginning(kept.ids, kept.depths, len(kept.ids)), Beginning(job.prompt, job.depths, len(job.prompt) - 1))
+                out[job.text] = kept, max(n, out[job.text][1] if job.text in out else 0)
+        return out
 
 
 class _Row:
@@ -177,6 +182,16 @@ class _Row:
                 if at < self._run and (at, tuple(job.trie.children[node])) not in self._asked:
                     return False
         return True
+
+    def begin(self, kept: Kept, n: int) -> None:
+        """Go on from the first n tokens of what was kept."""
+        self.tree.insert(kept.ids[:n], depths=None if kept.depths is None else kept.depths[:n])
+        self.query.row = kept.row.fork(n)
+
+    def stop_recalling(self) -> None:
+        """Nothing may be asked at a node that was run before: from the first such place on, it is run again."""
+        if self.query.row is not None and len(self.query.row):
+            self.query.row.truncate(min(self.query.positions))
 
     def stem(self) -> int:
         """How many nodes stand in one line before the first question and the first branch."""

@@ -101,7 +101,7 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
     """Fill all jobs. Each pass asks for one more token of every unfinished job, in batches; tokens without an
     alternative need no pass. What was run is remembered, as far as there is room."""
     memory = lm.memory(2 * sum(len(job.prompt) for job in jobs))
-    room = 0 if memory is None else memory.capacity
+    room = 0 if memory is None else memory.room
     for job in jobs:
         job.restart()
         room -= 2 * len(job.prompt)

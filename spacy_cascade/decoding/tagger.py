@@ -35,6 +35,8 @@ _FEATURES: tuple[tuple[tuple[int, int], ...], ...] = (
 )
 # The same for features that are joined with the tag before.
 _AFTER_TAG: tuple[tuple[tuple[int, int], ...], ...] = ((), ((0, _WORD),), ((0, _SHAPE), (1, _SHAPE)))
+_PLAIN_KEYS = np.array([[1009 * (k + 1) for k in range(len(_FEATURES))]], dtype=np.uint64)
+_TAG_KEYS = np.array([[7919 * (k + 1) + 104729 * tag for k in range(len(_AFTER_TAG))] for tag in range(3)], dtype=np.uint64)
 
 
 class Tagger:
@@ -82,6 +84,8 @@ class Tagger:
         return self.weights[plain].sum(1), self.weights[after].sum(2)
 
 
+# a unit is looked at twice: for its draft, and to learn from what became of it
+@lru_cache(maxsize=1024)
 def _features(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     """Hash buckets of every token's features: (tokens, features), and joined with each tag before: (tokens, 3, features)."""
     n = len(unit.tokens)
@@ -91,19 +95,25 @@ def _features(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
     if unit.text.isupper():  # headlines are written in another way
         words[:, _SHAPE] += np.uint64(7)
 
-    def mixed(key: int, parts: Sequence[tuple[int, int]]) -> np.ndarray:
-        out = np.full(n, key, dtype=np.uint64)
-        for k, (offset, attribute) in enumerate(parts):
-            out = (out ^ (words[2 + offset : 2 + offset + n, attribute] + np.uint64(k))) * _MIX[k]
-            out ^= out >> np.uint64(29)
-        return (out >> np.uint64(64 - _BITS - 20)) & np.uint64((1 << _BITS) - 1)
-
     with np.errstate(over="ignore"):
-        plain = np.stack([mixed(1009 * (k + 1), parts) for k, parts in enumerate(_FEATURES)], axis=1)
-        after = np.stack(
-            [[mixed(7919 * (k + 1) + 104729 * tag, parts) for k, parts in enumerate(_AFTER_TAG)] for tag in range(3)]
-        )
-    return plain.astype(np.int64), after.transpose(2, 0, 1).astype(np.int64)
+        plain = _mixed(words, _PLAIN_KEYS, _FEATURES)
+        after = _mixed(words, _TAG_KEYS, _AFTER_TAG)
+    return plain[0].T, after.transpose(2, 0, 1)
+
+
+def _mixed(words: np.ndarray, keys: np.ndarray, features: Sequence[Sequence[tuple[int, int]]]) -> np.ndarray:
+    """Hash buckets of features for every token.
+
+    keys (np.ndarray): (variants, features). RETURNS: (variants, features, tokens)
+    """
+    n = len(words) - 3
+    out = np.repeat(keys[..., None], n, axis=2)
+    for k in range(max(map(len, features))):
+        with_part = [f for f, parts in enumerate(features) if len(parts) > k]
+        part = np.stack([words[2 + o : 2 + o + n, a] for o, a in (features[f][k] for f in with_part)]) + np.uint64(k)
+        mixed = (out[:, with_part] ^ part) * _MIX[k]
+        out[:, with_part] = mixed ^ (mixed >> np.uint64(29))
+    return ((out >> np.uint64(64 - _BITS - 20)) & np.uint64((1 << _BITS) - 1)).astype(np.int64)
 
 
 @lru_cache(maxsize=1 << 16)

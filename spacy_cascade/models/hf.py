@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -20,6 +21,7 @@ from ..ty import Query
 from .casing import split_case
 from .kv import KVPool, cached_states, positions
 from .probe import probe
+from .recall import Recall
 from .spec import HFSpec
 from .vocab import token_bytes
 
@@ -55,6 +57,8 @@ class HFCausalLM:
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._bytes: list[bytes | None] | None = None
         self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
+        self._pool: Any = None
+        self._recall = Recall(spec.cache_tokens // 2)
         self.exact_rows, self.trees, self.rows = probe(self)
 
     # -- Text <-> tokens --------------------------------------------------------------------------------------
@@ -279,8 +283,20 @@ class HFCausalLM:
         return torch.tanh(logits / cap) * cap if cap else logits
 
     def memory(self, tokens: int) -> KVPool | None:
-        """See `ty.CausalLM.memory`."""
-        return KVPool(min(tokens, self.cache_tokens)) if self.rows and self.cache_tokens else None
+        """See `ty.CausalLM.memory`. There is one pool at a time; it goes when its last row does."""
+        if not (self.rows and self.cache_tokens):
+            return None
+        pool = self._pool() if self._pool is not None else None
+        if pool is None:
+            pool = KVPool(min(tokens, self.cache_tokens))
+            self._pool = weakref.ref(pool)
+        pool.reserve(min(tokens, self.cache_tokens))
+        return pool
+
+    @property
+    def recall(self) -> Recall:
+        """See `ty.CausalLM.recall`. Empty as soon as weights or the adapter in use have changed."""
+        return self._recall.of((self._active, sum(p._version for p in self.model.parameters())))
 
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:

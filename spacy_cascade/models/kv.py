@@ -45,13 +45,18 @@ class KVPool:
         """A new, empty row."""
         return KVRow(self)
 
-    def take(self, n: int) -> np.ndarray:
-        """Slots for n tokens. Shape (n,)."""
-        if n > self.room:
-            more = max(n - self.room, self.capacity // 2)
+    def reserve(self, n: int) -> None:
+        """See to it that n slots are free."""
+        more = n - self.room
+        if more > 0:
             self._free = np.concatenate([np.arange(self.capacity, self.capacity + more)[::-1], self._free])
             self._refs = np.concatenate([self._refs, np.zeros(more, dtype=np.int32)])
             self.capacity += more
+
+    def take(self, n: int) -> np.ndarray:
+        """Slots for n tokens. Shape (n,)."""
+        if n > self.room:
+            self.reserve(max(n, self.room + self.capacity // 2))
         cut = self.room - n
         taken, self._free = self._free[cut:][::-1], self._free[:cut]
         self._refs[taken] = 1

@@ -214,10 +214,11 @@ class CascadeClassifier(LMPipe):
             if not candidates[i]:
                 continue
             taxonomy = labels_of(doc) or self.taxonomy
-            windows = self._windows(doc, taxonomy.roots)
+            labels = taxonomy.roots if self.template.labels else ()
+            windows = self._windows(doc, labels)
             flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
             for k, (start, end, _) in enumerate(candidates[i]):
-                yield i, k, with_context(doc, windows, start, end, flat, taxonomy.roots)[0], taxonomy
+                yield i, k, with_context(doc, windows, start, end, flat, labels)[0], taxonomy
 
     def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Any]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
@@ -302,7 +303,8 @@ class CascadeClassifier(LMPipe):
         for example in examples:
             doc = example.predicted
             taxonomy = labels_of(example.reference) or self.taxonomy
-            windows = self._windows(doc, taxonomy.roots)
+            labels = taxonomy.roots if self.template.labels else ()
+            windows = self._windows(doc, labels)
             trees: list[_ItemBuilder] = []
             last: tuple[int, int] | None = None
             flat = flat_gold(example)
@@ -313,7 +315,7 @@ class CascadeClassifier(LMPipe):
                 known = of_mention.resolve(answer) if types else known_path(taxonomy, path)
                 if known is None:
                     continue
-                asked, first = with_context(doc, windows, start, end, flat, taxonomy.roots)
+                asked, first = with_context(doc, windows, start, end, flat, labels)
                 here = (first, len(asked.unit.tokens))
                 if here != last or len(trees[-1].tree) > _TREE_NODES:
                     trees.append(_ItemBuilder(self))

@@ -92,6 +92,11 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C010.format(name=self.name))
         return self.spec.load()
 
+    def shares_weights(self, other: LMPipe) -> bool:
+        """Whether both run the same base with the same adapter."""
+        shared = isinstance(self.spec, SharedSpec) and self.spec.component == other.name and not self._owns_base
+        return (self._lm is other.lm if self._lm is not None else shared) and self._adapter == other._adapter
+
     def _new_adapter_name(self) -> str:
         return f"{self.name}_{next(_counter)}".replace(".", "_").replace("-", "_")
 

@@ -204,9 +204,12 @@ class CascadeExtractor(LMPipe):
     ) -> Iterator[tuple[int, Window, Job, Sampling]]:
         """All rounds of all windows, decoded, with the index of their Doc."""
         lm = self.lm
+        if lm.recall is not None:
+            lm.recall.clear()
         bias = math.log((1 - self.open_threshold) / self.open_threshold)
         samplings = [Sampling(bias, self.temperature if r else 0.0, r) for r in range(self.rounds)]
         ents = [[e for e in doc.ents if e.label_ != MENTION] for doc in docs]
+        keep = any(self._leads_to(p) for _, p in self._nlp.pipeline)
         every = ((i, w) for i, of_doc in enumerate(windows) for w in of_doc)
         for part in minibatch(every, size=max(1, _JOBS // self.rounds)):
             jobs = []
@@ -214,8 +217,19 @@ class CascadeExtractor(LMPipe):
                 known = _known(ents[i], w)
                 jobs += [(i, w, self.template.job(lm, w.unit, self.drafter.guess(w.unit, known)), s) for s in samplings]
             with lm.adapter(self._adapter):
-                decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs])
+                decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep)
+                recall = lm.recall if keep else None
+            for _, w, job, s in jobs:
+                if recall is not None and job.kept is not None and job.mentions and not s.round:
+                    recall.keep(w.unit, job.kept)
+                job.kept = None
             yield from jobs
+
+    def _leads_to(self, pipe: Any) -> bool:
+        """Whether a component goes on from this one's copies, with the same weights."""
+        if getattr(pipe, "kind", "") != "cascade_classifier" or pipe.source != "spans" or not pipe.template.continues:
+            return False
+        return bool(pipe.shares_weights(self))
 
     def _cut(self, doc: Doc, labels: tuple[str, ...]) -> tuple[list[Window], list[tuple[int, int, str]]]:
         room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3

@@ -109,6 +109,7 @@ class ChatClassify:
     )
     unknown: str = " If none of them applies, answer unknown."
     continues: bool = False
+    labels: bool = False
 
     def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""

@@ -29,6 +29,10 @@ class ChatClassifyContinued:
     lead: str = " ="
     continues: bool = True
 
+    @property
+    def labels(self) -> bool:
+        return self.extract.labels
+
     def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""
         ids = self.extract.prompt(lm, asked.unit)
