@@ -23,7 +23,7 @@ from typing import Any
 
 import spacy
 from spacy.training import Example
-from tuning import ADAPTERS, Journal, finetune, fingerprint, strict, to_train
+from tuning import ADAPTERS, Journal, finetune, fingerprint, stages, strict, to_train
 
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
@@ -68,11 +68,12 @@ def continued(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
     }  # fmt: skip
     nlp = to_train(args.init, args.adapter, lora)  # what has run shares its base with others
     minutes = finetune(nlp, train, args.adapter, **settings)
+    extractor: Any = nlp.get_pipe("cascade_extractor")
     on_dev = {}
     for threshold in args.thresholds:
-        nlp.get_pipe("cascade_extractor").open_threshold = threshold
+        extractor.open_threshold = threshold
         on_dev[threshold] = strict(nlp, dev)["typed"]["f"]
-    nlp.get_pipe("cascade_extractor").open_threshold = max(on_dev, key=lambda t: on_dev[t])
+    extractor.open_threshold = max(on_dev, key=lambda t: on_dev[t])
     start = time.process_time()
     after = strict(nlp, test)
     return {
@@ -182,7 +183,7 @@ def main() -> None:
         done = [Example(doc, eg.reference) for doc, eg in zip(nlp.pipe(texts, batch_size=64), test, strict=True)]
         seconds = time.time() - start
         scores = cascade_score(done)
-        parameters = sum(p.numel() for p in nlp.get_pipe("cascade_extractor").lm.model.parameters())
+        parameters = sum(p.numel() for p in stages(nlp)[0][1].lm.model.parameters())
     ner_f1, ner_minutes = spacy_ner(train, test, args.ner_steps, args.seed) if args.ner_steps else (None, 0.0)
     print(
         json.dumps(

@@ -5,8 +5,9 @@
     python benchmarks/open_sm.py training/merged_ner/model-best --data corpus/open-sets --sources assets/open_sm/sources.json
 
 The second is spaCy's `ner` trained on the same data with all labels merged. It takes no label set, so what it finds under a label that
-a text's set does not have is dropped, for spans as well as for types: that is in its favour, as its errors with other labels cost it
-nothing. Labels that are paths ('person > actor') count as the name in the set ('actor').
+a text's set does not have is dropped, for spans as well as for types. That helps its precision, as most of it would be wrong there;
+a right mention under another data set's name for the type is lost. Labels that are paths ('person > actor') count as the name in the
+set ('actor').
 
 `in_domain` are the data sets of the training, `zero_shot` those that are kept for it, `others` those whose licence does not allow to
 distribute what is trained on them. Prints a markdown table and, on the last line, one JSON object: for each group the mean over data

@@ -92,15 +92,18 @@ def _shots(runs: Runs) -> tuple[list[dict[str, Any]], list[int]]:
 
 
 def few_shot(runs: Runs) -> str:
-    """Mean over the data sets, first seed."""
+    """Mean over the data sets that both systems have results for, first seed."""
     results, shots = _shots(runs)
     rows = []
     for k in shots:
-        of_k = [r for r in results if r["k"] == k and r["seed"] == 0]
-        ours, other = ([r for r in of_k if (r["system"] == "ner") == ner] for ner in (False, True))
-        texts = [mean(r[key] for r in ours) for key in ("texts", "mentions")]
-        rows.append([k, *map(round, texts), ours[0]["steps"], *_means(ours), other[0]["steps"] if other else "–", *_means(other)])
-    return _table(["k", "texts", "mentions", "steps", "span F1", "typed F1", "spaCy: steps", "span", "typed"], rows)
+        of_k = {(r["system"] == "ner", r["set"]): r for r in results if r["k"] == k and r["seed"] == 0}
+        sets = [s for ner, s in of_k if not ner and (not k or (True, s) in of_k)]
+        if not sets:
+            continue
+        ours, other = ([of_k[ner, s] for s in sets if (ner, s) in of_k] for ner in (False, True))
+        texts = [round(mean(r[key] for r in ours)) for key in ("texts", "mentions")]
+        rows.append([k, len(sets), *texts, ours[0]["steps"], *_means(ours), other[0]["steps"] if other else "–", *_means(other)])
+    return _table(["k", "data sets", "texts", "mentions", "steps", "span F1", "typed F1", "spaCy: steps", "span", "typed"], rows)
 
 
 def few_shot_sets(runs: Runs) -> str:
@@ -128,15 +131,18 @@ def few_shot_seeds(runs: Runs) -> str:
 
 
 def conll(runs: Runs) -> str:
-    """CoNLL-2003 after fine-tuning on its train file."""
-    results = list(runs["conll"]["results"].values())
-    rows = [["as it is, never trained on it", "–", "–", results[0]["before"]["span"]["f"], results[0]["before"]["typed"]["f"]]]
-    rows += [[_adapter(r), r["max_steps"], r["train_minutes"], *_f(r)] for r in results]
-    return _table(["", "steps", "minutes", "span F1", "typed F1"], rows)
+    """CoNLL-2003 before and after fine-tuning on its train file."""
+    rows = [
+        [_adapter(r), r["max_steps"], f"{r['train_minutes']:.1f}", *_f(r["before"]), *_f(r)] for r in runs["conll"]["results"].values()
+    ]
+    return _table(["trained", "steps", "minutes", "before: span F1", "typed F1", "after: span F1", "typed F1"], rows)
 
 
 def _adapter(run: dict[str, Any]) -> str:
-    return "all weights" if run["adapter"] == "full" else f"LoRA, rank {run['rank']}, {', '.join([run['targets']] if isinstance(run['targets'], str) else run['targets'])}"
+    modules = run.get("targets", "")
+    modules = modules if isinstance(modules, str) else ", ".join(modules)
+    name = "all weights" if run["adapter"] == "full" else f"LoRA, rank {run['rank']}, {modules}"
+    return f"{name}; {run['note']}" if "note" in run else name
 
 
 TABLES: dict[str, Callable[[Runs], str]] = {

@@ -74,7 +74,8 @@ def spacy_ner(docs: Sequence[Doc], steps: int, batch: int, seed: int) -> tuple[L
     nlp = load_model_from_config({k: config[k] for k in ("nlp", "components")}, auto_fill=True)
     examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
     optimizer = nlp.initialize(lambda: examples)
-    rng, order = random.Random(seed), []
+    rng = random.Random(seed)
+    order: list[Example] = []
     for _ in range(steps):
         if not order:
             order = rng.sample(examples, len(examples))
