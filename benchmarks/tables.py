@@ -52,6 +52,12 @@ def _f(row: dict[str, Any] | None) -> list[Any]:
     return [row["span_f"], row["typed_f"]] if "span_f" in row else [row["span"]["f"], row["typed"]["f"]]
 
 
+def _measured(head: list[str], rows: list[list[Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Without the columns of systems that nothing was measured of."""
+    kept = [i for i, column in enumerate(zip(*rows, strict=True)) if set(column) != {"–"}]
+    return [head[i] for i in kept], [[row[i] for i in kept] for row in rows]
+
+
 def _means(rows: Iterable[dict[str, Any]]) -> list[Any]:
     pairs = [_f(row) for row in rows]
     return [mean(column) for column in zip(*pairs, strict=True)] if pairs else ["–", "–"]
@@ -61,7 +67,7 @@ def open_means(runs: Runs) -> str:
     """Mean over data sets."""
     ours, merged = _both(runs, "open_sm"), _both(runs, "spacy_merged")
     rows = [[name, ours[g]["data_sets"], *_f(ours[g]), *_f(merged.get(g))] for g, name in GROUPS.items() if g in ours]
-    return _table(["data sets", "number", "span F1", "typed F1", "spaCy: span", "typed"], rows)
+    return _table(*_measured(["data sets", "number", "span F1", "typed F1", "spaCy: span", "typed"], rows))
 
 
 def open_single(runs: Runs) -> str:
@@ -83,7 +89,7 @@ def open_sets(runs: Runs) -> str:
         for data_set, s in _both(runs, "open_sm")["figures"].get(group, {}).items()
     ]
     head = ["data set", "", "sentences", "mentions", "span F1", "typed F1", "spaCy, all sets: span", "typed", "spaCy, this set: span", "typed"]
-    return _table(head, rows)
+    return _table(*_measured(head, rows))
 
 
 def _shots(runs: Runs) -> tuple[list[dict[str, Any]], list[int]]:
@@ -102,8 +108,10 @@ def few_shot(runs: Runs) -> str:
             continue
         ours, other = ([of_k[ner, s] for s in sets if (ner, s) in of_k] for ner in (False, True))
         texts = [round(mean(r[key] for r in ours)) for key in ("texts", "mentions")]
-        rows.append([k, len(sets), *texts, ours[0]["steps"], *_means(ours), other[0]["steps"] if other else "–", *_means(other)])
-    return _table(["k", "data sets", "texts", "mentions", "steps", "span F1", "typed F1", "spaCy: steps", "span", "typed"], rows)
+        costs = [(f"{part[0]['steps']} ({mean(r['train_minutes'] for r in part):.2f})" if part else "–") for part in (ours, other)]
+        rows.append([k, len(sets), *texts, costs[0], *_means(ours), costs[1], *_means(other)])
+    head = ["k", "data sets", "texts", "mentions", "steps (minutes)", "span F1", "typed F1", "spaCy: steps (minutes)", "span", "typed"]
+    return _table(head, rows)
 
 
 def few_shot_sets(runs: Runs) -> str:

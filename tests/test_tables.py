@@ -57,6 +57,9 @@ def test_other_systems_stand_beside(tables: Any) -> None:
     assert rows[0] == "| en/a | trained on | 2 | 3 | 0.500 | 0.250 | 0.200 | 0.100 | 0.400 | 0.350 |"
     assert rows[1].endswith("| 0.700 | 0.350 | – | – | – | – |")
     assert rows[2].startswith("| zh/c | never seen")
+    alone = {"open_sm": runs["open_sm"]}
+    assert tables.open_means(alone).splitlines()[2:] == ["| trained on | 2 | 0.600 | 0.300 |"]
+    assert tables.open_sets(alone).splitlines()[0] == "| data set |  | sentences | mentions | span F1 | typed F1 |"
     single = tables.open_single(runs).splitlines()
     assert single[0].startswith("| 1 data sets |")
     assert [row.split("|")[2].strip() for row in single[2:]] == ["0.500", "0.200", "0.400"]
@@ -65,16 +68,16 @@ def test_other_systems_stand_beside(tables: Any) -> None:
 def test_few_shot_tables(tables: Any) -> None:
     rows = [("none", 0, 0, 0.1), ("full", 5, 0, 0.3), ("full", 5, 1, 0.5), ("ner", 5, 0, 0.2)]
     results = [
-        scores(f + 0.1, f, set=s, system=system, k=k, seed=seed, texts=4, mentions=9, steps=30)
+        scores(f + 0.1, f, set=s, system=system, k=k, seed=seed, texts=4, mentions=9, steps=30, train_minutes=0.25)
         for s in ("en/a", "en/b")
         for system, k, seed, f in rows
         if s == "en/a" or seed == 0
     ]
     runs = {"few_shot": {"results": dict(enumerate(results))}}
     lines = tables.few_shot(runs).splitlines()[2:]
-    assert lines[0] == "| 0 | 2 | 4 | 9 | 30 | 0.200 | 0.100 | – | – | – |"
-    assert lines[1] == "| 5 | 2 | 4 | 9 | 30 | 0.400 | 0.300 | 30 | 0.300 | 0.200 |"
-    results.append(scores(0.9, 0.9, set="en/c", system="full", k=5, seed=0, texts=4, mentions=9, steps=30))
+    assert lines[0] == "| 0 | 2 | 4 | 9 | 30 (0.25) | 0.200 | 0.100 | – | – | – |"
+    assert lines[1] == "| 5 | 2 | 4 | 9 | 30 (0.25) | 0.400 | 0.300 | 30 (0.25) | 0.300 | 0.200 |"
+    results.append(scores(0.9, 0.9, set="en/c", system="full", k=5, seed=0, texts=4, mentions=9, steps=30, train_minutes=0.25))
     unfinished = tables.few_shot({"few_shot": {"results": dict(enumerate(results))}})
     assert unfinished.splitlines()[2:] == lines
     assert tables.few_shot_sets(runs).splitlines()[2:] == [f"| en/{s} | 0.100 | 0.300 | 0.200 | – | – |" for s in "ab"]
