@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test lint setup check clean help
+.PHONY: demo results test lint setup check clean help
 
 help:
 	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
+	@echo "make results  fill the tables of docs/ from docs/runs"
 	@echo "make test   set up, run the tests"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the environment and everything the workflow wrote"
@@ -32,6 +33,9 @@ demo: setup
 	@echo "scores: $(CURDIR)/metrics/scores.json"
 	@echo "page:   $(CURDIR)/visualizations/entities.html"
 	@echo "wheel:  $$(ls $(CURDIR)/packages/*/dist/*.whl)"
+
+results: setup
+	$(BIN)/python benchmarks/tables.py docs/*.md
 
 test: setup
 	$(BIN)/python -m pytest

@@ -1,9 +1,12 @@
-"""CoNLL-2003 from nothing: train both stages and spaCy's own `ner` on the same file, score the whole test file.
+"""CoNLL-2003: train both stages and spaCy's own `ner` on the same file, score the whole test file.
 
     python benchmarks/conll.py --data ../shared/data
+    python benchmarks/conll.py --data ../shared/data --init assets/open_sm/pipeline --adapter full --steps 900
 
-Prints one JSON object as its last line. All models start from random initialization and see the 6,000 training
-sentences only; dev is used for nothing but the log.
+Prints one JSON object as its last line. Without --init all models start from random initialization and see the 6,000 training
+sentences only. With it the cascade begins with the weights of a pipeline, and is trained for a fixed number of steps: all weights,
+or adapters. Its types then have the names that the pipeline knows them by, and dev chooses among --thresholds at which a mention is
+opened.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -19,6 +23,7 @@ from typing import Any
 
 import spacy
 from spacy.training import Example
+from tuning import ADAPTERS, Journal, finetune, fingerprint, stages, strict, to_train
 
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
@@ -27,16 +32,56 @@ from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.training.sft import SFT
 
 LABELS = ["person", "location", "organisation", "miscellaneous"]
+# As `corpus_tools standardize` names them.
+STANDARD = {
+    "person": "person",
+    "location": "location or geo-political entity",
+    "organisation": "organization",
+    "miscellaneous": "nationality or miscellaneous name",
+}
 TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 
 
-def read(nlp: Any, path: Path) -> list[Example]:
+def read(nlp: Any, path: Path, names: dict[str, str] | None = None, limit: int = 0) -> list[Example]:
+    """names (dict): Other names of the types; every text then brings them along as its label set."""
     out = []
-    for record in json.loads(path.read_text("utf8")):
-        mentions = [(*e["pos"], (e["type"],)) for e in record["entities"]]
+    for record in json.loads(path.read_text("utf8"))[: limit or None]:
+        mentions = [(*e["pos"], ((names or {}).get(e["type"], e["type"]),)) for e in record["entities"]]
         gold = gold_doc(nlp, record["sentence"], mentions)
+        if names:
+            gold._.cascade_labels = list(names.values())
         out.append(Example(nlp.make_doc(record["sentence"]), gold))
     return out
+
+
+def continued(folder: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """From a pipeline's weights. RETURNS: scores before and after, settings and costs."""
+    lora = {"rank": args.rank, "alpha": 2 * args.rank, "targets": args.targets or "all-linear"}
+    nlp = to_train(args.init, args.adapter, lora)
+    weights = fingerprint(nlp)
+    train = [eg.reference for eg in read(nlp, folder / "train.json", STANDARD, args.limit)]
+    dev, test = ([eg.reference for eg in read(nlp, folder / f"{split}.json", STANDARD, args.limit)] for split in ("dev", "test"))
+    before = strict(nlp, test)
+    settings = {
+        "max_steps": args.steps, "optimizer": args.optimizer, "learn_rate": args.rate, "batch_size": args.batch, "warmup": 0.03,
+        "weight_decay": 0.05, "subword_noise": args.noise, "replace_rate": args.replace, "invent_rate": args.invent, "seed": args.seed,
+    }  # fmt: skip
+    nlp = to_train(args.init, args.adapter, lora)  # what has run shares its base with others
+    minutes = finetune(nlp, train, args.adapter, **settings)
+    extractor: Any = nlp.get_pipe("cascade_extractor")
+    on_dev = {}
+    for threshold in args.thresholds:
+        extractor.open_threshold = threshold
+        on_dev[threshold] = strict(nlp, dev)["typed"]["f"]
+    extractor.open_threshold = max(on_dev, key=lambda t: on_dev[t])
+    start = time.process_time()
+    after = strict(nlp, test)
+    return {
+        "before": before, **after, "typed_f_on_dev_by_open_threshold": on_dev, "sentences": len(test), "train_sentences": len(train),
+        "mentions": sum(len(doc.ents) for doc in test), "adapter": args.adapter, **(lora if args.adapter == "lora" else {}), **settings,
+        "init": args.init, "weights": weights, "train_minutes": round(minutes, 2),
+        "sentences_per_second": round(len(test) / (time.process_time() - start), 1),
+    }  # fmt: skip
 
 
 def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args: argparse.Namespace) -> float:
@@ -93,7 +138,16 @@ def spacy_ner(train: list[Example], test: list[Example], steps: int, seed: int) 
 def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", type=Path, default=Path(os.environ.get("SPACY_CASCADE_DATA", "../shared/data")))
-    ap.add_argument("--minutes", type=float, default=12, help="of training both stages together")
+    ap.add_argument("--init", help="pipeline to begin with; without it: random weights")
+    ap.add_argument("--adapter", choices=ADAPTERS, default="full", help="what is trained with --init")
+    ap.add_argument("--steps", type=int, default=900, help="of training with --init; adapters: of each stage")
+    ap.add_argument("--batch", type=int, default=32)
+    ap.add_argument("--rank", type=int, default=16, help="of adapters; alpha is twice that")
+    ap.add_argument("--targets", nargs="+", help="modules that get adapters; default: all linear ones")
+    ap.add_argument("--thresholds", nargs="+", type=float, default=[0.3, 0.5], help="of opening a mention with --init; dev chooses")
+    ap.add_argument("--limit", type=int, default=0, help="sentences of every file, with --init; 0: all")
+    ap.add_argument("--output", type=Path, help="JSON file that results with --init are added to")
+    ap.add_argument("--minutes", type=float, default=12, help="of training both stages together, from nothing")
     ap.add_argument("--hidden", type=int, default=128)
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--vocab", type=int, default=2500)
@@ -112,6 +166,13 @@ def main() -> None:
     folder = args.data / "b2nerd_style" / "en" / "conll2003"
     if not folder.is_dir():
         raise SystemExit(f"No data at {folder}. Give the folder that holds b2nerd_style/ with --data.")
+    if args.init:
+        journal = Journal(args.output, {"data": "CoNLL-2003, train file"}, " ".join(["python", *sys.argv]))
+        result = continued(folder, args)
+        name = f"{args.adapter}, {args.steps} steps, seed {args.seed}"
+        journal.add(name, result)
+        print(json.dumps({name: result}))
+        return
     nlp = spacy.blank("xx", config=TOKENIZER)
     train, dev, test = (read(nlp, folder / f"{split}.json") for split in ("train", "dev", "test"))
     with tempfile.TemporaryDirectory() as tmp:
@@ -122,7 +183,7 @@ def main() -> None:
         done = [Example(doc, eg.reference) for doc, eg in zip(nlp.pipe(texts, batch_size=64), test, strict=True)]
         seconds = time.time() - start
         scores = cascade_score(done)
-        parameters = sum(p.numel() for p in nlp.get_pipe("cascade_extractor").lm.model.parameters())
+        parameters = sum(p.numel() for p in stages(nlp)[0][1].lm.model.parameters())
     ner_f1, ner_minutes = spacy_ner(train, test, args.ner_steps, args.seed) if args.ner_steps else (None, 0.0)
     print(
         json.dumps(

@@ -22,22 +22,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import spacy
 from measure import gain, hits, read
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 from tqdm import tqdm
+from tuning import ADAPTERS, finetune, stages, to_train
 
 from corpus_tools.convert import convert
-from spacy_cascade.pipeline.component import LMPipe
 from spacy_cascade.pipeline.open_ner import OpenNER
 from spacy_cascade.scorers import cascade_score
 from spacy_cascade.taxonomy import builtin
-from spacy_cascade.training.sft import SFT
 
 SCORES = ("extraction", "coarse", "medium", "fine")
-LORA = {"rank": 16, "alpha": 32, "dropout": 0.05}
 # arXiv 2409.11022: fine F1 in percent of larger systems. Those that are trained saw the paper's training split, which cross-validation
 # stands in for; for orientation.
 PUBLISHED = {
@@ -48,39 +45,15 @@ PUBLISHED = {
 }
 
 
-def load(model: str, lora: bool) -> Language:
-    """The pipeline with DynamicNER's types; components without adapter get one when they are trained, if `lora`."""
-    nlp = spacy.load(model)
-    for name, pipe in stages(nlp):
+def load(model: str, adapter: str) -> Language:
+    """The pipeline with DynamicNER's types, ready for training."""
+    nlp = to_train(model, adapter)
+    for _, pipe in stages(nlp):
         if isinstance(pipe, OpenNER):
             pipe.set_labels(builtin("dynamicner"))
         elif pipe.taxonomy is not None:  # an extractor without label set looks for whatever it was trained to find
             pipe.set_taxonomy(builtin("dynamicner"))
-        if lora and pipe.adapter_settings is None:
-            pipe.adapter_settings = dict(LORA)
-        if not lora:
-            if pipe._adapter is not None:
-                raise SystemExit(f"'{name}' of {model} has an adapter: its weights can't be trained as a whole. Use --adapter lora.")
-            pipe.adapter_settings = None
     return nlp
-
-
-def stages(nlp: Language) -> list[tuple[str, Any]]:
-    """The components that hold a language model."""
-    return [(name, pipe) for name, pipe in nlp.components if isinstance(pipe, LMPipe)]
-
-
-def train(nlp: Language, docs: list[Doc], args: argparse.Namespace, seed: int) -> None:
-    """Train every component: one after the other with adapters, together where they share all weights."""
-    examples = [Example(nlp.make_doc(doc.text), doc) for doc in docs]
-    names = [name for name, _ in stages(nlp)]
-    for group in [[name] for name in names] if args.adapter == "lora" else [names]:
-        loop = SFT(
-            group, learn_rate=args.rate, max_steps=args.steps, batch_size=args.batch, subword_noise=0.1, replace_rate=args.replace,
-            save_every=0, seed=seed,
-        )  # fmt: skip
-        with tempfile.TemporaryDirectory() as tmp:
-            loop.run(nlp, examples, [], Path(tmp))
 
 
 def find(nlp: Language, gold: list[Doc]) -> list[Doc]:
@@ -104,9 +77,9 @@ def cross_validate(args: argparse.Namespace, docs: list[Doc], before: list[Doc])
     folds, start = [], time.time()
     for k in tqdm(range(args.folds), desc="folds", disable=None):
         held = order[k :: args.folds]
-        nlp = load(args.model, args.adapter == "lora")
-        kept = set(held)
-        train(nlp, [docs[i] for i in order if i not in kept], args, args.seed + k)
+        nlp, kept = load(args.model, args.adapter), set(held)
+        settings = {"learn_rate": args.rate, "max_steps": args.steps, "batch_size": args.batch, "subword_noise": 0.1, "replace_rate": args.replace}
+        finetune(nlp, [docs[i] for i in order if i not in kept], args.adapter, seed=args.seed + k, **settings)
         for i, doc in zip(held, find(nlp, [docs[i] for i in held]), strict=True):
             found[i] = doc
         folds.append(levels([found[i] for i in held], [docs[i] for i in held]))
@@ -126,7 +99,7 @@ def main() -> None:
     root = Path(os.environ.get("SPACY_CASCADE_DATA", "../shared/data"))
     ap.add_argument("--data", type=Path, default=root / "dynamicner" / "example.json", help="file in GEIC layout")
     ap.add_argument("--folds", type=int, default=0, help="cross-validation; 0: only zero-shot")
-    ap.add_argument("--adapter", choices=("lora", "full"), default="lora", help="what is trained")
+    ap.add_argument("--adapter", choices=ADAPTERS, default="lora", help="what is trained")
     ap.add_argument("--steps", type=int, default=300, help="of training, per fold and component")
     ap.add_argument("--rate", type=float, default=1e-3, help="learning rate")
     ap.add_argument("--batch", type=int, default=32)
@@ -138,7 +111,7 @@ def main() -> None:
         ap.error("--folds must be 0, or 2 and more")
     if not args.data.is_file():
         raise SystemExit(f"No data at {args.data}. Give the data set's file with --data.")
-    nlp = load(args.model, lora=True)
+    nlp = load(args.model, "lora")
     with tempfile.TemporaryDirectory() as tmp:
         path = Path(tmp) / "test.spacy"
         report = convert(args.data, path, from_format="geic", language="en", write_options={"taxonomy": builtin("dynamicner")})

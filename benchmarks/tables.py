@@ -1,9 +1,9 @@
-"""Fill the tables of a docs page from the JSON files that benchmarks wrote.
+"""Fill the tables of docs pages from the JSON files that benchmarks wrote.
 
-    python benchmarks/tables.py docs/open-sm.md --runs docs/runs
+    python benchmarks/tables.py docs/*.md
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is one of the functions below. `--check` fails if a
-table is not what the runs say.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function of one of the modules below. `--check`
+fails if a table is not what the runs say.
 """
 
 from __future__ import annotations
@@ -12,138 +12,14 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from statistics import mean, stdev
-from typing import Any
 
-Runs = dict[str, Any]
-GROUPS = {"in_domain": "trained on", "zero_shot": "zero-shot", "others": "never seen, other guidelines"}
+import tables_ablations
+import tables_open
+import tables_results
+from tables_markdown import Runs
 
-
-def _row(*cells: Any) -> str:
-    return "| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else str(c) for c in cells) + " |"
-
-
-def _table(head: list[str], rows: list[list[Any]]) -> str:
-    return "\n".join([_row(*head), "|" + "---|" * len(head), *(_row(*r) for r in rows)])
-
-
-def open_means(runs: Runs) -> str:
-    """Mean over data sets."""
-    found = runs["open_sm"]
-    rows = [[name, found[g]["data_sets"], found[g]["span_f"], found[g]["typed_f"]] for g, name in GROUPS.items() if g in found]
-    return _table(["data sets", "number", "span F1", "typed F1"], rows)
-
-
-def open_sets(runs: Runs) -> str:
-    """Every data set."""
-    rows = [
-        [data_set, name, s["docs"], s["mentions"], s["span_f"], s["typed_f"]]
-        for group, name in GROUPS.items()
-        for data_set, s in runs["open_sm"]["figures"].get(group, {}).items()
-    ]
-    return _table(["data set", "", "sentences", "mentions", "span F1", "typed F1"], rows)
-
-
-TABLES: dict[str, Callable[[Runs], str]] = {"open_means": open_means, "open_sets": open_sets}
-
-
-# -- Ablations: a row is a variant, a cell the mean and standard deviation over seeds ------------------------------------
-
-ABLATIONS = {
-    "cascade": "cascade, `decisions`",
-    "completion": "cascade, `completion`",
-    "single_stage": "single stage, `decisions`",
-    "single_completion": "single stage, `completion`",
-    "context_free": "cascade, context-free classifier",
-    "label_aware": "label-aware, standardized names, all labels",
-    "bare": "bare extraction prompt",
-    "raw_names": "names as the data sets have them",
-    "label_sets": "dynamic label set (0.5)",
-    "label_dropout": "label dropout (0.2)",
-    "pruned": "training texts pruned",
-    "random_part": "a random part of the texts, as large",
-    "taxonomy": "cascade",
-    "single_taxonomy": "single stage",
-    "single_sets": "single stage, label list in the prompt",
-    "single_lists": "the same, dynamic label set (0.5), label dropout (0.1)",
-    "base_list": "one list of all finest types",
-    "dynamic_lists": "dynamic categorization",
-}
-
-
-def _ablation(runs: Runs, variants: str, columns: dict[str, str]) -> str:
-    """variants (str): Names; what no run is of has no row. columns (dict): Head -> way to the figure, by dots."""
-    rows = []
-    for name in variants.split():
-        found = [r for r in runs["ablations"]["runs"] if r["variant"] == name]
-        if found:
-            cells = [_spread([_figure(r, way) for r in found]) for way in columns.values()]
-            rows.append([ABLATIONS[name], found[0]["texts"], len(found), *cells, round(mean(r["train_seconds"] for r in found))])
-    return _table(["", "texts", "seeds", *columns, "seconds"], rows)
-
-
-def _decodings(runs: Runs, variant: str, columns: dict[str, str]) -> str:
-    found = [r["decoding"] for r in runs["ablations"]["runs"] if r["variant"] == variant]
-    rows = [[f"`{name}`", *(_spread([_figure(d[name], way) for d in found]) for way in columns.values())] for name in found[0]]
-    return _table(["", *columns], rows)
-
-
-def _figure(run: Any, way: str) -> float | None:
-    for key in way.split("."):
-        run = run.get(key) if run is not None else None
-    return run
-
-
-def _spread(values: list[float | None]) -> str:
-    known = [v for v in values if v is not None]
-    if not known:
-        return "–"
-    digits = 3 if max(known) <= 1 else 1
-    spread = f" ± {stdev(known):.{digits}f}" if len(known) > 1 else ""
-    return f"{mean(known):.{digits}f}{spread}"
-
-
-TEST = {"span F1": "test.own.span_f", "typed F1": "test.own.typed_f"}
-ACCURACY = {"accuracy on gold mentions": "accuracy.own"}
-PARTS = {f"{k}, {name}": f"test.{data}.{k.split()[0]}_f" for data, name in (("parts", "parts"), ("new", "new sets")) for k in TEST}
-
-
-def ablation_stages(runs: Runs) -> str:
-    """Objective, stages, context."""
-    return _ablation(runs, "cascade completion single_stage single_completion context_free", {**TEST, **ACCURACY})
-
-
-def ablation_sets(runs: Runs) -> str:
-    """Prompts, names, label sets and choice of texts, on several data sets."""
-    variants = "label_aware bare raw_names label_sets label_dropout pruned random_part single_sets single_lists"
-    return _ablation(runs, variants, {**TEST, **PARTS})
-
-
-def ablation_types(runs: Runs) -> str:
-    """The same on a taxonomy."""
-    return _ablation(runs, "taxonomy single_taxonomy", {**TEST, **ACCURACY})
-
-
-def ablation_lists(runs: Runs) -> str:
-    """Training on type lists that mentions bring along."""
-    columns = {"tested on the list of all": "lists.base", "tested on lists of their own": "lists.dynamic"}
-    return _ablation(runs, "base_list dynamic_lists", columns)
-
-
-def ablation_extraction(runs: Runs) -> str:
-    """Rounds against thresholds."""
-    return _decodings(runs, "cascade", {"P": "p", "R": "r", "F1": "f", "sequences per text": "sequences"})
-
-
-def ablation_strategies(runs: Runs) -> str:
-    """Strategies of the classifier."""
-    return _decodings(runs, "taxonomy", {"accuracy on gold mentions": "accuracy", "tokens per mention": "tokens"})
-
-
-_OF_ABLATIONS = (ablation_stages, ablation_sets, ablation_types, ablation_lists, ablation_extraction, ablation_strategies)
-TABLES |= {f.__name__: f for f in _OF_ABLATIONS}
+TABLES = {**tables_open.TABLES, **tables_ablations.TABLES, **tables_results.TABLES}
 
 
 def fill(text: str, runs: Runs) -> str:
@@ -157,17 +33,18 @@ def fill(text: str, runs: Runs) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("page", type=Path)
+    parser.add_argument("pages", type=Path, nargs="+")
     parser.add_argument("--runs", type=Path, default=Path("docs/runs"))
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     runs = {file.stem: json.loads(file.read_text("utf8")) for file in sorted(args.runs.glob("*.json"))}
-    old = args.page.read_text("utf8")
-    new = fill(old, runs)
-    if args.check and new != old:
-        sys.exit(f"{args.page} does not agree with {args.runs}")
-    if not args.check:
-        args.page.write_text(new, "utf8")
+    for page in args.pages:
+        old = page.read_text("utf8")
+        new = fill(old, runs)
+        if args.check and new != old:
+            sys.exit(f"{page} does not agree with {args.runs}")
+        if new != old:
+            page.write_text(new, "utf8")
 
 
 if __name__ == "__main__":

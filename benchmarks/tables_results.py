@@ -5,17 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-Runs = dict[str, Any]
+from tables_markdown import Runs, table
+
 LEVELS = ("extraction", "coarse", "medium", "fine")
 SHAPES = {"decoding_tiny": "tiny (1.3 M)", "decoding_0.5b": "Qwen2.5-0.5B", "decoding_1.5b": "Qwen2.5-1.5B"}
-
-
-def row(*cells: Any) -> str:
-    return "| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else "–" if c is None else str(c) for c in cells) + " |"
-
-
-def table(head: list[str], rows: list[list[Any]]) -> str:
-    return "\n".join([row(*head), "|" + "---|" * len(head), *(row(*r) for r in rows)])
 
 
 def demo(runs: Runs) -> str:

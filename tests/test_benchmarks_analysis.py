@@ -132,7 +132,7 @@ def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(script: Any, li
     nlp.get_pipe("cascade_extractor").start_training()  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "adapted")
     with pytest.raises(SystemExit, match="has an adapter"):
-        script("dynamicner")["load"](str(tmp_path / "adapted"), lora=False)
+        script("dynamicner")["load"](str(tmp_path / "adapted"), "full")
 
 
 def test_hits_and_gain(script: Any, nlp: Any) -> None:

@@ -11,6 +11,8 @@ import typer
 from wasabi import msg
 
 from ..pipeline.annotate import labels_of
+from ..pipeline.gold import known_path
+from ..taxonomy import parse_path
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
 
@@ -96,7 +98,7 @@ def evaluate(
     for name, path in corpora(data, split).items():
         gold = list(read_docs(path, nlp.vocab, limit))
         start = time.perf_counter()
-        found = [_known_labels(d) for d in nlp.pipe((unannotated(nlp, doc) for doc in gold), batch_size=batch_size)]
+        found = [known_labels(d) for d in nlp.pipe((unannotated(nlp, doc) for doc in gold), batch_size=batch_size)]
         seconds += time.perf_counter() - start
         examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
         everything += examples
@@ -107,11 +109,13 @@ def evaluate(
     return out
 
 
-def _known_labels(doc: Any) -> Any:
+def known_labels(doc: Any) -> Any:
+    """Drop the entities of a Doc that brings its own label set whose label is not in it, neither as a name nor as a path
+    ('location > city' is 'city' of a set that has it): what components that know nothing of label sets wrote."""
     taxonomy = labels_of(doc)
     if taxonomy is not None:
         names = {path[-1] for path in taxonomy}
-        doc.set_ents([e for e in doc.ents if e.label_ in names])
+        doc.set_ents([e for e in doc.ents if e.label_ in names or known_path(taxonomy, parse_path(e.label_)) is not None])
     return doc
 
 
