@@ -51,10 +51,10 @@ def remembered() -> Iterator[None]:
     known: dict[Any, Any] = {}
     real = extractor.decode
 
-    def decode(lm: Any, jobs: Sequence[Job], samplings: Sequence[Sampling]) -> None:
+    def decode(lm: Any, jobs: Sequence[Job], samplings: Sequence[Sampling], **options: Any) -> None:
         keys = [(job.unit.text, tuple(job.prompt), sampling) for job, sampling in zip(jobs, samplings, strict=True)]
         new = {key: i for i, key in enumerate(keys) if key not in known}
-        real(lm, [jobs[i] for i in new.values()], [samplings[i] for i in new.values()])
+        real(lm, [jobs[i] for i in new.values()], [samplings[i] for i in new.values()], **options)
         known.update((key, (jobs[i].tokens, jobs[i].mentions)) for key, i in new.items())
         for job, key in zip(jobs, keys, strict=True):
             job.tokens, job.mentions = known[key]
