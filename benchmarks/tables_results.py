@@ -65,6 +65,17 @@ def end_to_end(runs: Runs) -> str:
     return table([*head, "model", "decoding", "spaCy"], rows)
 
 
+def passes(runs: Runs) -> str:
+    """Passes per sentence by drafter."""
+    names = {"cues": "surface cues", "default": "the tagger (default)", "ner": "entities of spaCy's `ner` in front"}
+    rows = []
+    for key, name in names.items():
+        found = runs["passes"][key]
+        counts = found["histogram"]
+        rows.append([name, f"{found['passes']:.2f}", *(f"{100 * n / sum(counts):.0f} %" for n in (*counts[:3], sum(counts[3:])))])
+    return table(["first draft", "passes", "1", "2", "3", "more"], rows)
+
+
 def tried_conll(runs: Runs) -> str:
     """Exploratory runs on CoNLL-2003."""
     rows = [
@@ -89,5 +100,5 @@ def tried_demo(runs: Runs) -> str:
 
 
 TABLES: dict[str, Callable[[Runs], str]] = {
-    f.__name__: f for f in (demo, dynamicner, speed, end_to_end, tried_conll, tried_demo)
+    f.__name__: f for f in (demo, dynamicner, speed, end_to_end, passes, tried_conll, tried_demo)
 }
