@@ -125,7 +125,7 @@ def test_variants_run_once_and_their_runs_are_kept(data: Path, monkeypatch: Any)
 
 def test_every_variant_has_a_name_in_the_tables(data: Path) -> None:
     from ablations import VARIANTS
-    from tables import ABLATIONS
+    from tables_ablations import ABLATIONS
 
     assert set(VARIANTS) == set(ABLATIONS)
 
