@@ -106,3 +106,11 @@ def test_universal_list_has_definitions():
     taxonomy = builtin("universal")
     assert len(taxonomy) >= 150
     assert all(taxonomy.description(path) for path in taxonomy)
+
+
+def test_the_workflow_is_one_that_spacy_runs() -> None:
+    project = srsly.read_yaml(Path(__file__).parents[1] / "project.yml")
+    commands = [command["name"] for command in project["commands"]]
+    assert len(commands) == len(set(commands))
+    assert not set(commands) & set(project["workflows"])
+    assert {step for steps in project["workflows"].values() for step in steps} <= set(commands)
