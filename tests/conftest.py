@@ -11,6 +11,8 @@ os.environ["HF_HUB_ETAG_TIMEOUT"] = os.environ["HF_HUB_DOWNLOAD_TIMEOUT"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
+import runpy
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -92,3 +94,19 @@ def real_data() -> Path:
     if not DATA.is_dir():
         pytest.skip(f"no real data at {DATA}: set SPACY_CASCADE_DATA")
     return DATA.resolve()
+
+
+@pytest.fixture
+def run_script(monkeypatch: Any, capsys: Any) -> Any:
+    """Runs a script of benchmarks/ and gives what it printed; without arguments gives its names."""
+    folder = Path(__file__).parents[1] / "benchmarks"
+    monkeypatch.syspath_prepend(str(folder))
+
+    def run(name: str, *args: Any) -> Any:
+        if not args:
+            return runpy.run_path(str(folder / f"{name}.py"))
+        monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
+        runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
+        return capsys.readouterr().out
+
+    return run

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -35,16 +33,12 @@ def corpus(pipeline: Path, nlp: Any) -> Path:
 
 
 @pytest.fixture
-def script(monkeypatch: Any, capsys: Any) -> Any:
+def script(run_script: Any) -> Any:
     """Runs a script and reads its last line; without arguments gives its names."""
-    monkeypatch.syspath_prepend(str(FOLDER))
 
     def run(name: str, *args: Any) -> Any:
-        if not args:
-            return runpy.run_path(str(FOLDER / f"{name}.py"))
-        monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
-        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
-        return json.loads(capsys.readouterr().out.strip().splitlines()[-1])
+        out = run_script(name, *args)
+        return json.loads(out.strip().splitlines()[-1]) if args else out
 
     return run
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import runpy
-import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -51,18 +49,8 @@ def sets(pipeline: Path, nlp: Any) -> Path:
 
 
 @pytest.fixture
-def script(monkeypatch: Any, capsys: Any) -> Any:
-    """Runs a script; without arguments gives its names."""
-    monkeypatch.syspath_prepend(str(FOLDER))
-
-    def run(name: str, *args: Any) -> Any:
-        if not args:
-            return runpy.run_path(str(FOLDER / f"{name}.py"))
-        monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
-        runpy.run_path(str(FOLDER / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
-
-    return run
+def script(run_script: Any) -> Any:
+    return run_script
 
 
 @pytest.mark.parametrize("k", [1, 2, 5, 100])

@@ -179,9 +179,9 @@ class _Run:
         self._decisions += [Decision(s, a, r) for (_, s, a), r in zip(self._open[: agreed + 1], logits, strict=False)]
         if agreed == len(self._open):
             job.tokens = job.tokens + self._draft
-            _finish(job, self._states + self._drafted_states, self._decisions)
+            states = self._states + self._drafted_states
+            _finish(job, states, self._decisions)
             if self.keep and self.row is not None:
-                states = self._states + self._drafted_states
                 job.kept = Kept(job.prompt + job.tokens, copy_depths(job, states), self.row)
             self.row = None
             return True
