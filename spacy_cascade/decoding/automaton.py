@@ -120,6 +120,7 @@ class SegmentAutomaton:
         self._offsets = [0]
         for segment in segments:
             self._offsets.append(self._offsets[-1] + len(segment))
+        self._offsets.append(self._offsets[-1])  # behind the end
 
     def start(self) -> _State:
         return (0, 0, False, False)
@@ -155,7 +156,7 @@ class SegmentAutomaton:
         return [Choice("close" if inside else "open", i, token == self.marker)]
 
     def offset(self, state: _State) -> int:
-        return self._offsets[min(state[0], self.n)] + state[1]
+        return self._offsets[state[0]] + state[1]
 
     def draft(self, state: _State, guess: Guess) -> list[int]:
         out = []

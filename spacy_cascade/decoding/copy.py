@@ -72,14 +72,15 @@ class Decision:
 
 def choose(job: Job, state: Any, allowed: Sequence[int], logits: np.ndarray, sampling: Sampling) -> int:
     """Index of the chosen candidate. Ties go to the first, in both ways of decoding."""
-    scores = logits[: len(allowed)].astype(np.float64)
+    scores = logits[: len(allowed)].tolist()  # of two or three: faster than arrays
     if sampling.temperature > 0:
-        scores = scores / sampling.temperature + gumbel(job.unit.text, sampling.round, state, allowed)
+        noise = gumbel(job.unit.text, sampling.round, state, allowed)
+        scores = [score / sampling.temperature + float(n) for score, n in zip(scores, noise, strict=True)]
     if sampling.open_bias:
         for k, token in enumerate(allowed):
             if any(c.kind == "open" and c.marked for c in job.automaton.choices(state, token)):
                 scores[k] += sampling.open_bias
-    return int(scores.argmax())
+    return scores.index(max(scores))
 
 
 def decode(
@@ -249,9 +250,10 @@ def _finish(job: Job, states: Sequence[Any], decisions: Sequence[Decision]) -> N
 
 
 def _probability(decision: Decision, token: int) -> float:
-    values = decision.logits[: len(decision.allowed)].astype(np.float64)
-    p = np.exp(values - values.max())
-    return float(p[list(decision.allowed).index(token)] / p.sum())
+    values = decision.logits[: len(decision.allowed)].tolist()
+    top = max(values)
+    p = [math.exp(v - top) for v in values]
+    return p[decision.allowed.index(token)] / math.fsum(p)
 
 
 def decode_stepwise(lm: CausalLM, jobs: Sequence[Job], sampling: Sampling = GREEDY) -> None:

@@ -15,6 +15,7 @@ from transformers import PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
 from .casing import CASE_MARKS, split_case
 from .files import atomic_dir
+from .neighbours import look_around
 
 SPECIAL_TOKENS = ("<pad>", "<s>", "<sep>", "</s>", "<mark>", "<type>", "<mask>", *CASE_MARKS.values())
 
@@ -60,12 +61,16 @@ def build_model(
     intermediate_size: int = 384,
     max_length: int = 2048,
     dropout: float = 0.0,
+    neighbours: bool = True,
     seed: int = 0,
 ) -> Qwen2ForCausalLM:
-    """Randomly initialized Qwen2 with tied embeddings."""
+    """Randomly initialized Qwen2 with tied embeddings.
+
+    neighbours (bool): Point the heads of the first layer at neighbouring tokens (see `models.neighbours`).
+    """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return Qwen2ForCausalLM(
+        model = Qwen2ForCausalLM(
             Qwen2Config(
                 vocab_size=vocab_size,
                 hidden_size=hidden_size,
@@ -81,6 +86,9 @@ def build_model(
                 eos_token_id=3,
             )
         )
+    if neighbours:
+        look_around(model)
+    return model
 
 
 def build_base(

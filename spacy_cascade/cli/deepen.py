@@ -1,0 +1,44 @@
+"""`spacy cascade deepen`: one more layer for a tiny model."""
+
+from pathlib import Path
+
+import typer
+from wasabi import msg
+
+from ..errors import CascadeError, Errors
+from . import cascade_app
+from ._util import show_errors
+
+
+@cascade_app.command("deepen")
+def deepen_cli(
+    model: Path = typer.Argument(..., help="Directory of a tiny model, such as <pipeline>/cascade_extractor/model"),
+    output: Path = typer.Argument(..., help="Directory for the new model"),
+    seed: int = typer.Option(0, help="Of the new layer's random weights"),
+) -> None:
+    """Put a layer below the others of a tiny model, whose heads look at neighbouring tokens.
+
+    The model says what it said before until it is trained further: `--paths.init` of configs/base.cfg takes it.
+    """
+    with show_errors():
+        layers = deepen(model, output, seed=seed)
+    msg.good(f"Model of {layers} layers", output)
+
+
+def deepen(model: Path, output: Path, *, seed: int = 0) -> int:
+    """RETURNS (int): Number of layers of the new model.
+
+    RAISES CascadeError: C020 if the model is not a Qwen2, C010 to C019 if it can't be loaded.
+    """
+    from ..models.files import atomic_dir
+    from ..models.loading import load_model
+    from ..models.neighbours import with_layer_below
+    from ..models.spec import HFSpec
+
+    lm = load_model(HFSpec(str(model), device="cpu"), path=model, private=True)
+    if lm.model.config.model_type != "qwen2":
+        raise CascadeError(Errors.C020.format(option="model_type", value=lm.model.config.model_type, choices="qwen2"))
+    lm.model = with_layer_below(lm.model, seed=seed)
+    with atomic_dir(Path(output)) as tmp:
+        lm.save(tmp)
+    return int(lm.model.config.num_hidden_layers)
