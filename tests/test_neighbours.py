@@ -70,5 +70,5 @@ def test_deepen_takes_only_models_of_this_kind(base: Path, tmp_path: Path) -> No
     config = LlamaConfig(vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2)
     LlamaForCausalLM(config).save_pretrained(tmp_path / "llama")
     AutoTokenizer.from_pretrained(base).save_pretrained(tmp_path / "llama")
-    with pytest.raises(CascadeError, match="C020.*llama"):
+    with pytest.raises(CascadeError, match=r"C020.*llama"):
         deepen(tmp_path / "llama", tmp_path / "taller")
