@@ -35,6 +35,20 @@ _FEATURES: tuple[tuple[tuple[int, int], ...], ...] = (
 )
 # The same for features that are joined with the tag before.
 _AFTER_TAG: tuple[tuple[tuple[int, int], ...], ...] = ((), ((0, _WORD),), ((0, _SHAPE), (1, _SHAPE)))
+
+
+def _plan(features: Sequence[Sequence[tuple[int, int]]]) -> list[tuple[int, np.ndarray, np.ndarray]]:
+    """For the first, second ... part of features that are ordered by their number of parts: the first feature that has it, and
+    places and attributes of it and those behind it. Shapes (features, 1)"""
+    out = []
+    for k in range(len(features[-1])):
+        first = next(i for i, parts in enumerate(features) if len(parts) > k)
+        places, attributes = np.array([parts[k] for parts in features[first:]]).T[..., None]
+        out.append((first, places, attributes))
+    return out
+
+
+_PLAIN, _JOINED = _plan(_FEATURES), _plan(_AFTER_TAG)
 _PLAIN_KEYS = np.array([[1009 * (k + 1) for k in range(len(_FEATURES))]], dtype=np.uint64)
 _TAG_KEYS = np.array([[7919 * (k + 1) + 104729 * tag for k in range(len(_AFTER_TAG))] for tag in range(3)], dtype=np.uint64)
 
@@ -96,23 +110,24 @@ def _features(unit: Unit) -> tuple[np.ndarray, np.ndarray]:
         words[:, _SHAPE] += np.uint64(7)
 
     with np.errstate(over="ignore"):
-        plain = _mixed(words, _PLAIN_KEYS, _FEATURES)
-        after = _mixed(words, _TAG_KEYS, _AFTER_TAG)
+        plain = _mixed(words, _PLAIN_KEYS, _PLAIN)
+        after = _mixed(words, _TAG_KEYS, _JOINED)
     return plain[0].T, after.transpose(2, 0, 1)
 
 
-def _mixed(words: np.ndarray, keys: np.ndarray, features: Sequence[Sequence[tuple[int, int]]]) -> np.ndarray:
+def _mixed(words: np.ndarray, keys: np.ndarray, plan: Sequence[tuple[int, np.ndarray, np.ndarray]]) -> np.ndarray:
     """Hash buckets of features for every token.
 
     keys (np.ndarray): (variants, features). RETURNS: (variants, features, tokens)
     """
     n = len(words) - 3
     out = np.repeat(keys[..., None], n, axis=2)
-    for k in range(max(map(len, features))):
-        with_part = [f for f, parts in enumerate(features) if len(parts) > k]
-        part = np.stack([words[2 + o : 2 + o + n, a] for o, a in (features[f][k] for f in with_part)]) + np.uint64(k)
-        mixed = (out[:, with_part] ^ part) * _MIX[k]
-        out[:, with_part] = mixed ^ (mixed >> np.uint64(29))
+    tokens = np.arange(2, n + 2)
+    for k, (first, places, attributes) in enumerate(plan):
+        mixed = out[:, first:]
+        mixed ^= words[tokens + places, attributes] + np.uint64(k)
+        mixed *= _MIX[k]
+        mixed ^= mixed >> np.uint64(29)
     return ((out >> np.uint64(64 - _BITS - 20)) & np.uint64((1 << _BITS) - 1)).astype(np.int64)
 
 

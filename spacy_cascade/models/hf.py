@@ -55,6 +55,7 @@ class HFCausalLM(Adapters):
         self.case_marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
         self._pid = os.getpid()
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
+        self._token_ids: dict[str, int] = {}
         self._bytes: list[bytes | None] | None = None
         self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
         self._pool: Any = None
@@ -106,10 +107,13 @@ class HFCausalLM(Adapters):
 
     def token_id(self, token: str) -> int:
         """Id of one token. RAISES CascadeError: C015 if the vocabulary lacks it."""
-        i = self.tokenizer.convert_tokens_to_ids(token)
-        if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token):
-            raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
-        return int(i)
+        found = self._token_ids.get(token)
+        if found is None:
+            i = self.tokenizer.convert_tokens_to_ids(token)
+            if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token):
+                raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
+            found = self._token_ids[token] = int(i)
+        return found
 
     def token_bytes(self) -> Sequence[bytes | None]:
         if self._bytes is None:
