@@ -284,11 +284,10 @@ def main() -> None:
         "command": " ".join(["python", *sys.argv]), "sentences": len(sentences), "mentions": sum(len(s) for _, s in sentences),
         "types": len(taxonomy.leaves), "level": args.level,
     }  # fmt: skip
-    result = json.dumps({**about, "systems": rows}, indent=1 if args.output else None)
     if args.output is not None:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(f"{result}\n", "utf8")
-    print(result)
+        args.output.write_text(json.dumps({**about, "systems": rows}, indent=1) + "\n", "utf8")
+    print(json.dumps({**about, "systems": rows}))
 
 
 if __name__ == "__main__":

@@ -50,10 +50,10 @@ def main() -> None:
             found[name][data_set] = above(embed, train[: args.sentences], test[: args.references], args.bound)
             print(name, data_set, found[name][data_set], file=sys.stderr, flush=True)
     about = {"sentences": args.sentences, "references": args.references, "bound": args.bound}
-    result = json.dumps({"command": " ".join(["python", *sys.argv]), **about, "embedders": found}, indent=1 if args.output else None)
+    result = {"command": " ".join(["python", *sys.argv]), **about, "embedders": found}
     if args.output is not None:
-        args.output.write_text(f"{result}\n", "utf8")
-    print(result)
+        args.output.write_text(json.dumps(result, indent=1) + "\n", "utf8")
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

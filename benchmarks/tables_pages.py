@@ -31,7 +31,7 @@ def fusion(runs: Runs) -> str:
     default = next(p for p in curves["open_threshold"] if p["open_threshold"] == 0.5)
     chosen = found["chosen_on_dev"]["open_threshold"]["open_threshold"]
     rows = [["default: one round, threshold 0.5", *_point(default)]]
-    for t, rounds in ((0.5, 3), (1, 3), (1, 5)):
+    for t, rounds in ((0.5, 2), (0.5, 3), (1, 3), (1, 5)):
         rows += [[f"k = {rounds}, temperature {t:g}", *_point(p)] for p in curves[f"fusion, temperature {t:g}"] if p["rounds"] == rounds]
     for t in (0.2, 0.4, chosen):
         best = " (best on dev)" if t == chosen else ""
