@@ -49,7 +49,7 @@ def fusion_dev(runs: Runs) -> str:
     best: dict[int, float] = {}
     for p in points:
         best[p["rounds"]] = max(p["f"], best.get(p["rounds"], 0.0))
-    return table(["rounds", *best], [["best F1 on dev", *best.values()]])
+    return table(["rounds", *map(str, best)], [["best F1 on dev", *best.values()]])
 
 
 def fusion_gain(runs: Runs) -> str:
