@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -279,12 +280,14 @@ def main() -> None:
         cells = [f"{row[k]:,.1f}" for k in ("calls", "prompt", "output", "passes", "run")]
         cells.append(f"{row['as_gold']:.2f}" if "as_gold" in row else "-")
         print(f"| {name} | {' | '.join(cells)} |")
-    about = {"sentences": len(sentences), "mentions": sum(len(s) for _, s in sentences), "types": len(taxonomy.leaves), "level": args.level}
-    result = json.dumps({**about, "systems": rows})
+    about = {
+        "command": " ".join(["python", *sys.argv]), "sentences": len(sentences), "mentions": sum(len(s) for _, s in sentences),
+        "types": len(taxonomy.leaves), "level": args.level,
+    }  # fmt: skip
     if args.output is not None:
         args.output.parent.mkdir(parents=True, exist_ok=True)
-        args.output.write_text(f"{result}\n", "utf8")
-    print(result)
+        args.output.write_text(json.dumps({**about, "systems": rows}, indent=1) + "\n", "utf8")
+    print(json.dumps({**about, "systems": rows}))
 
 
 if __name__ == "__main__":

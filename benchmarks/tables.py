@@ -15,11 +15,14 @@ import sys
 from pathlib import Path
 
 import tables_ablations
+import tables_corpora
 import tables_open
+import tables_pages
 import tables_results
 from tables_markdown import Runs
 
-TABLES = {**tables_open.TABLES, **tables_ablations.TABLES, **tables_results.TABLES}
+MODULES = (tables_open, tables_ablations, tables_results, tables_pages, tables_corpora)
+TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
 
 
 def fill(text: str, runs: Runs) -> str:

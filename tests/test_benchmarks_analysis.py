@@ -154,3 +154,17 @@ def test_reading_a_part_takes_it_from_the_whole_file(script: Any, nlp: Any, corp
     assert len(read(corpus, nlp, 99)) == len(read(corpus, nlp)) == len(util.GOLD)
     with pytest.raises(SystemExit, match="No DocBin"):
         read(corpus.with_name("none.spacy"), nlp)
+
+
+def test_sentences_above_the_bound_are_counted_by_embedder(script: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "b2nerd_style/en/a"
+    folder.mkdir(parents=True)
+    texts = {"train": ["Ann met Bob in Rome.", "Quite other words are here.", "Beyond the limit."], "test": ["Ann met Bob in Rome!"]}
+    for split, sentences in texts.items():
+        (folder / f"{split}.json").write_text(json.dumps([{"sentence": s, "entities": []} for s in sentences]), "utf8")
+    out = script("nearest", "--data", tmp_path, "--sets", "en/a", "--sentences", 2, "--output", tmp_path / "nearest.json")
+    assert [found["en/a"] for found in out["embedders"].values()] == [1, 1]
+    assert out["sentences"] == 2
+    assert json.loads((tmp_path / "nearest.json").read_text("utf8")) == out
+    with pytest.raises(SystemExit, match="No data"):
+        script("nearest", "--data", tmp_path, "--sets", "en/b")
