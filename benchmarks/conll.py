@@ -90,7 +90,7 @@ def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args:
     segments = [s for eg in train for s in make_unit(eg.reference, 0, len(eg.reference)).segments()]
     build_base(
         out / "base", segments, vocab_size=args.vocab, hidden_size=args.hidden, layers=args.layers,
-        heads=args.hidden // 32, intermediate_size=3 * args.hidden, dropout=args.dropout,
+        heads=args.hidden // 32, intermediate_size=3 * args.hidden, dropout=args.dropout, neighbours=args.neighbours,
     )
     lm = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(out / "base")}
     shared = {"@causal_lms": "spacy-cascade.SharedLM.v1", "component": "cascade_extractor"}
@@ -105,6 +105,7 @@ def cascade(nlp: Any, train: list[Example], dev: list[Example], out: Path, args:
         weight_decay=0.05,
         warmup=0.03,
         max_minutes=args.minutes,
+        max_steps=0 if args.minutes else args.steps,
         batch_size=32,
         lm_weight=args.lm_weight,
         subword_noise=args.noise,
@@ -140,7 +141,7 @@ def main() -> None:
     ap.add_argument("--data", type=Path, default=Path(os.environ.get("SPACY_CASCADE_DATA", "../shared/data")))
     ap.add_argument("--init", help="pipeline to begin with; without it: random weights")
     ap.add_argument("--adapter", choices=ADAPTERS, default="full", help="what is trained with --init")
-    ap.add_argument("--steps", type=int, default=900, help="of training with --init; adapters: of each stage")
+    ap.add_argument("--steps", type=int, default=900, help="of training with --init (adapters: of each stage), or with --minutes 0")
     ap.add_argument("--batch", type=int, default=32)
     ap.add_argument("--rank", type=int, default=16, help="of adapters; alpha is twice that")
     ap.add_argument("--targets", nargs="+", help="modules that get adapters; default: all linear ones")
@@ -152,6 +153,7 @@ def main() -> None:
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--vocab", type=int, default=2500)
     ap.add_argument("--dropout", type=float, default=0.0)
+    ap.add_argument("--neighbours", action=argparse.BooleanOptionalAction, default=True, help="heads that begin by looking at neighbours")
     ap.add_argument("--optimizer", default="muon")
     ap.add_argument("--rate", type=float, default=5e-3)
     ap.add_argument("--lm-weight", type=float, default=0.0)

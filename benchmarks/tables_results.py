@@ -148,6 +148,12 @@ def tried_conll(runs: Runs) -> str:
     return table(["run", "optimizer, rate", "layers", "steps", "minutes", "extraction F1", "typed F1", "accuracy on gold mentions"], rows)
 
 
+def tried_neighbours(runs: Runs) -> str:
+    """Where the first layer's heads look to begin with."""
+    rows = [[r["variant"], r["extraction_f"], r["typed_f"], r["accuracy"]] for r in runs["tried_neighbours"]["runs"]]
+    return table(["first layer", "extraction F1", "typed F1", "accuracy on right boundaries"], rows)
+
+
 def tried_demo(runs: Runs) -> str:
     """Exploratory runs of the demo's base."""
     rows = []
@@ -163,6 +169,6 @@ def tried_demo(runs: Runs) -> str:
 
 
 _OF_RESULTS = (
-    conll_scratch, demo, demo_seen, demo_runs, dynamicner, speed, end_to_end, passes, copying, tried_conll, tried_demo, tried_adapters,
+    conll_scratch, demo, demo_seen, demo_runs, dynamicner, speed, end_to_end, passes, copying, tried_conll, tried_neighbours, tried_demo, tried_adapters,
 )  # fmt: skip
 TABLES: dict[str, Callable[[Runs], str]] = {f.__name__: f for f in _OF_RESULTS}
