@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -50,6 +53,24 @@ def test_pipe_with_two_processes_equals_single_calls(both: Language) -> None:
     single = [both(t) for t in ALL]
     for a, b in zip(single, both.pipe(ALL, batch_size=4, n_process=2), strict=True):
         same(a, b)
+
+
+def test_several_processes_print_nothing(base: Path, tmp_path: Path) -> None:
+    """Tokenizers that have run warn in every forked process, unless they are told beforehand."""
+    script = f"""
+import os, spacy
+nlp = spacy.blank("en")
+lm = {{"@causal_lms": "spacy-cascade.HF.v1", "name": {str(base)!r}}}
+nlp.add_pipe("cascade_extractor", config={{"model": lm, "adapter": None, "template": {{"@prompts": "spacy-cascade.CompactExtract.v1"}}}})
+nlp("John lives in Paris.")
+nlp.get_pipe("cascade_extractor").lm.tokenizer(["many", "texts"] * 50)
+print(len(list(nlp.pipe(["Mary lives in Rome."] * 4, n_process=2, batch_size=2))), "TOKENIZERS_PARALLELISM" in os.environ)
+"""
+    env = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
+    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)
+    assert found.stdout.split() == ["4", "False"]
+    assert "forked" not in found.stderr
+
 
 
 def test_order_of_the_stream_does_not_matter(both: Language) -> None:

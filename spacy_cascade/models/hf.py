@@ -20,6 +20,7 @@ from ..errors import CascadeError, Errors
 from ..ty import Query
 from .adapters import Adapters
 from .casing import split_case
+from .forks import keep_tokenizers_quiet
 from .kv import KVPool, cached_states, positions
 from .probe import probe
 from .recall import Recall
@@ -27,6 +28,7 @@ from .spec import HFSpec
 from .vocab import token_bytes
 
 logger = logging.getLogger("spacy_cascade")
+keep_tokenizers_quiet()
 
 # Elements of one dense attention mask: 64 MB in float32.
 _MASK_ELEMENTS = 1 << 24
