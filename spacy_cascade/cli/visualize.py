@@ -40,7 +40,7 @@ def visualize_cli(
     data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
     output: Path = typer.Argument(..., help="HTML file"),
     split: str = typer.Option("test", help="Which split of directories"),
-    limit: int = typer.Option(8, help="Documents per file"),
+    limit: int = typer.Option(8, min=0, help="Most documents per file; 0: all"),
     title: str = typer.Option("Entities found by the cascade"),
 ) -> None:
     """Write a page that shows what a pipeline finds in the texts of some DocBins."""
