@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 import spacy_cascade.cli  # noqa: F401
 from spacy_cascade.cli import cascade_app
 from spacy_cascade.cli.evaluate import evaluate
-from spacy_cascade.cli.visualize import render_page
+from spacy_cascade.cli.visualize import OTHER, render_page
 from spacy_cascade.training.augment import gold_doc
 
 from . import util
@@ -267,6 +268,18 @@ def test_pages_show_path_and_score_and_escape_text() -> None:
 
 def test_pages_of_texts_without_entities(nlp: Any) -> None:
     assert "Nothing" in render_page({"a": [nlp("Nothing"), nlp("")], "b": []}, title="t")
+
+
+def test_no_colour_of_a_page_stands_for_two_types() -> None:
+    names = {f"Name{i:02}x": (f"type {i:02}",) for i in range(15)}
+    nlp, _ = util.scripted(names, [path[0] for path in names.values()])
+    page = render_page({"a": [nlp(" and ".join([*names, *list(names)[3:]]))]}, title="t")
+    legend = re.findall(r'<span style="background: (#\w+)">(type \d\d)</span>', page)
+    assert [name for _, name in legend] == [f"type {i:02}" for i in range(15)]
+    colors = Counter(color for color, _ in legend)
+    assert colors.pop(OTHER) == 3
+    assert set(colors.values()) == {1}
+    assert {name for color, name in legend if color == OTHER} == {"type 00", "type 01", "type 02"}
 
 
 def test_python_m_spacy_finds_the_commands() -> None:

@@ -40,8 +40,11 @@ def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
 
 
 def set_candidates(doc: Doc, key: str, spans: Sequence[Span], **attrs: list[Any]) -> None:
-    """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are)."""
-    doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=list(spans))
+    """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are). One more is
+    `offsets`, their characters: spaCy's retokenizer (merge_entities ...) leaves span groups with token indices that are wrong,
+    or that the Doc no longer has."""
+    offsets = [(s.start_char, s.end_char) for s in spans]
+    doc.spans[key] = SpanGroup(doc, name=key, attrs={"offsets": offsets, **attrs}, spans=list(spans))
 
 
 def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
@@ -80,17 +83,15 @@ def _lookup(span: Span, attr: str) -> Any:
     values = group.attrs.get(attr) if group is not None else None
     if group is None or not values:
         return None
-    # characters, as spaCy's retokenizer (merge_entities ...) leaves the token indices of span groups as they were; in the
-    # order in which the components write them
+    offsets = group.attrs.get("offsets")
+    if offsets is None:
+        offsets = [(s.start_char, s.end_char) for s in group]
     wanted = (span.start_char, span.end_char)
-    at = bisect_left(group, wanted, key=_characters)
-    if at < len(group) and _characters(group[at]) == wanted:
+    # as the components write them: in order; through bytes tuples become lists
+    at = bisect_left(offsets, wanted, key=tuple)
+    if at < len(offsets) and tuple(offsets[at]) == wanted:
         return values[at]
-    return next((value for value, other in zip(values, group, strict=False) if _characters(other) == wanted), None)
-
-
-def _characters(span: Span) -> tuple[int, int]:
-    return span.start_char, span.end_char
+    return next((value for value, other in zip(values, offsets, strict=False) if tuple(other) == wanted), None)
 
 
 def get_path(span: Span) -> str:
