@@ -71,6 +71,7 @@ class Errors:
     C051 = "[C051] Example {number} of the prompt can't be used: {why}; found {found}. Known form: {{'text': 'Ann met Bob', 'entities': [{{'name': 'Ann', 'type': 'person'}}]}}."
     # Models, continued
     C052 = "[C052] quantization = \"int8\" needs a CPU and a PyTorch with oneDNN, found device '{device}'. Set device = \"cpu\", or quantization = \"8bit\" or null."
+    C053 = "[C053] quantization = \"{value}\" needs the package bitsandbytes, which is not installed. Install it (`pip install bitsandbytes`, for GPUs), or set quantization to null, or to \"int8\" on a CPU."
 
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
