@@ -270,6 +270,17 @@ def test_pages_of_texts_without_entities(nlp: Any) -> None:
     assert "Nothing" in render_page({"a": [nlp("Nothing"), nlp("")], "b": []}, title="t")
 
 
+def test_pages_leave_the_direction_to_the_text() -> None:
+    """displaCy writes 'direction: ltr' into every text; the style must undo it."""
+    from spacy_cascade.cli.errors_style import CSS
+
+    nlp, _ = util.scripted({"תל אביב": ("location", "city")})
+    page = render_page({"he": [nlp("הוא נולד בתל אביב, תל אביב.")]}, title="t")
+    assert '<div dir="auto"><div class="entities"' in page
+    assert re.search(r"\.entities \{[^}]*direction: inherit !important", page)
+    assert re.search(r"\.entities\{[^}]*direction:inherit!important", CSS)
+
+
 def test_no_colour_of_a_page_stands_for_two_types() -> None:
     names = {f"Name{i:02}x": (f"type {i:02}",) for i in range(15)}
     nlp, _ = util.scripted(names, [path[0] for path in names.values()])

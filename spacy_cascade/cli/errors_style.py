@@ -57,7 +57,7 @@ i{display:inline-block;width:.8em;height:.8em;border-radius:.2em;background:var(
 .heat td.same{background:color-mix(in srgb,var(--right) var(--p),var(--soft));outline:1.5px solid var(--right);outline-offset:-1.5px}
 .sample{margin:.5rem 0 .9rem;padding:.5rem .8rem .6rem;background:var(--soft);border-radius:.5rem}.sample b{color:var(--fg);margin-right:.4em}
 .pair{display:grid;grid-template-columns:max-content 1fr;gap:.25rem .8rem}.side{color:var(--dim);font-size:.82rem;line-height:2.1rem}
-.entities{line-height:2.1rem!important;unicode-bidi:plaintext}
+.entities{line-height:2.1rem!important;direction:inherit!important}
 mark{background:color-mix(in srgb,var(--c) 45%,transparent);color:var(--fg);padding:.15em .4em;border-radius:.35em;cursor:help;-webkit-box-decoration-break:clone;box-decoration-break:clone}
 mark.focus{background:var(--c);outline:2px solid var(--fg)}.label{font-size:.72em;font-weight:600;opacity:.8;margin-inline-start:.5em;white-space:nowrap;unicode-bidi:isolate}
 @media(max-width:640px){body{padding:.8rem .8rem 3rem}h1{font-size:1.3rem}.tiles{grid-template-columns:repeat(auto-fill,minmax(6.4rem,1fr))}.tiles b{font-size:1.1rem}.bars .name{max-width:7rem}.pair{grid-template-columns:1fr;gap:0}.side{line-height:1.4}}

@@ -27,7 +27,7 @@ PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }}
 h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }}
-.entities {{ line-height: 2.4 !important; margin-bottom: .6rem; unicode-bidi: plaintext; overflow-wrap: anywhere }}
+.entities {{ line-height: 2.4 !important; margin-bottom: .6rem; direction: inherit !important; overflow-wrap: anywhere }}
 .legend span {{ padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }}
 mark {{ cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone }} mark span {{ unicode-bidi: isolate }} .note {{ color: #666; font-size: .9em }}
 </style></head><body><h1>{title}</h1>
@@ -81,7 +81,8 @@ def render_doc(doc: Any, colors: dict[str, str]) -> str:
         for e in doc.ents
     ]
     options = {"template": TEMPLATE}
-    return displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+    page = displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+    return f'<div dir="auto">{page}</div>'
 
 
 def _coarse(ent: Any) -> str:
