@@ -78,3 +78,4 @@ class Errors:
     T080 = "[T080] No record could be read from {paths} ({n} rejected). `python -m corpus_tools convert` lists what is wrong with them; --from gives the format."
     T081 = "[T081] A report is an HTML page, but the last argument is '{path}'. Give the sources first and then a file that ends in .html."
     T082 = "[T082] '{path}' holds no ranked list of conflicts: {why}. Write one with `python -m corpus_tools conflicts`."
+    T083 = "[T083] Figures need the package matplotlib, which is not installed. Install it: `pip install matplotlib`."

@@ -47,9 +47,9 @@ class Errors:
     # Decoding and components
     C020 = "[C020] Unknown value {value!r} for '{option}'. Choose one of: {choices}."
     C021 = "[C021] '{option}' must be {rule}, but is {value!r}."
-    C022 = "[C022] A sequence of {found} tokens does not fit into the model's window of {limit}. Lower max_tokens of the component, or use a model with a longer context."
+    C022 = "[C022] A sequence of {found} tokens does not fit into the model's window of {limit}. Lower max_tokens of the component, give fewer types at a time (more levels, or other labels), or use a model with a longer context."
     C023 = "[C023] A type list is empty: the taxonomy offers no type at level {level} below '{parent}'."
-    C024 = "[C024] The per-document label set in doc.user_data['{key}'] must be a list of type names or a Taxonomy, but is {found}."
+    C024 = "[C024] The per-document label set in doc.user_data['{key}'] must be a list of type names, {{'tree': ...}} or a Taxonomy, but is {found}."
     C025 = "[C025] '{name}' reads candidate mentions from doc.spans['{key}'], which no component set. Add 'cascade_extractor' before it, or set source = \"ents\" to refine the entities of another component."
     C026 = "[C026] Copy verification did not settle within {passes} passes on a text of {n} characters. This is a defect: please report the text and model."
     # Training
@@ -71,9 +71,11 @@ class Errors:
     C051 = "[C051] Example {number} of the prompt can't be used: {why}; found {found}. Known form: {{'text': 'Ann met Bob', 'entities': [{{'name': 'Ann', 'type': 'person'}}]}}."
     # Models, continued
     C052 = "[C052] quantization = \"int8\" needs a CPU and a PyTorch with oneDNN, found device '{device}'. Set device = \"cpu\", or quantization = \"8bit\" or null."
+    C053 = "[C053] quantization = \"{value}\" needs the package bitsandbytes, which is not installed. Install it (`pip install bitsandbytes`, for GPUs), or set quantization to null, or to \"int8\" on a CPU."
 
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
+    C061 = "[C061] '{path}' holds no scores: {why}. Give the JSON file that `spacy cascade evaluate --output` wrote."
 
 
 class Warnings:

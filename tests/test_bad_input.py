@@ -7,6 +7,7 @@ import pickle
 import re
 import shutil
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,12 @@ def test_c019_pickled_weights(base: Path, tmp_path: Path) -> None:
 def test_pickled_weights_load_when_asked_for(base: Path, tmp_path: Path) -> None:
     lm = HFSpec(str(_pickled(base, tmp_path)), device="cpu", allow_pickle=True).load()
     assert lm.fingerprint() == HFSpec(str(base), device="cpu").load().fingerprint()
+
+
+@pytest.mark.skipif(find_spec("bitsandbytes") is not None, reason="bitsandbytes is installed")
+@pytest.mark.parametrize("value", ["8bit", "4bit"])
+def test_c053_quantization_without_its_package(base: Path, value: str) -> None:
+    fails("C053", lambda: HFSpec(str(base), device="cpu", quantization=value).load(), value, "pip install bitsandbytes")
 
 
 # -- Settings ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import json
 import re
 import subprocess
 import sys
+from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from typer.testing import CliRunner
 import spacy_cascade.cli  # noqa: F401
 from spacy_cascade.cli import cascade_app
 from spacy_cascade.cli.evaluate import evaluate
-from spacy_cascade.cli.visualize import render_page
+from spacy_cascade.cli.visualize import OTHER, render_page
 from spacy_cascade.training.augment import gold_doc
 
 from . import util
@@ -269,6 +270,29 @@ def test_pages_of_texts_without_entities(nlp: Any) -> None:
     assert "Nothing" in render_page({"a": [nlp("Nothing"), nlp("")], "b": []}, title="t")
 
 
+def test_pages_leave_the_direction_to_the_text() -> None:
+    """displaCy writes 'direction: ltr' into every text; the style must undo it."""
+    from spacy_cascade.cli.errors_style import CSS
+
+    nlp, _ = util.scripted({"תל אביב": ("location", "city")})
+    page = render_page({"he": [nlp("הוא נולד בתל אביב, תל אביב.")]}, title="t")
+    assert '<div dir="auto"><div class="entities"' in page
+    assert re.search(r"\.entities \{[^}]*direction: inherit !important", page)
+    assert re.search(r"\.entities\{[^}]*direction:inherit!important", CSS)
+
+
+def test_no_colour_of_a_page_stands_for_two_types() -> None:
+    names = {f"Name{i:02}x": (f"type {i:02}",) for i in range(15)}
+    nlp, _ = util.scripted(names, [path[0] for path in names.values()])
+    page = render_page({"a": [nlp(" and ".join([*names, *list(names)[3:]]))]}, title="t")
+    legend = re.findall(r'<span style="background: (#\w+)">(type \d\d)</span>', page)
+    assert [name for _, name in legend] == [f"type {i:02}" for i in range(15)]
+    colors = Counter(color for color, _ in legend)
+    assert colors.pop(OTHER) == 3
+    assert set(colors.values()) == {1}
+    assert {name for color, name in legend if color == OTHER} == {"type 00", "type 01", "type 02"}
+
+
 def test_python_m_spacy_finds_the_commands() -> None:
     done = subprocess.run([sys.executable, "-m", "spacy", "cascade", "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -320,3 +344,48 @@ def test_finetune_without_training_data(work: Path, tmp_path: Path) -> None:
     base = f"--paths.base={work / 'init'}"
     text = _message("finetune", find_config("extractor"), "-o", tmp_path / "o", f"--paths.train={tmp_path / 'no.spacy'}", base)
     assert "C031" in text
+
+
+@pytest.mark.parametrize("command", ["evaluate", "visualize", "errors", "export"])
+def test_a_pipeline_that_is_not_there(command: str, tmp_path: Path) -> None:
+    (tmp_path / "test.spacy").touch()
+    args = [tmp_path / "test.spacy", tmp_path / "out"] if command in ("visualize", "errors") else [tmp_path / "test.spacy"]
+    assert "E050" in _message(command, tmp_path / "nothing", *args)
+
+
+def test_a_pipeline_whose_package_is_not_installed(tmp_path: Path) -> None:
+    """As one with a transformer is, without spacy-transformers."""
+    nlp = spacy.blank("xx")
+    nlp.add_pipe("sentencizer")
+    nlp.to_disk(tmp_path / "p")
+    config = (tmp_path / "p" / "config.cfg").read_text("utf8").replace('factory = "sentencizer"', 'factory = "no_such"')
+    (tmp_path / "p" / "config.cfg").write_text(config, "utf8")
+    assert "E002" in _message("evaluate", tmp_path / "p", tmp_path / "test.spacy")
+
+
+def test_errors_without_a_code_are_defects_and_keep_their_traceback() -> None:
+    from spacy_cascade.cli._util import show_errors
+
+    with pytest.raises(ValueError, match="defect"), show_errors():
+        raise ValueError("defect")
+
+
+@pytest.mark.parametrize(("text", "why"), [("{", "no JSON"), ("[]", "it lacks corpora"), ('{"corpora": {}}', "it lacks all")])
+def test_c061_show_of_a_file_without_scores(tmp_path: Path, text: str, why: str) -> None:
+    (tmp_path / "scores.json").write_text(text)
+    output = re.sub(r"\s+", " ", _message("show", tmp_path / "scores.json"))
+    assert "C061" in output
+    assert why in output
+
+
+@pytest.mark.parametrize("size", ["0", "40", "-32"])
+def test_width_that_the_heads_do_not_divide(tmp_path: Path, size: str) -> None:
+    assert "C021" in _message("base", tmp_path / "b", tmp_path / "x.spacy", f"--hidden-size={size}")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "visualize", "errors", "export"])
+def test_a_negative_limit_is_refused(command: str, tmp_path: Path) -> None:
+    args = [str(tmp_path / name) for name in "abc"]
+    result = CliRunner().invoke(cascade_app, [command, *args[: 2 if command == "export" else 3], "--limit=-1"])
+    assert result.exit_code == 2
+    assert "--limit" in result.output

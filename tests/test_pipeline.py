@@ -4,6 +4,7 @@ import itertools
 import os
 import subprocess
 import sys
+import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -70,7 +71,6 @@ print(len(list(nlp.pipe(["Mary lives in Rome."] * 4, n_process=2, batch_size=2))
     found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)
     assert found.stdout.split() == ["4", "False"]
     assert "forked" not in found.stderr
-
 
 
 def test_order_of_the_stream_does_not_matter(both: Language) -> None:
@@ -431,6 +431,33 @@ def test_attributes_of_a_doc_that_the_cascade_never_saw(nlp: Language) -> None:
     assert doc[0:1]._.cascade_score is None
     assert doc._.cascade_coverage == []
     assert doc._.cascade_labels is None
+
+
+def test_paths_and_scores_are_found_after_retokenization() -> None:
+    """merge_entities changes token indices, and those of span groups stay as they were."""
+    nlp, _ = util.scripted({"New York": ("location", "city"), "Ann Lee": ("person",)})
+    nlp.add_pipe("merge_entities")
+    doc = nlp("Ann Lee left New York")
+    assert [(t.text, t.ent_type_) for t in doc] == [("Ann Lee", "person"), ("left", ""), ("New York", "city")]
+    assert [e._.cascade_path for e in doc.ents] == ["person", "location > city"]
+    assert all(e._.cascade_score > 0.9 for e in doc.ents)
+
+
+def test_paths_and_scores_as_json() -> None:
+    nlp, _ = util.scripted({"York": ("location", "city")})
+    doc = nlp("To York")
+    found = json.loads(json.dumps(doc.to_json(underscore=["cascade_entities"])))["_"]["cascade_entities"]
+    assert found == [{"start": 3, "end": 7, "label": "city", "path": "location > city", "score": doc.ents[0]._.cascade_score}]
+    assert nlp.make_doc("To York")._.cascade_entities == []
+
+
+def test_label_sets_of_tuples_reach_other_processes() -> None:
+    nlp, _ = util.scripted({"Ann": ("person",)})
+    pairs = [("Ann left", {"cascade_labels": ["person", "place"], "id": 1}), ("Ann came", {"id": 2})]
+    one = [(util.entities(d), c) for d, c in nlp.pipe(pairs, as_tuples=True)]
+    two = [(util.entities(d), c) for d, c in nlp.pipe(pairs, as_tuples=True, n_process=2, batch_size=1)]
+    assert one == two
+    assert [c["id"] for _, c in two] == [1, 2]
 
 
 def test_results_survive_a_docbin(both: Language) -> None:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import spacy
 from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
+from spacy.tokens import Doc
 
 from . import util
 
@@ -102,3 +105,55 @@ def test_works_with_the_rules_of_other_languages(lang: str) -> None:
 def test_lone_surrogates_are_refused_by_spacy_itself(nlp: Language) -> None:
     with pytest.raises(UnicodeEncodeError):
         nlp.make_doc("a \ud800 b")
+
+
+# -- Long texts without spaces -------------------------------------------------------------------------------------
+
+
+def _whole(nlp: Language, text: str) -> Doc:
+    """What spaCy's tokenizer makes of a text in one go."""
+    return Tokenizer.__call__(nlp.tokenizer, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "居里夫人在巴黎，" * 200,
+        "トヨタ自動車はか\u3099っこうを、" * 150,
+        "พระบาทสมเด็จพระเจ้าอยู่หัว" * 60,
+        "서울특별시에서" * 100,
+        "東京タワー(Tokyo-Tower)と大阪 " * 90,
+        "x" * 3000,
+        "a " * 2000 + "日本" * 300 + "\n" + "日本" * 300 + " b",
+    ],
+)
+def test_long_stretches_are_tokenized_as_in_one_go(nlp: Language, text: str) -> None:
+    doc, whole = nlp.make_doc(text), _whole(nlp, text)
+    assert doc.text == text
+    assert [(t.text, t.whitespace_, t.norm_) for t in doc] == [(t.text, t.whitespace_, t.norm_) for t in whole]
+    for attr in ("SENT_START", "ENT_IOB"):
+        assert doc.has_annotation(attr) == whole.has_annotation(attr)
+    assert not doc.user_data
+
+
+def test_norms_of_exceptions_stay_in_long_texts() -> None:
+    nlp = spacy.blank("en", config=util.TOKENIZER)
+    doc = nlp.make_doc("日本" * 300 + " I can't")
+    assert [(t.text, t.norm_) for t in doc[-2:]] == [("ca", "can"), ("n't", "not")]
+
+
+def test_time_grows_with_the_length_of_a_text_without_spaces(nlp: Language) -> None:
+    """spaCy looks through the rest of a stretch for every affix that it takes off."""
+    search, seen = nlp.tokenizer.suffix_search, []
+
+    def counted(text: str) -> Any:
+        seen.append(len(text))
+        return search(text)
+
+    nlp.tokenizer.suffix_search = counted
+    try:
+        doc = nlp.make_doc("".join(chr(0x4E00 + i) for i in range(5000)))
+    finally:
+        nlp.tokenizer.suffix_search = search
+    assert len(doc) == 5000
+    assert seen and max(seen) <= 300

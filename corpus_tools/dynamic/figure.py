@@ -9,6 +9,7 @@ from typing import Any
 from wasabi import table
 
 from ..files import atomic_path
+from ..plotting import pyplot
 from .metrics import DIRECTIONS, METRICS
 
 LABELS = {
@@ -44,11 +45,7 @@ def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
 
     results (Mapping): `Comparison.to_dict()` by the corpus' name.
     """
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     with plt.rc_context(
         {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "dynamic"}
     ):

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from catalogue import RegistryError
 from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
+from thinc.api import ConfigValidationError
 from wasabi import msg
 
 from ..codecs import Codecs
@@ -16,10 +18,14 @@ from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Coded errors are for users: print the message, not the traceback."""
+    """Coded errors, and spaCy's about paths, packages and configs, are for users: print the message, not the traceback."""
     try:
         yield
-    except CascadeError as err:
+    except (CascadeError, ConfigValidationError, RegistryError, OSError) as err:
+        msg.fail(str(err), exits=1)
+    except ValueError as err:
+        if not str(err).startswith("[E"):  # spaCy's codes
+            raise
         msg.fail(str(err), exits=1)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 from wasabi import msg
 
+from ..errors import CascadeError, Errors
 from . import cascade_app
 from ._util import read_docs, show_errors
 
@@ -15,7 +16,7 @@ def base_cli(
     corpus: list[Path] = typer.Argument(..., help="DocBins (.spacy) to train the tokenizer on"),
     vocab_size: int = typer.Option(8000, help="Size of the tokenizer's vocabulary"),
     hidden_size: int = typer.Option(128, help="Width of the model; a multiple of 32"),
-    layers: int = typer.Option(4, help="Number of layers"),
+    layers: int = typer.Option(4, min=1, help="Number of layers"),
     dropout: float = typer.Option(0.0, help="Dropout of attention"),
     neighbours: bool = typer.Option(True, help="Point the heads of the first layer at neighbouring tokens, to begin with"),
     case_marks: bool = typer.Option(True, help="Write case as a token of its own"),
@@ -28,6 +29,8 @@ def base_cli(
     The weights are random: train them with `spacy cascade finetune configs/base.cfg`.
     """
     with show_errors():
+        if hidden_size < 32 or hidden_size % 32:
+            raise CascadeError(Errors.C021.format(option="hidden_size", rule="a multiple of 32", value=hidden_size))
         n = build(
             output,
             corpus,
@@ -35,7 +38,7 @@ def base_cli(
             vocab_size=vocab_size,
             hidden_size=hidden_size,
             layers=layers,
-            heads=max(1, hidden_size // 32),
+            heads=hidden_size // 32,
             intermediate_size=3 * hidden_size,
             dropout=dropout,
             neighbours=neighbours,

@@ -24,10 +24,10 @@ def errors_cli(
     output: Path = typer.Argument(..., help="HTML file"),
     json: Path = typer.Option(None, "--json", help="JSON file for all counts"),
     split: str = typer.Option("test", help="Which split of a directory"),
-    limit: int = typer.Option(0, help="Most documents per file; 0: all"),
-    examples: int = typer.Option(8, help="Errors of each kind to show, drawn evenly over the languages"),
+    limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
+    examples: int = typer.Option(8, min=0, help="Errors of each kind to show, drawn evenly over the languages"),
     seed: int = typer.Option(0, help="Of the draw"),
-    batch_size: int = typer.Option(64),
+    batch_size: int = typer.Option(64, min=1),
     title: str = typer.Option("Errors of the pipeline"),
     overwrite: bool = typer.Option(False, help="Write over existing files"),
     quiet: bool = typer.Option(False, help="No progress bar and no table"),
@@ -41,11 +41,11 @@ def errors_cli(
             if path is not None and path.exists() and not overwrite:
                 raise CascadeError(Errors.C060.format(path=path))
         analysis = analyse(model, data, split=split, limit=limit, examples=examples, seed=seed, batch_size=batch_size, quiet=quiet)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(render_page(analysis, title=title, examples=examples), encoding="utf8")
-    if json is not None:
-        json.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(json, {**analysis.to_dict(), "about": {"model": model, "data": str(data), "split": split, "limit": limit}})
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(render_page(analysis, title=title, examples=examples), encoding="utf8")
+        if json is not None:
+            json.parent.mkdir(parents=True, exist_ok=True)
+            srsly.write_json(json, {**analysis.to_dict(), "about": {"model": model, "data": str(data), "split": split, "limit": limit}})
     if quiet:
         return
     rows = [[name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)] for name, t in sorted(analysis.groups["language"].items())]

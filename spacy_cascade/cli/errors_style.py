@@ -1,7 +1,7 @@
 """Style of the page of `spacy cascade errors`."""
 
-# As on the pages of `corpus_tools report`: light and well apart, readable under text; one per coarse type.
-_LIGHT = (
+# As on the pages of `corpus_tools report` and of `cascade visualize`: light and well apart, readable under text; one per coarse type.
+LIGHT = (
     "#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffe08a",
     "#8fd9c8", "#e3b7a0", "#d4e157", "#9fb4ff", "#f5a6d5", "#b7c9a8",
 )  # fmt: skip
@@ -9,7 +9,7 @@ _DARK = (
     "#2f6f95", "#4d7f2b", "#9a611b", "#73559b", "#a2494b", "#85701a",
     "#2a7f6e", "#85573c", "#6c7620", "#4a5fb5", "#94457b", "#5b7352",
 )  # fmt: skip
-COLORS = tuple(f"c{i}" for i in range(len(_LIGHT)))  # CSS classes of coarse types; "cx": all others
+COLORS = tuple(f"c{i}" for i in range(len(LIGHT)))  # CSS classes of coarse types; "cx": all others
 _KINDS = {
     "right": ("#7fb98a", "#4c8a59"),
     "type": ("#f0b35e", "#b07a24"),
@@ -22,7 +22,7 @@ _KINDS = {
 
 
 def _variables(column: int) -> str:
-    colors = zip((*COLORS, "cx"), (*(_LIGHT, _DARK)[column], ("#d3d6db", "#4c5159")[column]), strict=True)
+    colors = zip((*COLORS, "cx"), (*(LIGHT, _DARK)[column], ("#d3d6db", "#4c5159")[column]), strict=True)
     return "".join(f"--{name}:{value};" for name, value in (*colors, *((k, v[column]) for k, v in _KINDS.items())))
 
 
@@ -51,14 +51,14 @@ i{display:inline-block;width:.8em;height:.8em;border-radius:.2em;background:var(
 .stack{display:flex;height:1.15rem;border-radius:.25rem;overflow:hidden}.stack .k{background:var(--c);border-right:1px solid var(--bg);min-width:1px}.stack .spurious{margin-left:3px}
 .heat,.whole{max-height:none}.heat table{width:auto;border-collapse:separate;border-spacing:1px}
 .heat th,.heat td{border:0;padding:.15rem .3rem;font-size:.8rem}.heat thead th{position:static;background:none;height:7.5rem;padding:.3rem 0;min-width:2.1rem}
-.heat thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:9rem;white-space:nowrap;font-weight:400}
+.heat thead span{writing-mode:vertical-rl;transform:rotate(180deg);max-height:9rem;font-weight:400;line-height:1.1}
 .heat tbody th{font-weight:400;text-align:right;white-space:nowrap;position:sticky;left:0;background:var(--bg)}
 .heat td{text-align:center;vertical-align:middle;min-width:2.1rem;height:1.75rem;font-variant-numeric:tabular-nums;background:color-mix(in srgb,var(--heat) var(--p),var(--soft))}
 .heat td.same{background:color-mix(in srgb,var(--right) var(--p),var(--soft));outline:1.5px solid var(--right);outline-offset:-1.5px}
 .sample{margin:.5rem 0 .9rem;padding:.5rem .8rem .6rem;background:var(--soft);border-radius:.5rem}.sample b{color:var(--fg);margin-right:.4em}
 .pair{display:grid;grid-template-columns:max-content 1fr;gap:.25rem .8rem}.side{color:var(--dim);font-size:.82rem;line-height:2.1rem}
-.entities{line-height:2.1rem!important}
+.entities{line-height:2.1rem!important;direction:inherit!important}
 mark{background:color-mix(in srgb,var(--c) 45%,transparent);color:var(--fg);padding:.15em .4em;border-radius:.35em;cursor:help;-webkit-box-decoration-break:clone;box-decoration-break:clone}
-mark.focus{background:var(--c);outline:2px solid var(--fg)}.label{font-size:.72em;font-weight:600;opacity:.8;margin-inline-start:.5em;white-space:nowrap}
+mark.focus{background:var(--c);outline:2px solid var(--fg)}.label{font-size:.72em;font-weight:600;opacity:.8;margin-inline-start:.5em;white-space:nowrap;unicode-bidi:isolate}
 @media(max-width:640px){body{padding:.8rem .8rem 3rem}h1{font-size:1.3rem}.tiles{grid-template-columns:repeat(auto-fill,minmax(6.4rem,1fr))}.tiles b{font-size:1.1rem}.bars .name{max-width:7rem}.pair{grid-template-columns:1fr;gap:0}.side{line-height:1.4}}
 """

@@ -10,6 +10,7 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..errors import CascadeError, Errors
 from ..pipeline.annotate import labels_of
 from ..pipeline.gold import known_path
 from ..taxonomy import parse_path
@@ -27,25 +28,38 @@ def evaluate_cli(
     output: Path = typer.Option(None, "--output", "-o", help="JSON file for all scores"),
     train: Path = typer.Option(None, help="Training DocBin: report mentions that are not in it apart"),
     lexicon: Path = typer.Option(None, help="Lexicon used in training: its names count as seen, too"),
-    batch_size: int = typer.Option(64),
-    limit: int = typer.Option(0, help="Most documents per file; 0: all"),
+    batch_size: int = typer.Option(64, min=1),
+    limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
     nested: bool = typer.Option(False, help="Score nested mentions, too"),
 ) -> None:
     """Score a pipeline on gold DocBins. Sentences without an entity count. Texts that bring their own label set are run
     with it; entities of other labels, from components that know nothing of it, do not count."""
     with show_errors():
         scores = evaluate(model, data, split=split, train=train, lexicon=lexicon, batch_size=batch_size, limit=limit, nested=nested)
-    print_scores(scores)
-    if output is not None:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        srsly.write_json(output, scores)
-        msg.good("Scores", output)
+        print_scores(scores)
+        if output is not None:
+            output.parent.mkdir(parents=True, exist_ok=True)
+            srsly.write_json(output, scores)
+            msg.good("Scores", output)
 
 
 @cascade_app.command("show")
-def show_cli(path: Path = typer.Argument(..., help="JSON file of `spacy cascade evaluate`", exists=True)) -> None:
+def show_cli(path: Path = typer.Argument(..., help="JSON file of `spacy cascade evaluate`", exists=True, dir_okay=False)) -> None:
     """Print the scores of an earlier evaluation."""
-    print_scores(srsly.read_json(path))
+    with show_errors():
+        print_scores(read_scores(path))
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """RAISES CascadeError: C061 if the file is not what `evaluate` wrote."""
+    try:
+        scores = srsly.read_json(path)
+    except ValueError as err:
+        raise CascadeError(Errors.C061.format(path=path, why=f"it is no JSON: {err}")) from err
+    missing = [k for k in ("corpora", "all", "docs_per_second") if not isinstance(scores, dict) or k not in scores]
+    if missing:
+        raise CascadeError(Errors.C061.format(path=path, why=f"it lacks {', '.join(missing)}"))
+    return scores
 
 
 def print_scores(scores: dict[str, Any]) -> None:

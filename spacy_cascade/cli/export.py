@@ -22,7 +22,7 @@ def export_cli(
     dtype: str = typer.Option("float16", help="Precision of the saved weights; on a CPU they are loaded as float32"),
     calibrate: Path = typer.Option(None, help="DocBin of development data to calibrate scores on"),
     meta: Path = typer.Option(None, help="JSON file of meta data (description, license, sources ...) for packages"),
-    limit: int = typer.Option(0, help="Calibrate on so many documents, taken evenly from the file; 0: all"),
+    limit: int = typer.Option(0, min=0, help="Calibrate on so many documents, taken evenly from the file; 0: all"),
 ) -> None:
     """Write a pipeline for distribution: half the size, calibrated scores, meta data."""
     with show_errors():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import itertools
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +14,22 @@ from wasabi import msg
 from ..pipeline.gold import unannotated
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
+from .errors_style import LIGHT
 
-# Light, well apart, readable under black text; one per coarse type.
-COLORS = ("#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffe08a", "#c9c9c9", "#8fd9c8", "#e3b7a0", "#d4e157")
+# Of all coarse types but the most frequent dozen: no other colour stands for two of them.
+OTHER = "#d3d6db"
 TEMPLATE = (
     '<mark class="entity" title="{title}" style="background: {bg}; padding: 0.3em 0.45em; margin: 0 0.2em; '
     'line-height: 1; border-radius: 0.35em;">{text}<span style="font-size: 0.75em; font-weight: bold; '
-    'line-height: 1; border-radius: 0.35em; vertical-align: middle; margin-left: 0.5rem">{label}</span></mark>'
+    'line-height: 1; border-radius: 0.35em; vertical-align: middle; margin-inline-start: 0.5rem; white-space: nowrap">{label}</span></mark>'
 )
 PAGE = """<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
 body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }}
 h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }}
-.entities {{ line-height: 2.4 !important; margin-bottom: .6rem }}
+.entities {{ line-height: 2.4 !important; margin-bottom: .6rem; direction: inherit !important; overflow-wrap: anywhere }}
 .legend span {{ padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }}
-mark {{ cursor: help }} .note {{ color: #666; font-size: .9em }}
+mark {{ cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone }} mark span {{ unicode-bidi: isolate }} .note {{ color: #666; font-size: .9em }}
 </style></head><body><h1>{title}</h1>
 <p class="note">Colours show the coarse type, labels the deepest one. Point at an entity for its path and score.</p>
 <p class="legend">{legend}</p>{sections}</body></html>
@@ -40,7 +42,7 @@ def visualize_cli(
     data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
     output: Path = typer.Argument(..., help="HTML file"),
     split: str = typer.Option("test", help="Which split of directories"),
-    limit: int = typer.Option(8, help="Documents per file"),
+    limit: int = typer.Option(8, min=0, help="Most documents per file; 0: all"),
     title: str = typer.Option("Entities found by the cascade"),
 ) -> None:
     """Write a page that shows what a pipeline finds in the texts of some DocBins."""
@@ -60,9 +62,10 @@ def visualize_cli(
 def render_page(groups: dict[str, list[Any]], *, title: str) -> str:
     """groups (dict): Heading -> Docs. RETURNS (str): A whole HTML page without outside references."""
     docs = list(itertools.chain.from_iterable(groups.values()))
-    coarse = sorted({_coarse(e) for doc in docs for e in doc.ents})
-    colors = {c: COLORS[i % len(COLORS)] for i, c in enumerate(coarse)}
-    legend = "".join(f'<span style="background: {colors[c]}">{html.escape(c)}</span>' for c in coarse)
+    counts = Counter(_coarse(e) for doc in docs for e in doc.ents)
+    frequent = sorted(sorted(counts, key=lambda c: (-counts[c], c))[: len(LIGHT)])
+    colors = dict.fromkeys(counts, OTHER) | dict(zip(frequent, LIGHT, strict=False))
+    legend = "".join(f'<span style="background: {colors[c]}">{html.escape(c)}</span>' for c in sorted(counts))
     sections = "".join(
         f"<h2>{html.escape(name)}</h2>" + "".join(render_doc(doc, colors) for doc in group) for name, group in groups.items()
     )
@@ -78,7 +81,8 @@ def render_doc(doc: Any, colors: dict[str, str]) -> str:
         for e in doc.ents
     ]
     options = {"template": TEMPLATE}
-    return displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+    page = displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+    return f'<div dir="auto">{page}</div>'
 
 
 def _coarse(ent: Any) -> str:

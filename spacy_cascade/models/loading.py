@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -68,6 +69,8 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
     if spec.quantization == "int8" and not int8_runs(device):
         raise CascadeError(Errors.C052.format(device=device))
     if spec.quantization in ("8bit", "4bit"):
+        if find_spec("bitsandbytes") is None:
+            raise CascadeError(Errors.C053.format(value=spec.quantization))
         from transformers import BitsAndBytesConfig
 
         extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{spec.quantization}": True})

@@ -40,8 +40,11 @@ def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
 
 
 def set_candidates(doc: Doc, key: str, spans: Sequence[Span], **attrs: list[Any]) -> None:
-    """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are)."""
-    doc.spans[key] = SpanGroup(doc, name=key, attrs=attrs, spans=list(spans))
+    """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are). One more is
+    `offsets`, their characters: spaCy's retokenizer (merge_entities ...) leaves span groups with token indices that are wrong,
+    or that the Doc no longer has."""
+    offsets = [(s.start_char, s.end_char) for s in spans]
+    doc.spans[key] = SpanGroup(doc, name=key, attrs={"offsets": offsets, **attrs}, spans=list(spans))
 
 
 def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
@@ -80,14 +83,15 @@ def _lookup(span: Span, attr: str) -> Any:
     values = group.attrs.get(attr) if group is not None else None
     if group is None or not values:
         return None
-    # as the components write them: in order
-    at = bisect_left(group, (span.start, span.end), key=lambda s: (s.start, s.end))
-    if at < len(group) and (group[at].start, group[at].end) == (span.start, span.end):
+    offsets = group.attrs.get("offsets")
+    if offsets is None:
+        offsets = [(s.start_char, s.end_char) for s in group]
+    wanted = (span.start_char, span.end_char)
+    # as the components write them: in order; through bytes tuples become lists
+    at = bisect_left(offsets, wanted, key=tuple)
+    if at < len(offsets) and tuple(offsets[at]) == wanted:
         return values[at]
-    for value, other in zip(values, group, strict=False):
-        if other.start == span.start and other.end == span.end:
-            return value
-    return None
+    return next((value for value, other in zip(values, offsets, strict=False) if tuple(other) == wanted), None)
 
 
 def get_path(span: Span) -> str:
@@ -103,8 +107,15 @@ def get_score(span: Span) -> float | None:
     return boundary if path is None else boundary * path
 
 
+def get_entities(doc: Doc) -> list[dict[str, Any]]:
+    """The entities with path and score, ready for JSON: `doc.to_json(underscore=["cascade_entities"])`."""
+    return [
+        {"start": e.start_char, "end": e.end_char, "label": e.label_, "path": get_path(e), "score": get_score(e)} for e in doc.ents
+    ]
+
+
 def get_coverage(doc: Doc) -> list[tuple[int, int, str]]:
-    """(start_char, end_char, 'processed' | 'split' | 'skipped' | 'failed') ranges that the extractor accounted for."""
+    """(start_char, end_char, 'processed' | 'split' | 'shortened' | 'skipped' | 'failed') ranges that were accounted for."""
     # through bytes tuples become lists
     return [(start, end, status) for start, end, status in doc.user_data.get(COVERAGE_KEY, ())]
 
@@ -115,9 +126,11 @@ def _set_labels(doc: Doc, value: Any) -> None:
 
 
 def register_extensions() -> None:
-    """`span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_coverage`, `doc._.cascade_labels`."""
+    """`span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_entities`, `doc._.cascade_coverage`,
+    `doc._.cascade_labels`."""
     Span.set_extension("cascade_path", getter=get_path, force=True)
     Span.set_extension("cascade_score", getter=get_score, force=True)
+    Doc.set_extension("cascade_entities", getter=get_entities, force=True)
     Doc.set_extension("cascade_coverage", getter=get_coverage, force=True)
     Doc.set_extension("cascade_labels", getter=lambda doc: doc.user_data.get(LABELS_KEY), setter=_set_labels, force=True)
 

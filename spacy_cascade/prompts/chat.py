@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -21,6 +20,9 @@ _HOLE = "CASCADE-USER-TURN"
 _ANY = "any type"
 _LEVELS = ("first", "second", "third")
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
+# Token ids before and behind the user's turn, and the end token, by system prompt. Weak: a model must go when its
+# pipeline does.
+_frames: WeakKeyDictionary[Any, dict[str, tuple[list[int], list[int], int]]] = WeakKeyDictionary()
 
 
 def vocabulary(lm: Any) -> Vocabulary:
@@ -31,12 +33,18 @@ def vocabulary(lm: Any) -> Vocabulary:
     return found
 
 
-@lru_cache(maxsize=64)
 def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     """Token ids before and behind the user's turn, and the id of the token that ends the answer.
 
     RAISES CascadeError: C015 if the tokenizer has no token to end a turn with.
     """
+    known = _frames.setdefault(lm, {})
+    if system not in known:
+        known[system] = _frame(lm, system)
+    return known[system]
+
+
+def _frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     tokenizer = lm.tokenizer
     end = tokenizer.eos_token_id
     if end is None:
@@ -44,10 +52,20 @@ def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     if not getattr(tokenizer, "chat_template", None):
         head, tail = f"{system}\n\n", "\n"
     else:
-        messages = [{"role": "system", "content": system}, {"role": "user", "content": _HOLE}]
-        text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
-        head, tail = text.split(_HOLE)
+        head, tail = _chat(tokenizer, system).split(_HOLE)
     return lm.encode(head, control=True), lm.encode(tail, control=True), end
+
+
+def _chat(tokenizer: Any, system: str) -> str:
+    """A conversation in the model's own format, with a hole for the user's text."""
+    from jinja2 import TemplateError
+
+    options = {"tokenize": False, "add_generation_prompt": True}
+    turns = [{"role": "system", "content": system}, {"role": "user", "content": _HOLE}]
+    try:
+        return str(tokenizer.apply_chat_template(turns, **options))
+    except TemplateError:  # formats without a system turn (Gemma's, for one) refuse it
+        return str(tokenizer.apply_chat_template([{"role": "user", "content": f"{system}\n\n{_HOLE}"}], **options))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from ...embedding import get_embedder
 from ...errors import CorpusError, Errors
 from ...files import atomic_path
+from ...plotting import pyplot
 from ...records import Report
 from . import edges, heatmap, model, rules
 from .evidence import Evidence
@@ -62,11 +63,14 @@ def detect(
 
     RETURNS (dict): What conflicts.json holds.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T060 for fewer than two sets, T061 if there are conflicts already,
-        T063 without related types, T064 for unknown types, T065 for the config, T066 for a map.
+        T063 without related types, T064 for unknown types, T065 for the config, T066 for a map,
+        T083 if taggers are to be trained and there is no matplotlib for their figures.
     """
     if (output / RESULT).exists() and not overwrite:
         raise CorpusError(Errors.T061.format(path=output))
     sets, names = prepare(paths, settings)
+    if not settings.rules_only:
+        pyplot()  # before the taggers are trained, not after
     config = None if settings.rules_only else model.load_config(settings.config, max_steps=settings.max_steps, seed=settings.seed)
     aliases = read_map(settings.aliases) if settings.aliases else None
     evidence = rules.find(sets, names, aliases=aliases, progress=progress)

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from ...files import atomic_path
+from ...plotting import pyplot
 from .score import Score
 from .sets import DataSet
 from .similar import Names, Relation
@@ -79,11 +80,7 @@ def label_for(kind: str, dataset: DataSet, names: Names) -> str:
 
 def draw(matrix: Matrix, path: Path) -> None:
     """Writes a heat map as PNG, atomically."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
+    plt = pyplot()
     n = len(matrix.rows)
     figure, axis = plt.subplots(figsize=(3.4 + 0.52 * n, 2.4 + 0.46 * n), layout="constrained")
     image = axis.imshow(np.ma.masked_invalid(100 * matrix.f1), cmap="YlGnBu", vmin=0, vmax=100, aspect="auto")
