@@ -32,6 +32,7 @@ from spacy.tokens import Doc, DocBin
 # the entry points do this for users
 import spacy_cascade.pipeline.baselines
 import spacy_cascade.prompts.baselines  # noqa: F401
+from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.labels import LabelJob
 from spacy_cascade.decoding.listing import ListJob
 from spacy_cascade.decoding.tree import path_to
@@ -44,7 +45,6 @@ from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.taxonomy import Taxonomy, TypePath, builtin, parse_path
 from spacy_cascade.ty import Asked, Query, Unit
 
-TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 CHAT = {"extract": {"@prompts": "spacy-cascade.ChatExtract.v1"}, "classify": {"@prompts": "spacy-cascade.ChatClassify.v1"}}
 # (first token, behind its last token, type)
 Span = tuple[int, int, TypePath]
