@@ -202,6 +202,8 @@ def test_open_pipeline_is_trained_assembled_and_exported(work: Path, corpus: Pat
     size = {n: (tmp_path / n / "cascade_extractor/model/model.safetensors").stat().st_size for n in ("pipeline", "out")}
     assert size["out"] < 0.6 * size["pipeline"]
     assert not (tmp_path / "out/cascade_classifier/model").exists()
+    marks = {n: srsly.read_json(tmp_path / n / "sentencizer.json")["punct_chars"] for n in ("pipeline", "out")}
+    assert marks["out"] == sorted(marks["pipeline"])
     for context in ({}, {"cascade_labels": ["city", "politician"]}):
         docs = [next(n.pipe([("Ann Lee is in Oslo.", context)], as_tuples=True))[0] for n in (before, after)]
         assert [len(d.spans["cascade"]) for d in docs] == [len(docs[0].spans["cascade"])] * 2
