@@ -21,7 +21,8 @@ from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.open_ner import SHORTENED, OpenNER
 from spacy_cascade.prompts.demos import read_demos
 from spacy_cascade.prompts.labelset import LabelSet
-from spacy_cascade.prompts.open import WORDINGS, B2NEROpen, CompactOpen, b2ner_open
+from spacy_cascade.prompts.open import B2NEROpen, CompactOpen, b2ner_open
+from spacy_cascade.prompts.wordings import WORDINGS
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.training.evaluate import dev_scores
