@@ -322,7 +322,7 @@ def test_name_lists_train_the_classifier_alone(fresh: Any, tmp_path: Path) -> No
     documents, lists = list(range(len(examples))), list(range(len(examples), 2 * len(examples)))
 
     def groups(batch: list[int]) -> set[int]:
-        return {g for _, _, items in run._items(batch, 0) for i in items for g in i.groups}
+        return {g for _, items in run.data.work(0, 0, batch) for i in items for g in i.groups}
 
     assert groups(documents) == {0, 1}
     assert groups(lists) == {1}
