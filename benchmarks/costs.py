@@ -202,7 +202,7 @@ def measure(nlp: Any, lm: Any, sentences: Sequence[tuple[Doc, list[Span]]], *, g
     asking = []
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "template"):
-            pipe._lm = counted
+            pipe.weights.lm = counted
             told = {make_unit(doc, 0, len(doc)).text: spans for doc, spans in sentences} if gold else None
             pipe.template = Asking(pipe.template, counted, told)
             asking.append(pipe.template)

@@ -306,7 +306,7 @@ def test_batches_give_what_single_docs_give(method: str, willing: Path) -> None:
     nlp = pipeline(method, willing, **FREE[method])
     lm = HFSpec(str(willing), device="cpu").load(private=True)
     lm.model.double()  # batches of every shape lead to the same decisions: see `util.random_lm`
-    nlp.get_pipe(method)._lm = lm
+    nlp.get_pipe(method).weights.lm = lm
     texts = [util.SENTENCES[0], "x y", util.SENTENCES[6]]
     assert [util.spans(d) for d in nlp.pipe(texts)] == [util.spans(nlp(t)) for t in texts]
 

@@ -170,7 +170,7 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
     assert nlp.pipe_names == ["sentencizer", "cascade_extractor", "cascade_classifier"]
     first, second = nlp.get_pipe("cascade_extractor"), nlp.get_pipe("cascade_classifier")
     assert first.lm is second.lm  # type: ignore[attr-defined]
-    assert len({first._adapter, second._adapter} & set(first.lm.adapters)) == 2  # type: ignore[attr-defined]
+    assert len({first.weights.adapter, second.weights.adapter} & set(first.lm.adapters)) == 2  # type: ignore[attr-defined]
     found = sorted(str(p.relative_to(work / "pipeline")) for p in (work / "pipeline").rglob("*.safetensors"))
     assert found == [
         "cascade_classifier/adapter/adapter_model.safetensors",

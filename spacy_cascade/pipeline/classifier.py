@@ -199,7 +199,7 @@ class CascadeClassifier(LMPipe):
         typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
         for part in _together(self._asked(docs, candidates), lambda item: item[2].unit):
-            with lm.adapter(self._adapter):
+            with self.weights.active():
                 results = typer(lm, [(asked, taxonomy) for *_, asked, taxonomy in part])
             for (i, k, *_), result in zip(part, results, strict=True):
                 out[i][k] = (*candidates[i][k], result)

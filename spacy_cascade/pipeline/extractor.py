@@ -213,7 +213,7 @@ class CascadeExtractor(LMPipe):
             for i, w in part:
                 known = _known(ents[i], w)
                 jobs += [(i, w, self.template.job(lm, w.unit, self.drafter.guess(w.unit, known)), s) for s in samplings]
-            with lm.adapter(self._adapter):
+            with self.weights.active():
                 decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep)
                 recall = lm.recall if keep else None
             for _, w, job, s in jobs:

@@ -203,7 +203,7 @@ class OpenNER(LMPipe):
             windows, ledger = self._cut(doc, labels)
             out.append(([], ledger))
             jobs += [(i, w, labels, self.template.job(lm, w.unit, labels, nested=self.nested)) for w in windows]
-        with lm.adapter(self._adapter):
+        with self.weights.active():
             list_mentions(lm, [job for *_, job in jobs])
         shortened = set()
         for i, w, labels, job in jobs:
@@ -224,10 +224,8 @@ class OpenNER(LMPipe):
 
     def _load_adapter(self) -> None:
         """RAISES CascadeError: C013, C018."""
-        if self.adapter_path and self._adapter is None:
-            name = self._new_adapter_name()
-            self.lm.load_adapter(name, Path(self.adapter_path))
-            self._use_adapter(name)
+        if self.adapter_path and self.weights.adapter is None:
+            self.weights.load_adapter(Path(self.adapter_path))
 
     def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm
