@@ -17,7 +17,7 @@ from ..taxonomy import Taxonomy, builtin, format_path
 from ..ty import Asked, TrainingItem, TypeResult
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, known_path, mention_lists, report_gold
+from .gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
 from .items import TypesItem
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
@@ -267,8 +267,7 @@ class CascadeClassifier(LMPipe):
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """The score of the path that each gold mention gets, and whether it is the gold path."""
-        gold = [[(s, e, known_path(labels_of(eg.reference) or self.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in examples]
-        known = [[(s, e, p) for s, e, p in mentions if p] for mentions in gold]
+        known = [known_mentions(eg, self.taxonomy) for eg in examples]
         found = self.classify([eg.predicted for eg in examples], [[(s, e, 1.0) for s, e, _ in m] for m in known])
         scores = [r.score for results in found for *_, r in results]
         right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]

@@ -18,7 +18,7 @@ from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..ty import TrainingItem
 from .annotate import COVERAGE_KEY, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import gold_mentions, known_path, report_gold
+from .gold import known_mentions, report_gold
 from .items import list_item
 from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
 
@@ -290,9 +290,8 @@ class OpenNER(LMPipe):
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
-            taxonomy = labels_of(example.reference) or self.taxonomy
-            labels = self._label_set(taxonomy)
-            gold = self._gold(example, taxonomy)
+            labels = self._labels_for(example.reference)
+            gold = self._gold(example)
             if self.list_noise is not None:
                 right = {name for name, path in zip(labels.names, labels.paths, strict=True) if path in gold.values()}
                 labels = labels.select(self.list_noise.labels(labels.names, right))
@@ -311,10 +310,10 @@ class OpenNER(LMPipe):
             out.append(items)
         return out
 
-    def _gold(self, example: Example, taxonomy: Taxonomy) -> dict[tuple[int, int], TypePath]:
+    def _gold(self, example: Example) -> dict[tuple[int, int], TypePath]:
         """Gold mentions that can be listed, in the order of the text, longer ones first; each once."""
-        known = [(s, e, known_path(taxonomy, path)) for s, e, path in gold_mentions(example)]
-        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known if path]
+        known = known_mentions(example, self.taxonomy)
+        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known]
         if not self.nested:
             spans = [spans[i] for i in fuse((s, e, 1.0) for s, e, _ in spans)]
         out: dict[tuple[int, int], TypePath] = {}
