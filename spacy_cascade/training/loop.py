@@ -24,6 +24,9 @@ from .sft import SCHEDULES, SFT, Report
 
 logger = logging.getLogger("spacy_cascade")
 
+# What a checkpoint holds of a run, beside tensors.
+_COUNTERS = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed")
+
 
 class Run:
     """One run's state: weights, optimizer and counters. All randomness of the data is keyed by these, so that beside
@@ -227,13 +230,12 @@ class Run:
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:
             return
-        counters = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed")
-        meta = {"settings": self._settings(), **{k: getattr(self, k) for k in counters}}
+        meta = {"settings": self._settings(), **{k: getattr(self, k) for k in _COUNTERS}}
         save_checkpoint(path, self.parameters, self.optimizer, meta)
 
     def _restore(self, path: Path) -> None:
         meta = load_checkpoint(path, self.parameters, self.optimizer, self._settings())
-        for key in ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed"):
+        for key in _COUNTERS:
             setattr(self, key, meta[key])
         logger.info("Resumed from %s at step %d", path, self.step)
 
