@@ -25,6 +25,7 @@ import spacy
 from spacy.training import Example
 from tuning import ADAPTERS, Journal, finetune, fingerprint, stages, strict, to_train
 
+from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.scorers import cascade_score
@@ -39,7 +40,6 @@ STANDARD = {
     "organisation": "organization",
     "miscellaneous": "nationality or miscellaneous name",
 }
-TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 
 
 def read(nlp: Any, path: Path, names: dict[str, str] | None = None, limit: int = 0) -> list[Example]:

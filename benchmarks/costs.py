@@ -33,6 +33,7 @@ from spacy.tokens import Doc, DocBin
 # the entry points do this for users
 import spacy_cascade.pipeline.baselines
 import spacy_cascade.prompts.baselines  # noqa: F401
+from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.labels import LabelJob
 from spacy_cascade.decoding.listing import ListJob
 from spacy_cascade.decoding.tree import path_to
@@ -45,7 +46,6 @@ from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.taxonomy import Taxonomy, TypePath, builtin, parse_path
 from spacy_cascade.ty import Asked, Query, Unit
 
-TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 CHAT = {"extract": {"@prompts": "spacy-cascade.ChatExtract.v1"}, "classify": {"@prompts": "spacy-cascade.ChatClassify.v1"}}
 # (first token, behind its last token, type)
 Span = tuple[int, int, TypePath]
@@ -203,7 +203,7 @@ def measure(nlp: Any, lm: Any, sentences: Sequence[tuple[Doc, list[Span]]], *, g
     asking = []
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "template"):
-            pipe._lm = counted
+            pipe.weights.lm = counted
             told = {make_unit(doc, 0, len(doc)).text: spans for doc, spans in sentences} if gold else None
             pipe.template = Asking(pipe.template, counted, told)
             asking.append(pipe.template)

@@ -30,7 +30,7 @@ def jobs_of(pipe: Any, units: list[Any]) -> list[Job]:
 def copy_verified(pipe: Any, units: list[Any], size: int) -> tuple[list[Job], float]:
     done: list[Job] = []
     start = time.perf_counter()
-    with pipe.lm.adapter(pipe._adapter):
+    with pipe.weights.active():
         for i in range(0, len(units), size):
             jobs = jobs_of(pipe, units[i : i + size])
             decode(pipe.lm, jobs)
@@ -42,7 +42,7 @@ def copy_verified(pipe: Any, units: list[Any], size: int) -> tuple[list[Job], fl
 def generated(pipe: Any, jobs: list[Job], size: int) -> float:
     model, pad = pipe.lm.model, pipe.lm.tokenizer.pad_token_id or 0
     start = time.perf_counter()
-    with pipe.lm.adapter(pipe._adapter):
+    with pipe.weights.active():
         for i in range(0, len(jobs), size):
             batch = jobs[i : i + size]
             longest = max(len(j.prompt) for j in batch)
@@ -83,7 +83,7 @@ def main() -> None:
         out["passes"] = round(sum(j.passes for j in every) / len(every), 2)
         out["tokens"] = round(sum(len(j.tokens) for j in every) / len(every), 1)
     check = jobs_of(pipe, sample[: args.check])
-    with pipe.lm.adapter(pipe._adapter):
+    with pipe.weights.active():
         decode_stepwise(pipe.lm, check)
     fast, _ = copy_verified(pipe, sample[: args.check], 16)
     out["equal_to_stepwise"] = f"{sum(a.tokens == b.tokens for a, b in zip(check, fast, strict=True))}/{len(check)}"

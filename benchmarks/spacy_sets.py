@@ -22,7 +22,8 @@ from measure import read
 from tqdm import tqdm
 from tuning import Journal, spacy_ner, strict
 
-TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
+from corpus_tools.formats.docs import TOKENIZER
+
 BATCH = 32
 
 

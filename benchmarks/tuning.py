@@ -46,7 +46,7 @@ def to_train(model: str, adapter: str, lora: dict[str, Any] | None = None) -> La
         if adapter == "lora" and pipe.adapter_settings is None:
             pipe.adapter_settings = {**LORA, **(lora or {})}
         if adapter == "full":
-            if pipe._adapter is not None:
+            if pipe.weights.adapter is not None:
                 raise SystemExit(f"'{name}' of {model} has an adapter: its weights can't be trained as a whole. Use --adapter lora.")
             pipe.adapter_settings = None
     return nlp

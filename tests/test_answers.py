@@ -13,12 +13,13 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_cascade.decoding.answers import AnswerAutomaton, Grammar, Labels, State, TextIndex
+from spacy_cascade.decoding.answers import AnswerAutomaton, Grammar, State
 from spacy_cascade.decoding.listing import ListJob, list_mentions
 from spacy_cascade.decoding.native import Vocabulary
 from spacy_cascade.decoding.substrings import Substrings
+from spacy_cascade.decoding.symbols import Labels, TextIndex, byte_index
 from spacy_cascade.prompts.labelset import LabelSet
-from spacy_cascade.prompts.open import B2NEROpen, CompactOpen, _byte_index
+from spacy_cascade.prompts.open import B2NEROpen, CompactOpen
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.ty import Query, Unit
 
@@ -48,7 +49,7 @@ def unit_of(nlp: Language, text: str) -> Unit | None:
 
 def automaton_for(unit: Unit, names: Sequence[str], *, nested: bool = False) -> AnswerAutomaton:
     labels = Labels([n.encode() for n in names])
-    return AnswerAutomaton(_byte_index(unit), labels, GRAMMAR, vocabulary=VOCABULARY, end=END, nested=nested)
+    return AnswerAutomaton(byte_index(unit), labels, GRAMMAR, vocabulary=VOCABULARY, end=END, nested=nested)
 
 
 def wander(automaton: AnswerAutomaton, seed: int, *, go_on: bool) -> tuple[bytes, State]:
@@ -345,7 +346,7 @@ def test_a_vocabulary_that_cannot_write_the_text(nlp: Language) -> None:
     unit = unit_of(nlp, "a é b")
     assert unit is not None
     table = Vocabulary([None, *(bytes([b]) for b in range(128))])
-    automaton = AnswerAutomaton(_byte_index(unit), Labels([b"x"]), GRAMMAR, vocabulary=table, end=END, nested=False)
+    automaton = AnswerAutomaton(byte_index(unit), Labels([b"x"]), GRAMMAR, vocabulary=table, end=END, nested=False)
     state = automaton.start()
     for byte in b" x: ":
         state = automaton.step(state, 1 + byte)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from pathlib import Path
 
@@ -10,9 +11,12 @@ import pytest
 import srsly
 
 from corpus_tools.formats import geic
+from corpus_tools.formats.docs import DocMaker, blank_pipeline
 from corpus_tools.records import Report
 from corpus_tools.twins import find_twins
+from spacy_cascade.pipeline.gold import gold_chars, known_path
 from spacy_cascade.taxonomy import builtin
+from spacy_cascade.training.augment import MentionReplacer
 
 ROOT = Path(__file__).parent.parent
 GEIC = ROOT / "assets" / "corpora" / "dynamicner_mini"
@@ -84,6 +88,24 @@ def test_lexicon_has_names_for_every_fine_type(lang):
     data = srsly.read_json(LEXICON / f"{lang}.json")
     assert {taxonomy.resolve(t) for t in data} == set(taxonomy.paths(3))
     assert all(len(names) >= 8 and all(n.strip() == n and n for n in names) for names in data.values())
+
+
+def test_what_training_reads_names_every_type_without_doubt(caplog: pytest.LogCaptureFixture) -> None:
+    """There are biological weapons and biological entities."""
+    make, gold = DocMaker(blank_pipeline(), taxonomy=builtin("dynamicner")), set()
+    for lang in LANGUAGES:
+        for record in geic.read(GEIC / lang / "train.json", Report()):
+            if any(m.label == "biological" for m in record.mentions):
+                gold.update(path for *_, path in gold_chars(make(record)))
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, logger="spacy_cascade"):
+        taxonomy = builtin("dynamicner")
+        names = MentionReplacer.from_dir(LEXICON, taxonomy).names
+        assert all(known_path(taxonomy, path) == path for path in gold)
+    weapons = ("product", "weapon", "biological")
+    assert weapons in gold
+    assert all(weapons in names[lang] for lang in LANGUAGES)
+    assert not caplog.messages
 
 
 def test_b2nerd_mini_sets_are_aligned_and_their_labels_follow_the_list():

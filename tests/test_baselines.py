@@ -21,18 +21,18 @@ from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
 # the entry points do this for users
-from spacy_cascade.decoding.answers import Labels, State
+from spacy_cascade.decoding.answers import State
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import Job, decode, decode_stepwise
 from spacy_cascade.decoding.listing import list_mentions
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.reasons import ReasonAutomaton
+from spacy_cascade.decoding.symbols import Labels, byte_index
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.baselines import GPTNER, PromptNER
 from spacy_cascade.prompts.baselines import gptner, promptner
 from spacy_cascade.prompts.labelset import LabelSet
-from spacy_cascade.prompts.open import _byte_index
 from spacy_cascade.readers import create_corpus
 from spacy_cascade.scorers import cascade_score
 from spacy_cascade.taxonomy import Taxonomy
@@ -173,7 +173,7 @@ listed = st.one_of(
 
 def judge(unit: Unit, names: Sequence[str], *, nested: bool, reasons: int) -> ReasonAutomaton:
     labels = Labels([n.encode() for n in names])
-    return ReasonAutomaton(_byte_index(unit), labels, vocabulary=JUDGED, end=0, nested=nested, reasons=reasons)
+    return ReasonAutomaton(byte_index(unit), labels, vocabulary=JUDGED, end=0, nested=nested, reasons=reasons)
 
 
 def wander(automaton: ReasonAutomaton, seed: int, *, go_on: bool) -> tuple[bytes, State]:
@@ -306,7 +306,7 @@ def test_batches_give_what_single_docs_give(method: str, willing: Path) -> None:
     nlp = pipeline(method, willing, **FREE[method])
     lm = HFSpec(str(willing), device="cpu").load(private=True)
     lm.model.double()  # batches of every shape lead to the same decisions: see `util.random_lm`
-    nlp.get_pipe(method)._lm = lm
+    nlp.get_pipe(method).weights.lm = lm
     texts = [util.SENTENCES[0], "x y", util.SENTENCES[6]]
     assert [util.spans(d) for d in nlp.pipe(texts)] == [util.spans(nlp(t)) for t in texts]
 

@@ -171,7 +171,7 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
     assert nlp.pipe_names == ["sentencizer", "cascade_extractor", "cascade_classifier"]
     first, second = nlp.get_pipe("cascade_extractor"), nlp.get_pipe("cascade_classifier")
     assert first.lm is second.lm  # type: ignore[attr-defined]
-    assert len({first._adapter, second._adapter} & set(first.lm.adapters)) == 2  # type: ignore[attr-defined]
+    assert len({first.weights.adapter, second.weights.adapter} & set(first.lm.adapters)) == 2  # type: ignore[attr-defined]
     found = sorted(str(p.relative_to(work / "pipeline")) for p in (work / "pipeline").rglob("*.safetensors"))
     assert found == [
         "cascade_classifier/adapter/adapter_model.safetensors",
@@ -203,6 +203,8 @@ def test_open_pipeline_is_trained_assembled_and_exported(work: Path, corpus: Pat
     size = {n: (tmp_path / n / "cascade_extractor/model/model.safetensors").stat().st_size for n in ("pipeline", "out")}
     assert size["out"] < 0.6 * size["pipeline"]
     assert not (tmp_path / "out/cascade_classifier/model").exists()
+    marks = {n: srsly.read_json(tmp_path / n / "sentencizer.json")["punct_chars"] for n in ("pipeline", "out")}
+    assert marks["out"] == sorted(marks["pipeline"])
     for context in ({}, {"cascade_labels": ["city", "politician"]}):
         docs = [next(n.pipe([("Ann Lee is in Oslo.", context)], as_tuples=True))[0] for n in (before, after)]
         assert [len(d.spans["cascade"]) for d in docs] == [len(docs[0].spans["cascade"])] * 2

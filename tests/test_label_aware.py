@@ -146,7 +146,7 @@ def test_the_loop_reduces_label_sets_and_learns(base: Path, tmp_path: Path) -> N
     nlp.initialize(lambda: examples)
     settings = SFT(["cascade_extractor", "cascade_classifier"], max_steps=3, label_sets=1.0, replace_rate=0.0, save_every=0)
     run = Run(settings, nlp, examples, examples, tmp_path, lambda info: None)
-    found = {tuple(run._example(i).reference._.cascade_labels) for i in range(8)}
+    found = {tuple(run.data.example(0, i).reference._.cascade_labels) for i in range(8)}
     assert len(found) > 1
     assert run.run(resume=False)["steps"] == 3
 

@@ -58,7 +58,7 @@ def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(bas
 
     def options(**settings: Any) -> int:
         run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
-        return sum(len(c) for *_, items in run._items(list(range(len(examples))), 0) for i in items for c in i.query.candidates)
+        return sum(len(c) for _, items in run.data.work(0, 0, range(len(examples))) for i in items for c in i.query.candidates)
 
     assert options(label_dropout=0.5) < options()
     assert options(dynamic_lists=1.0) < options()
@@ -80,7 +80,7 @@ def test_mentions_bring_their_own_lists(base: Path, tmp_path: Path) -> None:
 
     def asked(**settings: Any) -> bool:
         run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
-        tokens = [t for *_, items in run._items([0], 0) for i in items for t in i.query.ids]
+        tokens = [t for _, items in run.data.work(0, 0, [0]) for i in items for t in i.query.ids]
         return any(tokens[k : k + len(answer)] == answer for k in range(len(tokens)))
 
     assert asked(own_lists=True)

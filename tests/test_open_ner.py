@@ -21,7 +21,8 @@ from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.open_ner import SHORTENED, OpenNER
 from spacy_cascade.prompts.demos import read_demos
 from spacy_cascade.prompts.labelset import LabelSet
-from spacy_cascade.prompts.open import WORDINGS, B2NEROpen, CompactOpen, b2ner_open
+from spacy_cascade.prompts.open import B2NEROpen, CompactOpen, b2ner_open
+from spacy_cascade.prompts.wordings import WORDINGS
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.training.evaluate import dev_scores
@@ -80,7 +81,7 @@ def exact(base: Path) -> Any:
 @pytest.fixture(scope="module", params=["compact", "b2ner"])
 def nlp_open(request: Any, talkative: Path) -> Language:
     nlp = pipeline(talkative, template=COMPACT if request.param == "compact" else B2NER)
-    pipe_of(nlp)._lm = exact(talkative)
+    pipe_of(nlp).weights.lm = exact(talkative)
     return nlp
 
 
@@ -365,7 +366,7 @@ def test_long_texts_are_cut_into_windows(nlp_open: Language) -> None:
 
 def test_a_list_that_does_not_fit_is_reported(talkative: Path, caplog: Any) -> None:
     nlp = pipeline(talkative, template=B2NER, nested=True)
-    lm = pipe_of(nlp)._lm = exact(talkative)
+    lm = pipe_of(nlp).weights.lm = exact(talkative)
     text = next(t for t in TEXTS if len(nlp(t).spans["cascade"]) > 2)
     whole = len(nlp(text).spans["cascade"])
     lm.max_length = pipe_of(nlp).template.overhead(lm, LABEL_SET) + 3 * len(lm.encode(text))
@@ -542,7 +543,7 @@ def peft_dir(tmp_path_factory: Any, talkative: Path) -> tuple[Path, list[Any]]:
         for p in trainable.parameters.values():
             p.copy_(torch.randn(p.shape, generator=generator) * 0.3)
     path = tmp_path_factory.mktemp("peft") / "adapter"
-    pipe_of(nlp).lm.save_adapter(pipe_of(nlp)._adapter, path)
+    pipe_of(nlp).lm.save_adapter(pipe_of(nlp).weights.adapter, path)
     config = json.loads((path / "adapter_config.json").read_text())
     (path / "adapter_config.json").write_text(json.dumps({**config, "base_model_name_or_path": "internlm/internlm2-7b"}))
     return path, [result(d) for d in nlp.pipe(TEXTS)]

@@ -40,7 +40,7 @@ def stages(base: Path, request: Any) -> Language:
     more = {"open_threshold": 0.2, "adapter": None}
     prompts: Any = (CHAT, CONTINUED) if request.param == "chat" else ({}, {})
     nlp = util.cascade(base, extractor={**prompts[0], **more}, classifier={**prompts[1], "adapter": None})
-    nlp.get_pipe("cascade_extractor")._lm = util.random_lm(base)  # type: ignore[attr-defined]
+    nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)  # type: ignore[attr-defined]
     return nlp
 
 

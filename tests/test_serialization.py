@@ -103,7 +103,7 @@ def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> 
     trained.to_disk(tmp_path / "nlp")
 
     def adapters(nlp: Language) -> set[str]:
-        return {nlp.get_pipe(name)._adapter for name in nlp.pipe_names}  # type: ignore[attr-defined]
+        return {nlp.get_pipe(name).weights.adapter for name in nlp.pipe_names}  # type: ignore[attr-defined]
 
     first, second = (spacy.load(tmp_path / "nlp") for _ in range(2))
     expected, gone = results(second), adapters(first)
@@ -305,7 +305,7 @@ def test_adapter_of_another_shape(saved: Path, lively: Path) -> None:
     nlp.add_pipe("cascade_extractor", config={"model": util.model_config(lively), "adapter": {"rank": 2}})
     pipe: Any = nlp.get_pipe("cascade_extractor")
     pipe.start_training()
-    pipe.lm.save_adapter(pipe._adapter, saved / "other")
+    pipe.lm.save_adapter(pipe.weights.adapter, saved / "other")
     shutil.copy(saved / "other" / "adapter_model.safetensors", saved / "cascade_extractor" / "adapter" / "adapter_model.safetensors")
     with pytest.raises(CascadeError) as err:
         spacy.load(saved)

@@ -48,7 +48,7 @@ def two(base: Path, settings: dict[str, Any]) -> Language:
 def state(nlp: Language, stage: str = "cascade_extractor") -> dict[str, torch.Tensor]:
     """All tensors, base and adapters, under names that do not depend on the adapter's."""
     pipe: Any = nlp.get_pipe(stage)
-    adapter = f".{pipe._adapter}"
+    adapter = f".{pipe.weights.adapter}"
     return {k.replace(adapter, ""): v.detach().clone() for k, v in pipe.lm.model.state_dict().items()}
 
 
@@ -207,7 +207,7 @@ def test_lora_changes_adapter_tensors_only(fresh: Any, tmp_path: Path) -> None:
     moved = changed(before["cascade_extractor"], state(nlp))
     assert moved
     assert all(".lora_" in k for k in moved)
-    other = nlp.get_pipe("cascade_classifier")._adapter  # type: ignore[attr-defined]
+    other = nlp.get_pipe("cascade_classifier").weights.adapter  # type: ignore[attr-defined]
     assert not any(f".{other}." in k for k in moved)
 
 
@@ -322,7 +322,7 @@ def test_name_lists_train_the_classifier_alone(fresh: Any, tmp_path: Path) -> No
     documents, lists = list(range(len(examples))), list(range(len(examples), 2 * len(examples)))
 
     def groups(batch: list[int]) -> set[int]:
-        return {g for _, _, items in run._items(batch, 0) for i in items for g in i.groups}
+        return {g for _, items in run.data.work(0, 0, batch) for i in items for g in i.groups}
 
     assert groups(documents) == {0, 1}
     assert groups(lists) == {1}

@@ -15,6 +15,7 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import GREEDY, Decision, Job, Sampling, _finish, choose, copy_depths
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
@@ -26,8 +27,6 @@ from spacy_cascade.prompts.compact import CompactExtract
 from spacy_cascade.registry import causal_lms
 from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.ty import Query, Unit
-
-TOKENIZER = {"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}}
 
 # One or two sentences of each of eight languages.
 SENTENCES = (

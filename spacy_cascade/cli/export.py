@@ -42,6 +42,7 @@ def export(
     import spacy
     import srsly
     import torch
+    from spacy.pipeline import Sentencizer
     from spacy.training import Example
 
     from ..pipeline.component import LMPipe
@@ -66,6 +67,9 @@ def export(
         pipe.calibration = found[pipe.name]
     for lm in {id(pipe.lm): pipe.lm for pipe in pipes}.values():
         lm.model.to(getattr(torch, dtype))
+    for _, pipe in nlp.components:
+        if isinstance(pipe, Sentencizer):
+            pipe.punct_chars = sorted(pipe.punct_chars)  # a set would be written in another order every time
     if meta is not None:
         nlp.meta.update(srsly.read_json(meta))
     nlp.to_disk(output)

@@ -16,35 +16,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from .native import Vocabulary
-from .substrings import Node, Substrings
+from .substrings import Node
+from .symbols import Labels, TextIndex
 
 # Readings that are followed at the same time; texts that look like answers would have too many.
 _READINGS = 8
 LEAD, LABEL, COLON, MENTION, SEPARATOR, EMPTY, DONE = range(7)
-
-
-class Labels:
-    """A trie of label names.
-
-    names (Sequence[Sequence[int]]): Symbols of every name; of equal ones the first counts.
-    """
-
-    def __init__(self, names: Iterable[Sequence[int]]):
-        self.children: list[dict[int, int]] = [{}]
-        self.label: list[int] = [-1]
-        self.depth: list[int] = [0]
-        for index, name in enumerate(names):
-            node = 0
-            for symbol in name:
-                found = self.children[node].get(symbol)
-                if found is None:
-                    found = self.children[node][symbol] = len(self.children)
-                    self.children.append({})
-                    self.label.append(-1)
-                    self.depth.append(self.depth[node] + 1)
-                node = found
-            if self.label[node] < 0:
-                self.label[node] = index
 
 
 @dataclass(frozen=True)
@@ -101,36 +78,6 @@ class State(NamedTuple):
 
     written: int
     readings: tuple[Reading, ...]
-
-
-class TextIndex:
-    """The text as mentions see it.
-
-    segments (Sequence[Sequence[int]]): Symbols of every token. gaps (Sequence[int]): How many symbols stand before each
-        token that are no part of a mention which begins there.
-    spaces (Sequence[bool]): Tokens where no mention begins or ends.
-    """
-
-    def __init__(self, segments: Sequence[Sequence[int]], gaps: Sequence[int], spaces: Sequence[bool]):
-        joined: list[int] = []
-        self.token_at: dict[int, int] = {}
-        self.end_at: dict[int, int] = {}
-        for i, (segment, gap) in enumerate(zip(segments, gaps, strict=True)):
-            if not spaces[i]:
-                self.token_at[len(joined) + gap] = i
-            joined += segment
-            if not spaces[i]:
-                self.end_at[len(joined)] = i + 1
-        self.symbols = joined
-        self.end_of = {i: offset for offset, i in self.end_at.items()}
-        self.substrings = Substrings(joined, list(self.token_at))
-        self.words = sum(1 << i for i in self.token_at.values())
-        # for every offset: the end (in tokens) of the shortest mention that goes that far
-        self.next_end = [0] * (len(joined) + 1)
-        end = 0
-        for offset in range(len(joined), -1, -1):
-            end = self.end_at.get(offset, end)
-            self.next_end[offset] = end
 
 
 class AnswerAutomaton:

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .answers import DONE, LABEL, MENTION, AnswerAutomaton, Found, Grammar, Labels, Reading, State, TextIndex
+from .answers import DONE, LABEL, MENTION, AnswerAutomaton, Found, Grammar, Reading, State
 from .listing import Listed, ListJob
 from .native import Vocabulary
+from .symbols import Labels, TextIndex
 
 NUMBER, BAR, VERDICT, REASON, BRACKET, CLOSED = range(DONE + 1, DONE + 7)
 VERDICTS = (b"False |", b"True |")

@@ -176,7 +176,7 @@ class GPTNER(_Untrained):
             out.append(ledger)
             for w in windows:
                 jobs += [(i, w, labels, k, self.template.job(lm, w.unit, labels, k)) for k in range(len(labels.names))]
-        with lm.adapter(self._adapter):
+        with self.weights.active():
             decode(lm, [job for *_, job in jobs])
             found = [
                 (i, w, labels.paths[k], span, self.template.verification(lm, w.unit, span[:2], labels, k) if self.verify else None)

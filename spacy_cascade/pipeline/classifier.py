@@ -10,16 +10,15 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..decoding.labels import LabelTrie
-from ..decoding.tree import TokenTree
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
-from ..taxonomy import Taxonomy, TypePath, builtin, format_path
-from ..ty import Asked, Query, TrainingItem, TypeResult
+from ..taxonomy import Taxonomy, builtin, format_path
+from ..ty import Asked, TrainingItem, TypeResult
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, known_path, mention_lists, report_gold
+from .gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
+from .items import TypesItem
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -200,7 +199,7 @@ class CascadeClassifier(LMPipe):
         typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
         for part in _together(self._asked(docs, candidates), lambda item: item[2].unit):
-            with lm.adapter(self._adapter):
+            with self.weights.active():
                 results = typer(lm, [(asked, taxonomy) for *_, asked, taxonomy in part])
             for (i, k, *_), result in zip(part, results, strict=True):
                 out[i][k] = (*candidates[i][k], result)
@@ -268,8 +267,7 @@ class CascadeClassifier(LMPipe):
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """The score of the path that each gold mention gets, and whether it is the gold path."""
-        gold = [[(s, e, known_path(labels_of(eg.reference) or self.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in examples]
-        known = [[(s, e, p) for s, e, p in mentions if p] for mentions in gold]
+        known = [known_mentions(eg, self.taxonomy) for eg in examples]
         found = self.classify([eg.predicted for eg in examples], [[(s, e, 1.0) for s, e, _ in m] for m in known])
         scores = [r.score for results in found for *_, r in results]
         right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]
@@ -305,7 +303,7 @@ class CascadeClassifier(LMPipe):
             taxonomy = labels_of(example.reference) or self.taxonomy
             labels = taxonomy.roots if self.template.labels else ()
             windows = self._windows(doc, labels)
-            trees: list[_ItemBuilder] = []
+            trees: list[TypesItem] = []
             last: tuple[int, int] | None = None
             flat = flat_gold(example)
             own = mention_lists(example) if self.own_lists else {}
@@ -318,10 +316,10 @@ class CascadeClassifier(LMPipe):
                 asked, first = with_context(doc, windows, start, end, flat, labels)
                 here = (first, len(asked.unit.tokens))
                 if here != last or len(trees[-1].tree) > _TREE_NODES:
-                    trees.append(_ItemBuilder(self))
+                    trees.append(TypesItem(self.lm, self.template, self.list_noise))
                 last = here if self.template.continues else None
                 trees[-1].add(asked, of_mention, known)
-            out.append([b.item() for b in trees])
+            out.append([tree.item() for tree in trees])
         return out
 
     # -- Saving -----------------------------------------------------------------------------------------------
@@ -343,40 +341,3 @@ def _together(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterator[list[
             part = []
     if part:
         yield part
-
-
-class _ItemBuilder:
-    """Collects the decisions of several mentions that share a text into one token tree."""
-
-    def __init__(self, pipe: "CascadeClassifier"):
-        self.pipe = pipe
-        self.tree = TokenTree()
-        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
-        self.gold: list[int] = []
-        self.answer: list[int] = []
-        self.text: list[int] = []
-
-    def add(self, asked: Asked, taxonomy: Taxonomy, path: TypePath) -> None:
-        lm, template = self.pipe.lm, self.pipe.template
-        if not self.text:
-            self.text = list(template.text_range(lm, asked.unit))
-        for level in range(len(path)):
-            parent = path[:level]
-            types = [p[-1] for p in taxonomy.children(parent)]
-            if self.pipe.list_noise is not None:
-                types = self.pipe.list_noise(types, path[level])
-            prompt, depths = template.prompt(lm, asked, parent, types)
-            stem = self.tree.insert(prompt, depths=depths)
-            trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
-            node = stem
-            for trie_node, token in trie.steps[types.index(path[level])]:
-                options = tuple(trie.children[trie_node])
-                if len(options) > 1:
-                    self.query.positions.append(node)
-                    self.query.candidates.append(options)
-                    self.gold.append(options.index(token))
-                node = self.tree.insert([token], node)
-                self.answer.append(node)
-
-    def item(self) -> TrainingItem:
-        return TrainingItem(self.query, self.gold, answer=self.answer, text=self.text)

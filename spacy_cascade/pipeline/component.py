@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
-import logging
 import random
 import tempfile
-import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +21,9 @@ from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
 from ..ty import TrainingItem
-
-logger = logging.getLogger("spacy_cascade")
+from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
-_counter = itertools.count()
 
 
 class LMPipe(Pipe):
@@ -36,9 +31,13 @@ class LMPipe(Pipe):
 
     nlp (Language): The pipeline, for language models shared between its components.
     spec (HFSpec | SharedSpec): The language model. It is loaded on first use, not here.
-    adapter (dict): LoRA settings used when training starts (see `training.lora`), or None for full fine-tuning.
+    adapter (dict): LoRA settings used when training starts (see `training.weights.lora_config`), or None for full fine-tuning.
     save_weights (str): "full" (base and adapter), "adapter" or "none".
     """
+
+    # Name of the factory, to tell saved components apart.
+    kind = ""
+    calibration: Calibration | None = None
 
     def __init__(
         self,
@@ -56,55 +55,27 @@ class LMPipe(Pipe):
             )
         self.vocab = nlp.vocab
         self.name = name
-        self.spec = spec
+        self.weights = Weights(nlp, name, spec)
         self.adapter_settings = adapter
         self.save_weights = save_weights
         self.scorer = scorer
         self._nlp = nlp
-        self._lm: Any = None
-        self._adapter: str | None = None
-        self._training: Any = None
 
     # -- The language model -----------------------------------------------------------------------------------
 
     @property
     def lm(self) -> Any:
         """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
-        if self._lm is None:
-            self._lm = self._load_base()
-        return self._lm
+        return self.weights.lm
 
     @property
     def model(self) -> Any:
         """spaCy asks every trainable pipe for a `model`; here it is the language model's description."""
-        return self.spec
-
-    def _load_base(self, path: Path | None = None) -> Any:
-        if path is not None:
-            spec = self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
-            return spec.load(path)
-        if isinstance(self.spec, SharedSpec):
-            pipes = dict(self._nlp.components)
-            other = pipes.get(self.spec.component)
-            if not isinstance(other, LMPipe) or other is self:
-                raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing"))
-            return other.lm
-        if not self.spec.name:
-            raise CascadeError(Errors.C010.format(name=self.name))
-        return self.spec.load()
+        return self.weights.spec
 
     def shares_weights(self, other: LMPipe) -> bool:
         """Whether both run the same base with the same adapter."""
-        shared = isinstance(self.spec, SharedSpec) and self.spec.component == other.name and not self._owns_base
-        return (self._lm is other.lm if self._lm is not None else shared) and self._adapter == other._adapter
-
-    def _new_adapter_name(self) -> str:
-        return f"{self.name}_{next(_counter)}".replace(".", "_").replace("-", "_")
-
-    def _use_adapter(self, name: str) -> None:
-        """Use an adapter of the model; it is given up with this component."""
-        self._adapter = name
-        weakref.finalize(self, self.lm.release, name).atexit = False
+        return self.weights.same(other.weights)
 
     # -- Running ----------------------------------------------------------------------------------------------
 
@@ -145,8 +116,6 @@ class LMPipe(Pipe):
 
     # -- Calibration ------------------------------------------------------------------------------------------
 
-    calibration: Calibration | None = None
-
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """Scores that the component gives, as they come from the model, and whether what they stand for is right."""
         raise NotImplementedError
@@ -186,35 +155,7 @@ class LMPipe(Pipe):
 
         RETURNS (training.weights.Trainable)
         """
-        if self._training is None:
-            from ..training.weights import Trainable, lora_config
-
-            if self._adapter is None and self.adapter_settings is not None:
-                name = self._new_adapter_name()
-                self.lm.add_adapter(name, lora_config(self.adapter_settings))
-                self._use_adapter(name)
-            elif self._adapter is None:
-                self._take_base()
-            self._training = Trainable(self.lm, self._adapter)
-        return self._training
-
-    # Name of the factory, to tell saved components apart.
-    kind = ""
-    # Whether the base's weights are this component's alone, so that training may change them.
-    _owns_base = False
-    # Where the base was loaded from, if not by its spec.
-    _base_path: Path | None = None
-
-    def _take_base(self) -> None:
-        """Full fine-tuning changes the base, which other components may use: take a copy of one's own."""
-        if self._owns_base or isinstance(self.spec, SharedSpec):
-            return  # a shared base is trained together with the component it belongs to
-        with tempfile.TemporaryDirectory() as tmp:
-            self.lm.save(Path(tmp))
-            spec = self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
-            name, self._lm = self.lm.name, spec.load(Path(tmp), private=True)
-        self._lm.name = name
-        self._owns_base = True
+        return self.weights.trainable(self.adapter_settings)
 
     def update(
         self,
@@ -241,19 +182,12 @@ class LMPipe(Pipe):
 
     def finish_update(self, sgd: Any) -> None:
         """Let a thinc optimizer step over the gradients, as spaCy does for PyTorch models."""
-        if self._training is not None:
-            self._training.thinc_step(sgd)
+        self.weights.step(sgd)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         return self.scorer(list(examples), **kwargs) if self.scorer is not None else {}
 
     # -- Saving -----------------------------------------------------------------------------------------------
-
-    def _own_weights(self) -> bool:
-        """Whether there are base weights that neither the spec nor another component could give back."""
-        if self._owns_base or self._base_path is None:
-            return self._owns_base
-        return not isinstance(self.spec, SharedSpec) or self.lm.fingerprint() != self._load_base().fingerprint()
 
     def _settings(self) -> dict[str, Any]:
         """More of a subclass's state, JSON-serializable."""
@@ -270,24 +204,14 @@ class LMPipe(Pipe):
 
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
         """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
-        has_base = self._lm is not None or self._base_path is not None
-        if self.save_weights == "adapter" and not self._adapter and self._own_weights():
+        if not self.weights.savable(self.save_weights):
             raise CascadeError(Errors.C042.format(name=self.name))
         with atomic_dir(Path(path)) as tmp:
             meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **self._settings()}
             if self.calibration is not None:
                 meta["calibration"] = self.calibration.to_dict()
-            weights = self.save_weights if has_base and "weights" not in exclude else "none"
-            shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
-            if has_base:
-                meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
-            meta["adapter"] = bool(self._adapter) and weights != "none"
-            meta["weights"] = weights
-            if weights == "full" and not shared:
-                self.lm.save(tmp / "model")
-            if meta["adapter"]:
-                self.lm.save_adapter(self._adapter, tmp / "adapter")
-            if weights != "none":
+            meta |= self.weights.save(tmp, "none" if "weights" in exclude else self.save_weights)
+            if meta["weights"] != "none":
                 self._save_more(tmp)
             srsly.write_json(tmp / "cascade.json", meta)
 
@@ -317,25 +241,7 @@ class LMPipe(Pipe):
         if "weights" in exclude:
             return self
         self._load_more(path)
-        if self._adapter is not None:
-            self.lm.release(self._adapter)
-        self._training, self._adapter, self._owns_base = None, None, False
-        if (path / "model").is_dir():
-            self._lm, self._base_path = self._load_base(path / "model"), path / "model"
-        else:
-            if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
-                raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
-            self._lm, self._base_path = None, None
-            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and meta.get("base"):
-                base = meta["base"]["name"]
-                raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
-        if meta["adapter"]:
-            found = self.lm.fingerprint()
-            if found != meta["base"]["hash"]:
-                raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
-            name = self._new_adapter_name()
-            self.lm.load_adapter(name, path / "adapter")
-            self._use_adapter(name)
+        self.weights.load(path, meta)
         return self
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:

@@ -13,17 +13,18 @@ from spacy.training import Example
 from spacy.util import minibatch
 
 from ..decoding.automaton import Guess
-from ..decoding.copy import Job, Sampling, copy_depths, decode
+from ..decoding.copy import Job, Sampling, decode
 from ..decoding.drafters import CuesDrafter, Drafter
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy
-from ..ty import Query, TrainingItem, Unit
+from ..ty import TrainingItem, Unit
 from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, report_gold
-from .windows import FAILED, PROCESSED, SPLIT, Window, cut
+from .items import copy_item
+from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
@@ -42,7 +43,6 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "save_weights": "full",
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
-WINDOWS = ("auto", "sents", "stride")
 # Windows that are decoded at a time: enough to fill batches of one length, and no more memory for longer texts.
 _JOBS = 512
 
@@ -139,13 +139,10 @@ class CascadeExtractor(LMPipe):
             ("rounds", rounds, "1 or more", rounds >= 1),
             ("temperature", temperature, "above 0", temperature > 0),
             ("open_threshold", open_threshold, "between 0 and 1", 0 < open_threshold < 1),
-            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
-            ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
         ):
             if not ok:
                 raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
-        if window not in WINDOWS:
-            raise CascadeError(Errors.C020.format(option="window", value=window, choices=", ".join(WINDOWS)))
+        check_settings(window, max_tokens, overlap)
         self.template = template
         self.set_taxonomy(taxonomy)
         self.rounds = rounds
@@ -216,7 +213,7 @@ class CascadeExtractor(LMPipe):
             for i, w in part:
                 known = _known(ents[i], w)
                 jobs += [(i, w, self.template.job(lm, w.unit, self.drafter.guess(w.unit, known)), s) for s in samplings]
-            with lm.adapter(self._adapter):
+            with self.weights.active():
                 decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep)
                 recall = lm.recall if keep else None
             for _, w, job, s in jobs:
@@ -291,8 +288,11 @@ class CascadeExtractor(LMPipe):
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
-            units = self._gold_units(example)
-            out.append([self._item(self.template.job(self.lm, unit, Guess(unit, spans))) for unit, spans in units])
+            items = []
+            for unit, spans in self._gold_units(example):
+                job = self.template.job(self.lm, unit, Guess(unit, spans))
+                items.append(copy_item(job, self.template.text_range(self.lm, job)))
+            out.append(items)
         return out
 
     def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]]]]:
@@ -318,27 +318,6 @@ class CascadeExtractor(LMPipe):
 
     def _load_more(self, path: Path) -> None:
         self.drafter.from_disk(path)
-
-    def _item(self, job: Job) -> TrainingItem:
-        automaton, state = job.automaton, job.automaton.start()
-        tokens = automaton.draft(state, job.guess)
-        positions, candidates, gold = [], [], []
-        states = []
-        for k, token in enumerate(tokens):
-            states.append(state)
-            allowed = automaton.allowed(state)
-            if len(allowed) > 1 and token in allowed:
-                positions.append(len(job.prompt) + k - 1)
-                candidates.append(allowed)
-                gold.append(list(allowed).index(token))
-            state = automaton.step(state, token)
-        n = len(job.prompt)
-        return TrainingItem(
-            Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)),
-            gold,
-            answer=list(range(n, n + len(tokens))),
-            text=list(self.template.text_range(self.lm, job)),
-        )
 
 
 def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:

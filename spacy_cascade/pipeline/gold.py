@@ -100,6 +100,14 @@ def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
         return None
 
 
+def known_mentions(example: Example, taxonomy: Taxonomy) -> list[GoldMention]:
+    """The gold mentions whose types are known, with their paths in the text's own label set, or in this taxonomy if it
+    brings none."""
+    known = labels_of(example.reference) or taxonomy
+    found = [(start, end, known_path(known, path)) for start, end, path in gold_mentions(example)]
+    return [(start, end, path) for start, end, path in found if path]
+
+
 def flat_gold(example: Example) -> list[tuple[int, int]]:
     """What one marked copy can hold: of overlapping mentions the longest."""
     spans = sorted({(s, e) for s, e, _ in gold_mentions(example)})

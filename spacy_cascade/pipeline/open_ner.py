@@ -15,11 +15,12 @@ from ..models.spec import HFSpec, SharedSpec
 from ..prompts.labelset import LabelSet
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
-from ..ty import Query, TrainingItem
+from ..ty import TrainingItem
 from .annotate import COVERAGE_KEY, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
 from .component import LMPipe
-from .gold import gold_mentions, known_path, report_gold
-from .windows import FAILED, PROCESSED, SPLIT, Window, cut
+from .gold import known_mentions, report_gold
+from .items import list_item
+from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
 
 logger = logging.getLogger("spacy_cascade")
 
@@ -40,7 +41,6 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "save_weights": "full",
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
-WINDOWS = ("auto", "sents", "stride")
 # A range of the coverage: its list of mentions ends early, since the model's window was full.
 SHORTENED = "shortened"
 # (start token, end token, boundary score, label score, label path)
@@ -133,13 +133,10 @@ class OpenNER(LMPipe):
         scorer: Callable[..., Any] | None = cascade_score,
     ):
         super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
-        if window not in WINDOWS:
-            raise CascadeError(Errors.C020.format(option="window", value=window, choices=", ".join(WINDOWS)))
+        check_settings(window, max_tokens, overlap)
         for option, number, rule, ok in (
             ("level", level, "0 or more", level >= 0),
             ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
-            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
-            ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
         ):
             if not ok:
                 raise CascadeError(Errors.C021.format(option=option, rule=rule, value=number))
@@ -206,7 +203,7 @@ class OpenNER(LMPipe):
             windows, ledger = self._cut(doc, labels)
             out.append(([], ledger))
             jobs += [(i, w, labels, self.template.job(lm, w.unit, labels, nested=self.nested)) for w in windows]
-        with lm.adapter(self._adapter):
+        with self.weights.active():
             list_mentions(lm, [job for *_, job in jobs])
         shortened = set()
         for i, w, labels, job in jobs:
@@ -227,10 +224,8 @@ class OpenNER(LMPipe):
 
     def _load_adapter(self) -> None:
         """RAISES CascadeError: C013, C018."""
-        if self.adapter_path and self._adapter is None:
-            name = self._new_adapter_name()
-            self.lm.load_adapter(name, Path(self.adapter_path))
-            self._use_adapter(name)
+        if self.adapter_path and self.weights.adapter is None:
+            self.weights.load_adapter(Path(self.adapter_path))
 
     def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm
@@ -295,9 +290,8 @@ class OpenNER(LMPipe):
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
-            taxonomy = labels_of(example.reference) or self.taxonomy
-            labels = self._label_set(taxonomy)
-            gold = self._gold(example, taxonomy)
+            labels = self._labels_for(example.reference)
+            gold = self._gold(example)
             if self.list_noise is not None:
                 right = {name for name, path in zip(labels.names, labels.paths, strict=True) if path in gold.values()}
                 labels = labels.select(self.list_noise.labels(labels.names, right))
@@ -311,34 +305,21 @@ class OpenNER(LMPipe):
                     for (s, e), path in gold.items()
                     if w.start <= s and e <= w.end and path in index
                 ]
-                items.append(self._item(self.template.job(self.lm, w.unit, labels, nested=self.nested), labels, spans))
+                job = self.template.job(self.lm, w.unit, labels, nested=self.nested)
+                items.append(list_item(job, self.template.answer(self.lm, job, labels, spans)))
             out.append(items)
         return out
 
-    def _gold(self, example: Example, taxonomy: Taxonomy) -> dict[tuple[int, int], TypePath]:
+    def _gold(self, example: Example) -> dict[tuple[int, int], TypePath]:
         """Gold mentions that can be listed, in the order of the text, longer ones first; each once."""
-        known = [(s, e, known_path(taxonomy, path)) for s, e, path in gold_mentions(example)]
-        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known if path]
+        known = known_mentions(example, self.taxonomy)
+        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known]
         if not self.nested:
             spans = [spans[i] for i in fuse((s, e, 1.0) for s, e, _ in spans)]
         out: dict[tuple[int, int], TypePath] = {}
         for s, e, path in sorted(spans, key=lambda m: (m[0], -m[1])):
             out.setdefault((s, e), path)
         return out
-
-    def _item(self, job: ListJob, labels: LabelSet, spans: Sequence[tuple[int, int, int]]) -> TrainingItem:
-        query, gold = Query(job.prompt), []
-        n = len(job.prompt)
-        for k, token in enumerate(self.template.answer(self.lm, job, labels, spans)):
-            allowed = job.automaton.allowed(job.state)
-            # a token that writes what another one writes is no choice
-            if len(allowed) > 1 and token in allowed:
-                query.positions.append(n + k - 1)
-                query.candidates.append(allowed)
-                gold.append(allowed.index(token))
-            job.write(token)
-        query.ids, query.depths = job.prompt + job.tokens, job.all_depths()
-        return TrainingItem(query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text))
 
     # -- Saving -----------------------------------------------------------------------------------------------
 

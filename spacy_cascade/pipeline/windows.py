@@ -8,9 +8,11 @@ from dataclasses import dataclass
 
 from spacy.tokens import Doc
 
+from ..errors import CascadeError, Errors
 from ..ty import Unit
 
 PROCESSED, SPLIT, SKIPPED, FAILED = "processed", "split", "skipped", "failed"
+MODES = ("auto", "sents", "stride")
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,18 @@ class Window:
 
     def owns(self, start: int, end: int) -> bool:
         return self.own_start <= start < self.own_end and end <= self.end
+
+
+def check_settings(mode: str, max_tokens: int, overlap: int) -> None:
+    """Whether components can cut with these settings (see `cut`). RAISES CascadeError: C020, C021."""
+    if mode not in MODES:
+        raise CascadeError(Errors.C020.format(option="window", value=mode, choices=", ".join(MODES)))
+    for option, value, rule, ok in (
+        ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
+        ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
+    ):
+        if not ok:
+            raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
 
 
 def make_unit(doc: Doc, start: int, end: int, labels: tuple[str, ...] = ()) -> Unit:

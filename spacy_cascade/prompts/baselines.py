@@ -11,13 +11,13 @@ from ..decoding.copy import Job
 from ..decoding.labels import LabelJob, LabelTrie
 from ..decoding.native import NativeAutomaton
 from ..decoding.reasons import ReasonAutomaton, ReasonJob
+from ..decoding.symbols import byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..ty import Unit
 from .chat import frame, vocabulary
 from .demos import Demo, read_demos
 from .labelset import LabelSet
-from .open import _byte_index, _byte_labels
 
 OPEN, CLOSE = "@@", "##"
 SYSTEM = "You are a helpful assistant."
@@ -169,8 +169,8 @@ class PromptNERTemplate:
 
     def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ReasonJob:
         automaton = ReasonAutomaton(
-            _byte_index(unit),
-            _byte_labels(labels.names),
+            byte_index(unit),
+            byte_labels(labels.names),
             vocabulary=vocabulary(lm),
             end=frame(lm, self.system)[2],
             nested=nested,

@@ -8,9 +8,8 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
-from ..pipeline.annotate import labels_of
 from ..pipeline.classifier import CascadeClassifier
-from ..pipeline.gold import gold_mentions, known_path, unannotated
+from ..pipeline.gold import known_mentions, unannotated
 from ..pipeline.open_ner import OpenNER
 from ..scorers import cascade_score
 
@@ -41,8 +40,7 @@ def _accuracy(nlp: Language, pipe: CascadeClassifier, examples: Sequence[Example
     total: dict[int, int] = {}
     for i in range(0, len(examples), batch_size):
         batch = [Example(unannotated(nlp, eg.reference), eg.reference) for eg in examples[i : i + batch_size]]
-        known = [[(s, e, known_path(labels_of(eg.reference) or pipe.taxonomy, p)) for s, e, p in gold_mentions(eg)] for eg in batch]
-        gold = [[(s, e, p) for s, e, p in mentions if p] for mentions in known]
+        gold = [known_mentions(eg, pipe.taxonomy) for eg in batch]
         found = pipe.classify([eg.predicted for eg in batch], [[(s, e, 1.0) for s, e, _ in g] for g in gold])
         for mentions, results in zip(gold, found, strict=True):
             for (_, _, path), (*_, result) in zip(mentions, results, strict=True):

@@ -5,11 +5,9 @@ from __future__ import annotations
 import json
 import logging
 import math
-import random
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -18,25 +16,21 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import CascadeError, Errors
-from ..pipeline.classifier import CascadeClassifier
 from ..pipeline.component import LMPipe
-from ..ty import TrainingItem
-from .augment import MentionReplacer
 from .checkpoint import load_checkpoint, save_checkpoint
+from .data import TrainingData, Work
 from .evaluate import dev_scores
-from .lists import ListNoise
-from .objectives import merge_items
 from .sft import SCHEDULES, SFT, Report
 
 logger = logging.getLogger("spacy_cascade")
 
-# components, what they train, items
-Work = tuple[list[Any], Any, list[TrainingItem]]
+# What a checkpoint holds of a run, beside tensors.
+_COUNTERS = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed")
 
 
 class Run:
-    """One run's state. All randomness but torch's dropout is keyed by (seed, epoch, index), so that only counters
-    have to be restored."""
+    """One run's state: weights, optimizer and counters. All randomness of the data is keyed by these, so that beside
+    them only torch's own has to be restored."""
 
     def __init__(
         self, s: SFT, nlp: Language, train: Sequence[Example], dev: Sequence[Example], output: Path, report: Report
@@ -56,13 +50,10 @@ class Run:
             raise CascadeError(Errors.C035.format(found=found, pipes=names))
         set_seed(s.seed)
         self.accelerator = Accelerator(mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu")
-        self.train = list(train)
         self.dev = list(dev)
         if 0 < s.dev_limit < len(self.dev):  # evenly, as corpora are often several in a row
             self.dev = [self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)]
-        if not any(eg.reference.ents or eg.reference.spans.get("gold") for eg in self.train):
-            raise CascadeError(Errors.C030.format(name=s.components[0], why=f"no entity in {len(self.train)} documents"))
-        self.replacer = self._replacer()
+        self.data = TrainingData(s, nlp, self.pipes, train)
         self.trainables = [p.start_training() for p in self.pipes]
         self.parameters = {
             # without the adapter's name, which is counted up in every process
@@ -80,23 +71,6 @@ class Run:
         self._thread = ThreadPoolExecutor(1)
         self._ahead: Future[list[list[Work]]] | None = None
 
-    def _replacer(self) -> MentionReplacer | None:
-        s = self.s
-        if not s.replace_rate or s.own_lists or not (s.lexicon or s.replace_from_train):
-            return None
-        if s.lexicon:
-            taxonomy = next((p.taxonomy for p in self.pipes if hasattr(p, "taxonomy")), None)
-            if taxonomy is None:
-                from ..taxonomy import builtin
-
-                taxonomy = builtin("dynamicner")
-            replacer = MentionReplacer.from_dir(s.lexicon, taxonomy, rate=s.replace_rate, invent=s.invent_rate)
-        else:
-            replacer = MentionReplacer({}, rate=s.replace_rate, invent=s.invent_rate)
-        if s.replace_from_train:
-            replacer.learn(eg.reference for eg in self.train)
-        return replacer
-
     def _optimizer(self) -> Any:
         from .optim import MuonAdamW
 
@@ -113,42 +87,6 @@ class Run:
             betas=(0.9, 0.98),
         )
 
-    # -- Data -------------------------------------------------------------------------------------------------
-
-    def _batches(self, epoch: int) -> list[list[int]]:
-        """Shuffled, with documents of similar length together. The same for the same seed and epoch."""
-        rng = random.Random(f"{self.s.seed}/{epoch}")
-        order = list(range(self._size()))
-        rng.shuffle(order)
-        size, pool = self.s.batch_size, self.s.batch_size * 16
-        batches = []
-        for i in range(0, len(order), pool):
-            part = sorted(order[i : i + pool], key=self._length)
-            batches += [part[j : j + size] for j in range(0, len(part), size)]
-        rng.shuffle(batches)
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        return batches[rank :: world][: len(batches) // world] if world > 1 else batches
-
-    def _size(self) -> int:
-        """Documents and lists of names of an epoch. Indices behind the documents stand for lists."""
-        lists = self.s.name_lists if self.replacer is not None else 0.0
-        return len(self.train) + int(lists * len(self.train))
-
-    def _length(self, index: int) -> int:
-        return len(self.train[index].reference) if index < len(self.train) else 32
-
-    def _example(self, index: int) -> Example:
-        rng = random.Random(f"{self.s.seed}/{self.epoch}/{index}")
-        if self.replacer is not None and index >= len(self.train):
-            reference = self.replacer.name_list(self.nlp, rng)
-        else:
-            reference = self.train[index].reference
-            if self.replacer is not None:
-                reference = self.replacer(self.nlp, reference, rng) or reference
-            if self.s.label_sets:
-                reference = ListNoise(rng, self.s.label_sets, self.s.label_sets / 2).reduced(self.nlp, reference)
-        return Example(self.nlp.make_doc(reference.text), reference)
-
     # -- The run ----------------------------------------------------------------------------------------------
 
     def run(self, *, resume: bool) -> dict[str, Any]:
@@ -163,7 +101,7 @@ class Run:
         seen = 0
         stop = self.stale >= self.s.patience > 0
         while not stop and self._progress() < 1:
-            batches = self._batches(self.epoch)
+            batches = self._batches()
             while self.batch < len(batches) and self._progress() < 1:
                 group = batches[self.batch : self.batch + self.s.accumulate]
                 for name, value in self._train_step(batches).items():
@@ -191,13 +129,19 @@ class Run:
             self.nlp.to_disk(self.output / "model-last")
         return {"steps": self.step, "epochs": self.epoch, "minutes": self.elapsed / 60, "best": self.best_scores}
 
+    def _batches(self) -> list[list[int]]:
+        """This process's share of the epoch."""
+        batches = self.data.batches(self.epoch)
+        world, rank = self.accelerator.num_processes, self.accelerator.process_index
+        return batches[rank :: world][: len(batches) // world] if world > 1 else batches
+
     def _progress(self) -> float:
         """Share of the run that is done, by the limit that is nearest."""
         s, parts = self.s, [0.0]
         if s.max_steps:
             parts.append(self.step / s.max_steps)
         if s.max_epochs:
-            per_epoch = math.ceil(self._size() / s.batch_size / self.accelerator.num_processes)
+            per_epoch = math.ceil(len(self.data) / s.batch_size / self.accelerator.num_processes)
             parts.append((self.epoch + self.batch / per_epoch) / s.max_epochs)
         if s.max_minutes:
             parts.append(self.elapsed / 60 / s.max_minutes)
@@ -220,8 +164,8 @@ class Run:
         for g in self.optimizer.param_groups:
             g["lr"] = max(rate, s.learn_rate * 1e-3)
         losses: dict[str, float] = {}
-        for pipes, trainable, items in (work for batch in prepared for work in batch):
-            found = trainable.backward(
+        for pipes, items in (work for batch in prepared for work in batch):
+            found = pipes[0].start_training().backward(
                 items,
                 objective=s.objective,
                 lm_weight=s.lm_weight,
@@ -242,38 +186,7 @@ class Run:
 
     def _prepare(self, batches: list[list[int]], first: int) -> list[list[Work]]:
         group = batches[first : first + self.s.accumulate]
-        return [list(self._items(batch, first + k)) for k, batch in enumerate(group)]
-
-    def _items(self, batch: list[int], number: int) -> Iterator[Work]:
-        """Components, what they train, and the items of a batch. Components on one set of weights share trees."""
-        examples = [self._example(i) for i in batch]
-        shared = len(self.pipes) > 1 and all(p.lm is self.pipes[0].lm and t.adapter is None for p, t in zip(self.pipes, self.trainables, strict=True))
-        with ExitStack() as stack:
-            noise = random.Random(f"{self.s.seed}/{self.epoch}/{number}")
-            for lm in {id(p.lm): p.lm for p in self.pipes}.values():
-                stack.enter_context(lm.subword_noise(noise, self.s.subword_noise))
-            if self.s.dynamic_lists or self.s.label_dropout:
-                for pipe in self.pipes:
-                    pipe.list_noise = ListNoise(noise, self.s.dynamic_lists, self.s.label_dropout)
-                    stack.callback(setattr, pipe, "list_noise", None)
-            if self.s.own_lists:
-                for pipe in self.pipes:
-                    pipe.own_lists = True
-                    stack.callback(setattr, pipe, "own_lists", False)
-            found = [p.training_items(examples) for p in self.pipes]
-        for pipe, per_example in zip(self.pipes, found, strict=True):
-            # a list of names is no text: it teaches the names' types, not where mentions stand
-            if not isinstance(pipe, CascadeClassifier):
-                per_example[:] = [items if i < len(self.train) else [] for i, items in zip(batch, per_example, strict=True)]
-        if shared and self.s.objective == "decisions":
-            merged = [i for per_example in zip(*found, strict=True) for i in merge_items(per_example) if i.gold]
-            if merged:
-                yield self.pipes, self.trainables[0], merged
-            return
-        for pipe, trainable, per_example in zip(self.pipes, self.trainables, found, strict=True):
-            items = [i for items in per_example for i in items if i.gold]
-            if items:
-                yield [pipe], trainable, items
+        return [list(self.data.work(self.epoch, first + k, batch)) for k, batch in enumerate(group)]
 
     def _apply(self) -> None:
         import torch
@@ -312,18 +225,17 @@ class Run:
     # -- Checkpoints ------------------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, Any]:
-        return json.loads(json.dumps({**asdict(self.s), "documents": len(self.train)}))
+        return json.loads(json.dumps({**asdict(self.s), "documents": len(self.data.documents)}))
 
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:
             return
-        counters = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed")
-        meta = {"settings": self._settings(), **{k: getattr(self, k) for k in counters}}
+        meta = {"settings": self._settings(), **{k: getattr(self, k) for k in _COUNTERS}}
         save_checkpoint(path, self.parameters, self.optimizer, meta)
 
     def _restore(self, path: Path) -> None:
         meta = load_checkpoint(path, self.parameters, self.optimizer, self._settings())
-        for key in ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed"):
+        for key in _COUNTERS:
             setattr(self, key, meta[key])
         logger.info("Resumed from %s at step %d", path, self.step)
 

@@ -1,0 +1,182 @@
+"""Which weights a component runs: where its base comes from, whether it is its own, its adapter, and how they are saved."""
+
+from __future__ import annotations
+
+import itertools
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from spacy.language import Language
+
+from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..models.spec import HFSpec, SharedSpec
+
+_counter = itertools.count()
+
+
+class Weights:
+    """A base, loaded on first use, with an adapter or none.
+
+    nlp (Language): The pipeline, for bases that are shared between its components.
+    name (str): Of the component.
+    """
+
+    def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec):
+        self.name = name
+        self.spec = spec
+        # of the base; None: that itself
+        self.adapter: str | None = None
+        self._nlp = nlp
+        self._lm: Any = None
+        self._trainable: Any = None
+        # whether the base is this component's alone, so that training may change it
+        self._owns_base = False
+        # where the base was loaded from, if not by its spec
+        self._base_path: Path | None = None
+
+    @property
+    def lm(self) -> Any:
+        """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
+        if self._lm is None:
+            self._lm = self._load_base()
+        return self._lm
+
+    @lm.setter
+    def lm(self, lm: Any) -> None:
+        self._lm = lm
+
+    def _load_base(self, path: Path | None = None) -> Any:
+        if path is not None:
+            return self._own_spec().load(path)
+        if isinstance(self.spec, SharedSpec):
+            pipes = dict(self._nlp.components)
+            other = getattr(pipes.get(self.spec.component), "weights", None)
+            if not isinstance(other, Weights) or other is self:
+                raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing"))
+            return other.lm
+        if not self.spec.name:
+            raise CascadeError(Errors.C010.format(name=self.name))
+        return self.spec.load()
+
+    def _own_spec(self) -> HFSpec:
+        """How to load a base of one's own, wherever it stands."""
+        return self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
+
+    @contextmanager
+    def active(self) -> Iterator[None]:
+        """Run the base with this adapter."""
+        with self.lm.adapter(self.adapter):
+            yield
+
+    def same(self, other: Weights) -> bool:
+        """Whether both are the same base with the same adapter."""
+        shared = isinstance(self.spec, SharedSpec) and self.spec.component == other.name and not self._owns_base
+        return (self._lm is other.lm if self._lm is not None else shared) and self.adapter == other.adapter
+
+    # -- Training ---------------------------------------------------------------------------------------------
+
+    def trainable(self, adapter: dict[str, Any] | None) -> Any:
+        """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
+
+        adapter (dict | None): LoRA settings (see `training.weights.lora_config`); None: the base.
+        RETURNS (training.weights.Trainable)
+        """
+        if self._trainable is None:
+            from ..training.weights import Trainable, lora_config
+
+            if self.adapter is None and adapter is not None:
+                name = self._new_name()
+                self.lm.add_adapter(name, lora_config(adapter))
+                self._use(name)
+            elif self.adapter is None:
+                self._take_base()
+            self._trainable = Trainable(self.lm, self.adapter)
+        return self._trainable
+
+    def step(self, sgd: Any) -> None:
+        """Let a thinc optimizer step over the gradients, if there are any."""
+        if self._trainable is not None:
+            self._trainable.thinc_step(sgd)
+
+    def _take_base(self) -> None:
+        """Training changes the base, which other components may use: take a copy of one's own."""
+        if self._owns_base or isinstance(self.spec, SharedSpec):
+            return  # a shared base is trained together with the component it belongs to
+        with tempfile.TemporaryDirectory() as tmp:
+            self.lm.save(Path(tmp))
+            name, self._lm = self.lm.name, self._own_spec().load(Path(tmp), private=True)
+        self._lm.name = name
+        self._owns_base = True
+
+    # -- Adapters ---------------------------------------------------------------------------------------------
+
+    def load_adapter(self, path: Path) -> None:
+        """Use a trained adapter. RAISES CascadeError: C013, C018."""
+        name = self._new_name()
+        self.lm.load_adapter(name, path)
+        self._use(name)
+
+    def _new_name(self) -> str:
+        return f"{self.name}_{next(_counter)}".replace(".", "_").replace("-", "_")
+
+    def _use(self, name: str) -> None:
+        """Use an adapter of the base; it is given up with these weights."""
+        self.adapter = name
+        weakref.finalize(self, self.lm.release, name).atexit = False
+
+    # -- Saving -----------------------------------------------------------------------------------------------
+
+    def savable(self, how: str) -> bool:
+        """Whether nothing would be lost. how (str): See `save`."""
+        return how != "adapter" or bool(self.adapter) or not self._has_own_base()
+
+    def _has_own_base(self) -> bool:
+        """Whether there is a base that neither the spec nor another component could give back."""
+        if self._owns_base or self._base_path is None:
+            return self._owns_base
+        return not isinstance(self.spec, SharedSpec) or self.lm.fingerprint() != self._load_base().fingerprint()
+
+    def save(self, path: Path, how: str) -> dict[str, Any]:
+        """Write model/ and adapter/, all safetensors. RETURNS (dict): What `load` has to know.
+
+        how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written.
+        """
+        meta: dict[str, Any] = {}
+        if self._lm is None and self._base_path is None:
+            return {"adapter": False, "weights": "none"}
+        shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
+        meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
+        meta["adapter"] = bool(self.adapter) and how != "none"
+        meta["weights"] = how
+        if how == "full" and not shared:
+            self.lm.save(path / "model")
+        if meta["adapter"]:
+            self.lm.save_adapter(self.adapter, path / "adapter")
+        return meta
+
+    def load(self, path: Path, meta: dict[str, Any]) -> None:
+        """Load what `save` wrote; the base is loaded on first use where it was not saved along.
+
+        RAISES CascadeError: C013, C016, C018, C040, C041.
+        """
+        if self.adapter is not None:
+            self.lm.release(self.adapter)
+        self._trainable, self.adapter, self._owns_base = None, None, False
+        if (path / "model").is_dir():
+            self._lm, self._base_path = self._load_base(path / "model"), path / "model"
+        else:
+            if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
+                raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
+            self._lm, self._base_path = None, None
+            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and meta.get("base"):
+                base = meta["base"]["name"]
+                raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
+        if meta["adapter"]:
+            found = self.lm.fingerprint()
+            if found != meta["base"]["hash"]:
+                raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
+            self.load_adapter(path / "adapter")
