@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import subprocess
 import sys
-import json
 from collections import Counter
 from pathlib import Path
 from typing import Any
