@@ -99,7 +99,7 @@ def test_what_the_drafter_learned_is_saved(base: Path, tmp_path: Path) -> None:
     pipe: Any = pipeline.get_pipe("cascade_extractor")
     pipe.to_disk(tmp_path / "pipe")
     (unit,) = util.units(pipeline, ["Mary Jones works in Berlin."])
-    for other in (pipe.__class__(pipeline, "other", pipe.spec, pipe.template, drafter=TaggerDrafter()) for _ in range(2)):
+    for other in (pipe.__class__(pipeline, "other", pipe.weights.spec, pipe.template, drafter=TaggerDrafter()) for _ in range(2)):
         assert other.drafter.guess(unit, []).known == {}
         other.from_disk(tmp_path / "pipe")
         assert other.drafter.guess(unit, []).known == pipe.drafter.guess(unit, []).known != {}

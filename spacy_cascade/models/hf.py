@@ -34,6 +34,7 @@ keep_tokenizers_quiet()
 _MASK_ELEMENTS = 1 << 24
 # What a forward pass costs beyond its tokens, in tokens; on a CPU and on other devices.
 _CALL_TOKENS = (64, 1024)
+_LONGEST_WORD = 256
 
 
 class HFCausalLM(Adapters):
@@ -74,7 +75,9 @@ class HFCausalLM(Adapters):
                 cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
                 known[text] = [*self._encode_cached(text[:cut], False), *self._encode_cached(text[cut:], False)]
             return list(known[text])
-        return list(self._encode_cached(text, control))
+        # words come again and again; whole prompts do not, and would fill the memory
+        encode = self._encode_cached if len(text) <= _LONGEST_WORD else self._encode
+        return list(encode(text, control))
 
     @contextmanager
     def subword_noise(self, rng: Any, rate: float) -> Iterator[None]:
