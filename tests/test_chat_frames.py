@@ -12,7 +12,7 @@ from spacy.language import Language
 
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.models.spec import HFSpec
-from spacy_cascade.prompts.chat import chat_extract, frame
+from spacy_cascade.prompts.chat import chat_classify, chat_extract, frame
 
 from . import util
 
@@ -51,6 +51,14 @@ def test_the_text_stands_in_the_models_own_format(base: Path, nlp: Language, tem
     prompt = chat_extract(system="Be brief.").job(lm, unit, Guess(unit)).prompt
     assert prompt[: len(before)] == before
     assert prompt[-len(behind) :] == behind
+
+
+def test_the_answer_ends_as_turns_do(base: Path) -> None:
+    """In Gemma's format that is not the token that ends a sequence."""
+    lm = _load(base, CHATML.replace("[end]", "<sep>"))
+    end = frame(lm, "Be brief.")[2]
+    assert end == lm.token_id("<sep>") != lm.tokenizer.eos_token_id
+    assert chat_classify().end_id(lm) == end
 
 
 def test_a_model_goes_with_its_pipeline(base: Path) -> None:

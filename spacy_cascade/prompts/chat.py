@@ -46,14 +46,33 @@ def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
 
 def _frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     tokenizer = lm.tokenizer
-    end = tokenizer.eos_token_id
+    end = _end_of_turn(tokenizer)
     if end is None:
-        raise CascadeError(Errors.C015.format(path=lm.name, what="an end-of-sequence token", needed="eos_token"))
+        end = end_of_sequence(lm)
     if not getattr(tokenizer, "chat_template", None):
         head, tail = f"{system}\n\n", "\n"
     else:
         head, tail = _chat(tokenizer, system).split(_HOLE)
     return lm.encode(head, control=True), lm.encode(tail, control=True), end
+
+
+def _end_of_turn(tokenizer: Any) -> int | None:
+    """What ends an answer: in some chat formats (Gemma's, Qwen's with a base model) it is not the token that ends a sequence."""
+    if getattr(tokenizer, "chat_template", None):
+        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _HOLE}]
+        behind = tokenizer.apply_chat_template(turns, tokenize=False).split(_HOLE)[-1]
+        found = tokenizer.encode(behind, add_special_tokens=False)[:1]
+        if found and found[0] in tokenizer.added_tokens_decoder:
+            return int(found[0])
+    return None
+
+
+def end_of_sequence(lm: Any) -> int:
+    """RAISES CascadeError: C015 if the tokenizer has no such token."""
+    end = lm.tokenizer.eos_token_id
+    if end is None:
+        raise CascadeError(Errors.C015.format(path=lm.name, what="an end-of-sequence token", needed="eos_token"))
+    return int(end)
 
 
 def _chat(tokenizer: Any, system: str) -> str:

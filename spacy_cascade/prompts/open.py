@@ -12,7 +12,7 @@ from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..ty import Unit
-from .chat import frame, vocabulary
+from .chat import end_of_sequence, frame, vocabulary
 from .demos import Demo, read_demos
 from .labelset import LabelSet
 from .wordings import WORDINGS
@@ -82,7 +82,7 @@ class B2NEROpen:
         return ids if begin is None else [begin, *ids]
 
     def _end(self, lm: Any) -> int:
-        return frame(lm, self.system)[2]
+        return frame(lm, self.system)[2] if self.chat else end_of_sequence(lm)
 
     def cost(self, lm: Any, segment: str) -> int:
         """Model tokens of a piece of text."""
