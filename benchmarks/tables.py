@@ -16,12 +16,13 @@ from pathlib import Path
 
 import tables_ablations
 import tables_corpora
+import tables_errors
 import tables_open
 import tables_pages
 import tables_results
 from tables_markdown import Runs
 
-MODULES = (tables_open, tables_ablations, tables_results, tables_pages, tables_corpora)
+MODULES = (tables_open, tables_errors, tables_ablations, tables_results, tables_pages, tables_corpora)
 TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
 
 
