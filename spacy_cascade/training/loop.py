@@ -109,7 +109,7 @@ class Run:
                 seen += 1
                 self.batch += len(group)
                 self.step += 1
-                self.elapsed = time.monotonic() - start
+                self.elapsed = self._clock(start)
                 if self.s.eval_every and self.step % self.s.eval_every == 0:
                     self._evaluate({k: v / seen for k, v in losses.items()})
                     losses, seen = {}, 0
@@ -134,6 +134,16 @@ class Run:
         batches = self.data.batches(self.epoch)
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
         return batches[rank :: world][: len(batches) // world] if world > 1 else batches
+
+    def _clock(self, start: float) -> float:
+        """Seconds since the start, by the main process: all have to end at the same step, or they wait for each other forever."""
+        seconds = time.monotonic() - start
+        if self.accelerator.num_processes == 1:
+            return seconds
+        import torch
+        from accelerate.utils import broadcast
+
+        return float(broadcast(torch.tensor(seconds, dtype=torch.float64, device=self.accelerator.device)))
 
     def _progress(self) -> float:
         """Share of the run that is done, by the limit that is nearest."""
@@ -193,9 +203,9 @@ class Run:
 
         parameters = list(self.parameters.values())
         if self.accelerator.num_processes > 1:
-            for p in parameters:
-                if p.grad is not None:
-                    p.grad = self.accelerator.reduce(p.grad, "mean")
+            for p in parameters:  # a process whose batch had no item for a component takes part all the same
+                grad = torch.zeros_like(p) if p.grad is None else p.grad
+                p.grad = self.accelerator.reduce(grad, "mean")
         if self.s.clip:
             torch.nn.utils.clip_grad_norm_(parameters, self.s.clip)
         self.optimizer.step()
