@@ -95,7 +95,7 @@ def build(path: Path, data: Data, seed: int) -> None:
     docs = data.source or data.train
     types = sorted({name for doc in docs for *_, path in gold_chars(doc) for name in path})
     segments = (s for doc in docs for s in make_unit(doc, 0, len(doc)).segments())
-    build_base(path, segments, vocab_size=VOCABULARY, types=types, seed=seed, **MODEL)
+    build_base(path, segments, vocab_size=VOCABULARY, types=types, seed=seed, neighbours=False, **MODEL)  # as it was when these were run
 
 
 def pipeline(variant: Variant, base: Path, data: Data) -> Language:
