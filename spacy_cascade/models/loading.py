@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 import torch
 import transformers
 from huggingface_hub.errors import HFValidationError
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import MODEL_FOR_CAUSAL_LM_MAPPING, AutoConfig, AutoModelForCausalLM, AutoTokenizer
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from .casing import CASE_MARKS
@@ -80,7 +80,7 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
     level = transformers.logging.get_verbosity()
     transformers.logging.set_verbosity_error()
     try:
-        model, info = AutoModelForCausalLM.from_pretrained(
+        model, info = _class_of(name, common).from_pretrained(
             name, attn_implementation=spec.attention, output_loading_info=True, **common, **extra
         )
         tokenizer = AutoTokenizer.from_pretrained(name, **common)
@@ -109,6 +109,17 @@ def _read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
     if spec.quantization == "int8":  # only now: what a model can do is found out with exact numbers
         use_int8(lm.decoder)
     return lm
+
+
+def _class_of(name: str, common: dict[str, Any]) -> Any:
+    """The class of a saved model. AutoModelForCausalLM finds it, too, but imports what transformers knows of every
+    architecture to do so, which takes longer than loading a small model."""
+    if not common["trust_remote_code"]:
+        try:
+            return MODEL_FOR_CAUSAL_LM_MAPPING[type(AutoConfig.from_pretrained(name, **common))]
+        except KeyError:
+            pass
+    return AutoModelForCausalLM
 
 
 def _first_line(err: BaseException) -> str:
