@@ -50,7 +50,7 @@ def base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
 
     path = tmp_path_factory.mktemp("base") / "tiny"
     words = util.segments(nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3)
-    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64)
+    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64, neighbours=False)
     return path
 
 
@@ -61,7 +61,7 @@ def other_base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
 
     path = tmp_path_factory.mktemp("base") / "other"
     words = util.segments(nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3)
-    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64, seed=1)
+    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64, neighbours=False, seed=1)
     return path
 
 

@@ -1,13 +1,9 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 import shutil
-import socket
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -587,31 +583,3 @@ def test_private_copies_do_not_change_the_shared_model(base: Path) -> None:
         for p in private.model.parameters():
             p.zero_()
     assert shared.fingerprint() == before != private.fingerprint()
-
-
-def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
-    """Data parallel, limited by time: both end at the same step, with the same weights."""
-    script = f"""
-import os, sys, torch
-from pathlib import Path
-from tests import util
-from spacy_cascade.training.sft import SFT
-torch.set_num_threads(1)
-nlp = util.cascade(Path({str(base)!r}), extractor={{"adapter": None}}, classifier={{"adapter": None}})
-loop = SFT({STAGES!r}, max_minutes=0.03, batch_size=2, save_every=0, replace_rate=0.0)
-rank = os.environ["RANK"]
-result = loop.run(nlp, util.examples(nlp), [], Path({str(tmp_path)!r}) / "run", report=lambda info: None)
-weights = nlp.get_pipe("cascade_extractor").lm.model.state_dict()
-torch.save({{"steps": result["steps"], **weights}}, {str(tmp_path)!r} + f"/{{rank}}.pt")
-"""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    world = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
-    env = {**os.environ, **world, "PYTHONPATH": str(Path(__file__).parents[1])}
-    runs = [subprocess.Popen([sys.executable, "-c", script], env={**env, "RANK": r, "LOCAL_RANK": r}) for r in "01"]
-    assert [run.wait(timeout=300) for run in runs] == [0, 0]
-    first, second = (torch.load(tmp_path / f"{r}.pt") for r in "01")
-    assert first.pop("steps") == second.pop("steps") > 1
-    assert not changed(first, second)
-    assert changed(state(two(base, FULL)), first)

@@ -116,9 +116,12 @@ def _class_of(name: str, common: dict[str, Any]) -> Any:
     architecture to do so, which takes longer than loading a small model."""
     if not common["trust_remote_code"]:
         try:
-            return MODEL_FOR_CAUSAL_LM_MAPPING[type(AutoConfig.from_pretrained(name, **common))]
-        except KeyError:
-            pass
+            config = AutoConfig.from_pretrained(name, **common)
+        except OSError:  # the general way knows more kinds of names, and what to say of others
+            return AutoModelForCausalLM
+        found = MODEL_FOR_CAUSAL_LM_MAPPING.get(type(config), None)
+        if isinstance(found, type) and not config.sub_configs:
+            return found
     return AutoModelForCausalLM
 
 

@@ -9,32 +9,31 @@ that in the copy the original of the next token is at distance one.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from copy import deepcopy
 from typing import Any
 
 import torch
 
 # Of the original tokens, seen from the copy: the next three, and the one before the present one.
 OFFSETS = (1, 2, 3, -1)
-STRENGTH = 3.0
+# Of the biases. With 32 values a head, a neighbour of the token aimed at gets a third of its weight.
+_STRENGTH = 3.0
 # Slower frequencies hardly tell neighbours apart.
 _SLOWEST = 0.05
 
 
 @torch.no_grad()
-def look_around(model: Any, *, layer: int = 0, offsets: Sequence[int] = OFFSETS, strength: float = STRENGTH) -> None:
-    """Point the heads of a layer at neighbours, one after the other, by the biases of their queries and keys.
+def look_around(model: Any) -> None:
+    """Point the heads of the first layer at neighbours, one after the other, by the biases of their queries and keys.
 
     model (Qwen2ForCausalLM): Changed in place.
-    offsets (Sequence[int]): Distances in positions; above 0: further on.
-    strength (float): Of the biases. At 3 and 32 values a head, a neighbour of the one aimed at gets a third of its weight.
     """
-    attention = model.model.layers[layer].self_attn
+    attention = model.model.layers[0].self_attn
     speeds = model.model.rotary_emb.inv_freq.float()
-    lengths = torch.where(speeds > _SLOWEST, strength, 0.0)
+    lengths = torch.where(speeds > _SLOWEST, _STRENGTH, 0.0)
     queries, keys = attention.q_proj.bias.view(-1, 2 * len(speeds)), attention.k_proj.bias.view(-1, 2 * len(speeds))
     for head, query in enumerate(queries):
-        angles = offsets[head % len(offsets)] * speeds
+        angles = OFFSETS[head % len(OFFSETS)] * speeds
         query.copy_(torch.cat([lengths * angles.cos(), lengths * angles.sin()]))
     keys.copy_(torch.cat([lengths, torch.zeros_like(lengths)]))
 
@@ -48,8 +47,6 @@ def with_layer_below(model: Any, *, seed: int = 0) -> Any:
     seed (int): Of the new layer's random weights.
     RETURNS (Qwen2ForCausalLM): A new model.
     """
-    from copy import deepcopy
-
     config = deepcopy(model.config)
     config.num_hidden_layers += 1
     if getattr(config, "layer_types", None):
