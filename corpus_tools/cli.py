@@ -51,10 +51,20 @@ def merge_cli(
     sources: Annotated[
         Path | None, typer.Option(help="JSON file whose keys are the data sets to take from directories, such as 'en/wnut17'")
     ] = None,
+    balance: Annotated[
+        float | None,
+        typer.Option(
+            min=0, max=1, help="Repeat texts of small data sets and leave out some of large ones: shares grow with sizes to this power"
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Of the texts that --balance draws")] = 0,
     dry_run: DryRun = False,
     as_json: Json = False,
 ) -> None:
-    """Concatenate DocBins, which are in memory all together. An earlier output is replaced."""
+    """Concatenate DocBins, which are in memory all together. An earlier output is replaced.
+
+    With --balance, a file that is given twice counts as two data sets.
+    """
     if len(paths) < 2:
         raise typer.BadParameter("give at least one input and the output")
     *inputs, target = paths
@@ -62,14 +72,18 @@ def merge_cli(
     if sources is not None:
         with _messages():
             inputs = docbin.data_sets(inputs, sources)
-    files = [f for p in inputs for f in (sorted(g for n in named for g in p.rglob(n)) if p.is_dir() else [p])]
+    groups: dict[tuple[int, Path], list[Path]] = {}
+    for i, p in enumerate(inputs):
+        for file in sorted(g for n in named for g in p.rglob(n)) if p.is_dir() else [p]:
+            groups.setdefault((i, file.parent), []).append(file)
+    files = [file for group in groups.values() for file in group]
     if not files:
         raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, inputs))}")
     if dry_run:
         say({str(file): str(target) for file in files}, as_json)
         return
     with _messages():
-        n = docbin.merge(files, target)
+        n = docbin.merge(files, target) if balance is None else docbin.merge_balanced(groups.values(), target, balance, seed)
     if as_json:
         typer.echo(json.dumps({"docs": n, "files": list(map(str, files)), "target": str(target)}, ensure_ascii=False))
     else:

@@ -6,6 +6,7 @@ import random
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from spacy.training import Example
 
@@ -81,7 +82,10 @@ def test_other_labels_other_output_and_none_for_a_template_without_labels(lively
     nlp = aware(lively)
     assert found(nlp, ["person"]) != found(nlp, ["ship", "river"])
     plain = util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None})
-    assert found(plain, ["person"]) == found(plain, ["ship", "river"])
+    one, other = found(plain, ["person"]), found(plain, ["ship", "river"])
+    assert [m[:2] for m in one] == [m[:2] for m in other]
+    # the second time it is drafted better, so that products have other shapes, and round otherwise
+    np.testing.assert_allclose([m[2] for m in one], [m[2] for m in other], rtol=1e-6)
 
 
 def test_both_stages_share_the_prompt_in_training(base: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 import re
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -140,7 +141,42 @@ def merge(paths: Iterable[Path], target: Path) -> int:
 
     RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if one is no DocBin.
     """
-    bins = [load(path) for path in paths]
+    return _write_merged([load(path) for path in paths], target)
+
+
+def merge_balanced(groups: Iterable[Sequence[Path]], target: Path, power: float, seed: int = 0) -> int:
+    """Concatenates DocBins, about as many Docs as there are, so that each group's share grows with its size to this power only:
+    Docs of small groups are repeated, and some of large ones left out, drawn by the seed. Returns the number of Docs.
+
+    power (float): 1 leaves everything as it is; at 0 all groups have the same share.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if a file is no DocBin.
+    """
+    bins = [[load(path) for path in paths] for paths in groups]
+    sizes = [sum(map(len, group)) for group in bins]
+    whole = sum(n**power for n in sizes if n)
+    rng = random.Random(seed)
+    drawn = []
+    for group, size in zip(bins, sizes, strict=True):
+        times, rest = divmod(round(sum(sizes) * size**power / whole) if size else 0, max(size, 1))
+        more = set(rng.sample(range(size), rest))
+        first = 0
+        for docs in group:
+            drawn.append(_taken(docs, [i for i in range(len(docs)) for _ in range(times + (first + i in more))]))
+            first += len(docs)
+    return _write_merged(drawn, target)
+
+
+def _taken(docs: DocBin, indices: Sequence[int]) -> DocBin:
+    """These Docs of a DocBin, as they are stored."""
+    out = DocBin(store_user_data=docs.store_user_data)
+    out.attrs, out.strings = list(docs.attrs), docs.strings
+    for name in ("tokens", "spaces", "cats", "flags", "span_groups", "user_data"):
+        stored = getattr(docs, name)
+        getattr(out, name).extend(stored[i] for i in indices if stored)
+    return out
+
+
+def _write_merged(bins: Sequence[DocBin], target: Path) -> int:
     merged = DocBin(store_user_data=True)
     if all(one.attrs == bins[0].attrs for one in bins):
         merged.attrs = list(bins[0].attrs)

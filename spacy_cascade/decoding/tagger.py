@@ -145,10 +145,10 @@ def _attributes(word: str) -> np.ndarray:
 
 def _viterbi(logits: list[list[list[float]]]) -> list[int]:
     best, back = [0.0, -1e9, -1e9], []
-    for after in logits:
-        came = [max(range(3), key=lambda p, tag=tag: best[p] + after[p][tag]) for tag in range(3)]  # type: ignore[misc]
-        best = [best[came[tag]] + after[came[tag]][tag] for tag in range(3)]
-        back.append(came)
+    for first, second, third in logits:
+        ways = [(best[0] + a, best[1] + b, best[2] + c) for a, b, c in zip(first, second, third, strict=True)]
+        best = [max(way) for way in ways]
+        back.append([way.index(top) for way, top in zip(ways, best, strict=True)])
     tags = []
     tag = max(range(3), key=lambda t: best[t])
     for came in reversed(back):

@@ -21,7 +21,7 @@ from ..ty import Query
 from .adapters import Adapters
 from .casing import split_case
 from .forks import keep_tokenizers_quiet
-from .kv import KVPool, cached_states, positions
+from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
 from .probe import probe
 from .recall import Recall
 from .spec import HFSpec
@@ -45,17 +45,35 @@ class HFCausalLM(Adapters):
     """
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
-        super().__init__()
-        self.name = name
         self.model = model.eval()
         self.tokenizer = tokenizer
+        decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+        limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
+        marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
+        backend = getattr(tokenizer, "backend_tokenizer", None)
+        self._start(
+            decoder,
+            model.get_output_embeddings(),
+            backend,
+            limit=limit,
+            case_marks=marks,
+            name=name,
+            spec=spec,
+        )
+        self.exact_rows, self.trees, self.rows = probe(self)
+
+    def _start(
+        self, decoder: Any, head: Any, backend: Any, *, limit: int, case_marks: bool, name: str, spec: HFSpec
+    ) -> None:
+        Adapters.__init__(self)
+        self.name = name
+        self.decoder = decoder
+        self.head = head
         self.batch_tokens = spec.batch_tokens
         self.cache_tokens = spec.cache_tokens
-        limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         self.max_length = min(spec.max_length, limit) if spec.max_length else limit
-        self.decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
-        self.head = model.get_output_embeddings()
-        self.case_marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
+        self.case_marks = case_marks
+        self._backend = backend
         self._pid = os.getpid()
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._token_ids: dict[str, int] = {}
@@ -63,7 +81,6 @@ class HFCausalLM(Adapters):
         self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
         self._pool: Any = None
         self._recall = Recall(spec.cache_tokens // 2)
-        self.exact_rows, self.trees, self.rows = probe(self)
 
     # -- Text <-> tokens --------------------------------------------------------------------------------------
 
@@ -73,7 +90,10 @@ class HFCausalLM(Adapters):
             rng, rate, known = self._noise
             if text not in known:
                 cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
-                known[text] = [*self._encode_cached(text[:cut], False), *self._encode_cached(text[cut:], False)]
+                known[text] = [
+                    *self._encode_cached(text[:cut], False),
+                    *self._encode_cached(text[cut:], False),
+                ]
             return list(known[text])
         # words come again and again; whole prompts do not, and would fill the memory
         encode = self._encode_cached if len(text) <= _LONGEST_WORD else self._encode
@@ -97,11 +117,13 @@ class HFCausalLM(Adapters):
             mark, text = split_case(text)
             return (*((self.token_id(mark),) if mark else ()), *self._plain(text))
         if control:
+            if self._backend is not None:
+                return tuple(self._backend.encode(text, add_special_tokens=False).ids)
             return tuple(self.tokenizer.encode(text, add_special_tokens=False))
         return tuple(self._plain(text))
 
     def _plain(self, text: str) -> list[int]:
-        backend = getattr(self.tokenizer, "backend_tokenizer", None)
+        backend = self._backend
         if backend is None:
             return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
         backend.encode_special_tokens = True
@@ -114,11 +136,19 @@ class HFCausalLM(Adapters):
         """Id of one token. RAISES CascadeError: C015 if the vocabulary lacks it."""
         found = self._token_ids.get(token)
         if found is None:
-            i = self.tokenizer.convert_tokens_to_ids(token)
-            if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token):
+            i = self._find(token)
+            if i is None:
                 raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
-            found = self._token_ids[token] = int(i)
+            found = self._token_ids[token] = i
         return found
+
+    def _find(self, token: str) -> int | None:
+        i = self.tokenizer.convert_tokens_to_ids(token)
+        return (
+            None
+            if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token)
+            else int(i)
+        )
 
     def token_bytes(self) -> Sequence[bytes | None]:
         if self._bytes is None:
@@ -136,8 +166,16 @@ class HFCausalLM(Adapters):
     def device(self) -> torch.device:
         return self.head.weight.device
 
-    def hidden_states(self, queries: Sequence[Query]) -> torch.Tensor:
-        """Last hidden states of one batch, of what their rows do not hold yet. Shape (queries, longest, width)."""
+    @property
+    def cache_class(self) -> type[PassCache]:
+        """What the decoder takes as its cache."""
+        return transformers_cache()
+
+    def hidden_states(self, queries: Sequence[Query], **options: Any) -> torch.Tensor:
+        """Last hidden states of one batch, of what their rows do not hold yet. Shape (queries, longest, width).
+
+        options: For the decoder.
+        """
         self._after_fork()
         longest = max(len(q.ids) for q in queries)
         if longest > self.max_length:
@@ -145,14 +183,14 @@ class HFCausalLM(Adapters):
             if deepest > self.max_length:
                 raise CascadeError(Errors.C022.format(found=deepest, limit=self.max_length))
         if queries[0].row is not None:
-            return cached_states(self, queries)
+            return cached_states(self, queries, **options)
         ids = np.zeros((len(queries), longest), dtype=np.int64)
         for row, q in enumerate(queries):
             ids[row, : len(q.ids)] = q.ids
         x = torch.from_numpy(ids).to(self.device)
         if all(q.parents is None and q.depths is None for q in queries):
             # Padding stands on the right, where causal attention never looks: no mask is needed.
-            return self.decoder(input_ids=x, use_cache=False).last_hidden_state
+            return self.decoder(input_ids=x, use_cache=False, **options).last_hidden_state
         see = np.zeros((len(queries), longest, longest), dtype=bool)
         pos = np.zeros((len(queries), longest), dtype=np.int64)
         see[:, np.arange(longest), np.arange(longest)] = True
@@ -161,24 +199,27 @@ class HFCausalLM(Adapters):
             see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
             pos[row, :n] = positions(q)
         dtype = self.head.weight.dtype
-        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
+        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(
+            torch.from_numpy(~see), torch.finfo(dtype).min
+        )
         return self.decoder(
             input_ids=x,
             attention_mask=mask[:, None].to(self.device),
             position_ids=torch.from_numpy(pos).to(self.device),
             use_cache=False,
+            **options,
         ).last_hidden_state
 
     def gather(
-        self, queries: Sequence[Query], hidden: torch.Tensor, first: Sequence[int] | None = None
+        self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int] | None = None
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Candidate logits at all asked positions of a batch.
 
-        first (Sequence[int]): The node that each query's hidden states begin with, if they are not of all nodes.
+        columns (Sequence[int]): Where the hidden states of all these positions are, if they are not of all nodes.
         RETURNS: float32 logits (positions, most candidates) with -inf padding, and a bool mask of the same shape.
         """
         rows = [r for r, q in enumerate(queries) for _ in q.positions]
-        cols = [p - n for q, n in zip(queries, first or [0] * len(queries), strict=True) for p in q.positions]
+        cols = [p for q in queries for p in q.positions] if columns is None else list(columns)
         cands = [c for q in queries for c in q.candidates]
         width = max(map(len, cands))
         table = np.zeros((len(cands), width), dtype=np.int64)
@@ -222,7 +263,11 @@ class HFCausalLM(Adapters):
     @property
     def recall(self) -> Recall:
         """See `ty.CausalLM.recall`. Empty as soon as weights or the adapter in use have changed."""
-        return self._recall.of((self._active, sum(p._version for p in self.model.parameters())))
+        return self._recall.of((self._active, self._version()))
+
+    def _version(self) -> int:
+        """Another one whenever weights have changed."""
+        return sum(p._version for p in self.model.parameters())
 
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
@@ -243,7 +288,7 @@ class HFCausalLM(Adapters):
             except (RuntimeError, MemoryError) as err:
                 if len(batch) == 1 or not out_of_memory(err):
                     raise
-                self._less(len(batch) // 2 * max(map(_new, part)))
+                self._less(len(batch) // 2 * max(map(new_tokens, part)))
                 batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
                 continue
             row = 0
@@ -254,11 +299,14 @@ class HFCausalLM(Adapters):
         return out
 
     def _answer(self, queries: Sequence[Query]) -> np.ndarray:
-        first = [_known(q) for q in queries]
+        columns = [p - known(q) for q in queries for p in q.positions]
         hidden = self.hidden_states(queries)
-        if not any(q.positions for q in queries):
+        return self._logits(queries, hidden, columns)
+
+    def _logits(self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int]) -> np.ndarray:
+        if not columns:
             return np.zeros((0, 0), dtype=np.float32)
-        return self.gather(queries, hidden, first)[0].cpu().numpy()
+        return self.gather(queries, hidden, columns)[0].cpu().numpy()
 
     def _less(self, tokens: int) -> None:
         """Batches of this size did not fit into memory; the next ones are made smaller."""
@@ -272,14 +320,14 @@ class HFCausalLM(Adapters):
 
         padding (float): Most tokens that a batch may be filled up with.
         """
-        order = sorted(range(len(queries)), key=lambda i: (queries[i].row is None, _new(queries[i])))
+        order = sorted(range(len(queries)), key=lambda i: (queries[i].row is None, new_tokens(queries[i])))
         batch: list[int] = []
         filled = 0
         for i in order:
-            query, longest = queries[i], _new(queries[i])
+            query, longest = queries[i], new_tokens(queries[i])
             tokens = longest * (len(batch) + 1)
             dense = query.parents is not None and tokens * len(query.ids) > _MASK_ELEMENTS
-            more = (longest - _new(queries[batch[-1]])) * len(batch) if batch else 0
+            more = (longest - new_tokens(queries[batch[-1]])) * len(batch) if batch else 0
             other = batch and (query.row is None) != (queries[batch[-1]].row is None)
             if batch and (other or dense or tokens > self.batch_tokens or filled + more > padding):
                 yield batch
@@ -308,12 +356,16 @@ class HFCausalLM(Adapters):
         self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
         self.tokenizer.save_pretrained(str(path))
 
+    def _tensors(self) -> dict[str, torch.Tensor]:
+        """All weights by their names in transformers."""
+        return dict(self.model.state_dict())
+
     def fingerprint(self) -> str:
         """Identifies the base weights by sampled values, whatever file, dtype or device they are in."""
         import hashlib
 
         digest = hashlib.sha256()
-        for key, value in sorted(self.model.state_dict().items()):
+        for key, value in sorted(self._tensors().items()):
             if ".lora_" in key or value.numel() == 0 or not value.is_floating_point():
                 continue
             flat = value.detach().reshape(-1)
@@ -323,12 +375,12 @@ class HFCausalLM(Adapters):
         return digest.hexdigest()[:16]
 
 
-def _known(query: Query) -> int:
+def known(query: Query) -> int:
     return 0 if query.row is None else len(query.row)
 
 
-def _new(query: Query) -> int:
-    return len(query.ids) - _known(query)
+def new_tokens(query: Query) -> int:
+    return len(query.ids) - known(query)
 
 
 def out_of_memory(err: BaseException) -> bool:

@@ -6,12 +6,12 @@ without padding, are cut back and run on in another way, and share the slots of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers.cache_utils import Cache
 
 from ..decoding.tree import ancestor_mask, node_depths
 from ..ty import Query
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class KVPool:
-    """Preallocated keys and values, (tokens x heads, head width) per layer. It grows if there is no slot left.
+    """Preallocated keys and values, a row of storage per token and layer. It grows if there is no slot left.
 
     tokens (int): Slots to begin with.
     """
@@ -30,7 +30,7 @@ class KVPool:
         self.capacity = max(1, tokens)
         self._refs = np.zeros(self.capacity, dtype=np.int32)
         self._free = np.arange(self.capacity)[::-1]
-        self._layers: dict[int, tuple[torch.Tensor, torch.Tensor]] = {}
+        self._storage: dict[Hashable, torch.Tensor] = {}
 
     @property
     def room(self) -> int:
@@ -39,7 +39,7 @@ class KVPool:
 
     @property
     def nbytes(self) -> int:
-        return sum(t.numel() * t.element_size() for pair in self._layers.values() for t in pair)
+        return sum(t.numel() * t.element_size() for t in self._storage.values())
 
     def row(self) -> KVRow:
         """A new, empty row."""
@@ -69,17 +69,14 @@ class KVPool:
         self._refs[slots] -= 1
         self._free = np.concatenate([self._free, slots[self._refs[slots] == 0][::-1]])
 
-    def layer(self, i: int, keys: torch.Tensor, values: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """The storage of a layer, made or enlarged to fit; keys and values (batch, heads, tokens, width) show its form."""
-        found = self._layers.get(i)
-        if found is None or len(found[0]) < self.capacity * keys.shape[1]:
-            made = []
-            for k, new in enumerate((keys, values)):
-                storage = new.new_empty(self.capacity * new.shape[1], new.shape[3])
-                if found is not None:
-                    storage[: len(found[k])] = found[k]
-                made.append(storage)
-            found = self._layers[i] = (made[0], made[1])
+    def storage(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
+        """Storage for one kind of states, made or enlarged to fit: (slots, heads, head width) for states (..., heads, head width)."""
+        found = self._storage.get(name)
+        if found is None or len(found) < self.capacity:
+            made = states.new_empty(self.capacity, *states.shape[2:])
+            if found is not None:
+                made[: len(found)] = found
+            found = self._storage[name] = made
         return found
 
 
@@ -111,56 +108,72 @@ class KVRow:
         return KVRow(self.pool, self.slots[:n])
 
 
-class PassCache(Cache):
+class PassCache:
     """The pool as one forward pass sees it: takes the new tokens in, hands out what each row may look at.
 
     new (np.ndarray): Slots of the new tokens, row after row. (tokens,)
-    where (tuple): Row and column of each of them in the batch.
+    where (np.ndarray): Their places in the batch, which has gaps where rows are shorter than others. (tokens,)
     index (np.ndarray | None): Slots of all tokens of every row, old ones first. (rows, longest); None if nothing is old.
     """
 
-    def __init__(self, pool: KVPool, new: np.ndarray, where: tuple[np.ndarray, np.ndarray], index: np.ndarray | None):
-        self.layers: list[Any] = []  # what transformers 5 calls the parts of a cache
+    def __init__(
+        self, pool: KVPool, new: np.ndarray, where: np.ndarray, index: np.ndarray | None, device: torch.device
+    ):
         self.pool = pool
-        self._new = torch.from_numpy(new.copy())
-        self._where = tuple(torch.from_numpy(w) for w in where)
-        self._index = None if index is None else torch.from_numpy(index)
-        self._flat: dict[int, tuple[torch.Tensor, torch.Tensor | None]] = {}
+        self._new = torch.from_numpy(new.copy()).to(device)
+        self._where = torch.from_numpy(where).to(device)
+        self._index = None if index is None else torch.from_numpy(index.reshape(-1)).to(device)
 
-    def _flatten(self, heads: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Rows of the storage for (new token, head) and for (row, head, token). Made once for all layers."""
-        if heads not in self._flat:
-            head = torch.arange(heads, device=device)
-            new = (self._new.to(device)[:, None] * heads + head).reshape(-1)
-            every = None
-            if self._index is not None:
-                every = (self._index.to(device)[:, None, :] * heads + head[:, None]).reshape(-1)
-            self._flat[heads] = new, every
-        return self._flat[heads]
+    def remember(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
+        """Take in what is kept of the new tokens under this name, (rows, new tokens, ...).
 
-    def update(self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any) -> Any:
-        """Called by every attention layer. key_states, value_states: (rows, heads, new tokens, width)."""
-        rows, heads, _, _ = key_states.shape
-        new, every = self._flatten(heads, key_states.device)
-        out = []
-        storage = self.pool.layer(layer_idx, key_states, value_states)
-        for kept, states in zip(storage, (key_states, value_states), strict=True):
-            fresh = states.transpose(1, 2)[self._where[0], self._where[1]]
-            kept.index_copy_(0, new, fresh.reshape(-1, fresh.shape[-1]))
-            out.append(states if every is None else kept.index_select(0, every).view(rows, heads, -1, states.shape[-1]))
-        return out[0], out[1]
-
-    # Masks and positions are always given, so that models need not ask for lengths; some do all the same.
-    def get_seq_length(self, layer_idx: int | None = 0) -> int:
-        return 0
-
-    def get_max_cache_shape(self, layer_idx: int | None = 0) -> Any:
-        return None
+        RETURNS: the same of all tokens that each row sees, (rows, tokens, ...).
+        """
+        rows, new = states.shape[:2]
+        storage = self.pool.storage(name, states)
+        fresh = states.reshape(rows * new, *states.shape[2:])
+        storage.index_copy_(
+            0, self._new, fresh if len(self._new) == rows * new else fresh.index_select(0, self._where)
+        )
+        if self._index is None:
+            return states
+        return storage.index_select(0, self._index).view(rows, -1, *states.shape[2:])
 
 
-def cached_states(lm: HFCausalLM, queries: Sequence[Query]) -> torch.Tensor:
+@cache
+def transformers_cache() -> type:
+    """A PassCache that the models of transformers take for one of theirs."""
+    from transformers.cache_utils import Cache
+
+    class TransformersCache(PassCache, Cache):  # type: ignore[misc]
+        def __init__(self, *args: Any):
+            PassCache.__init__(self, *args)
+            self.layers: list[Any] = []  # what transformers 5 calls the parts of a cache
+
+        def update(
+            self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
+        ) -> Any:
+            """Called by every attention layer. key_states, value_states: (rows, heads, new tokens, width)."""
+            states = key_states, value_states
+            keys, values = (
+                self.remember((layer_idx, k), s.transpose(1, 2)).transpose(1, 2) for k, s in enumerate(states)
+            )
+            return keys, values
+
+        # Masks and positions are always given, so that models need not ask for lengths; some do all the same.
+        def get_seq_length(self, layer_idx: int | None = 0) -> int:
+            return 0
+
+        def get_max_cache_shape(self, layer_idx: int | None = 0) -> Any:
+            return None
+
+    return TransformersCache
+
+
+def cached_states(lm: HFCausalLM, queries: Sequence[Query], **options: Any) -> torch.Tensor:
     """Run what lies behind the rows of these queries, and take it into them. All rows are of one pool.
 
+    options: For the decoder.
     RETURNS: last hidden states of the new tokens. Shape (queries, most new tokens, width)
     """
     rows: list[Any] = [q.row for q in queries]
@@ -176,18 +189,24 @@ def cached_states(lm: HFCausalLM, queries: Sequence[Query]) -> torch.Tensor:
     slots = pool.take(int(new.sum()))
     try:
         parts = np.split(slots, np.cumsum(new)[:-1])
-        where = np.repeat(np.arange(len(rows)), new), np.concatenate([np.arange(n) for n in new])
+        where = np.concatenate([i * longest + np.arange(n) for i, n in enumerate(new)])
         index = None
         if old.any():
             # What stands behind a row's end is masked, but must be a number: its own first token is.
-            index = np.stack([_padded(np.concatenate([r.slots, p]), int((old + new).max())) for r, p in zip(rows, parts, strict=True)])
+            index = np.stack(
+                [
+                    _padded(np.concatenate([r.slots, p]), int((old + new).max()))
+                    for r, p in zip(rows, parts, strict=True)
+                ]
+            )
         mask = _mask(lm, queries, old, longest, longest if index is None else index.shape[1])
         hidden = lm.decoder(
             input_ids=torch.from_numpy(ids).to(lm.device),
             attention_mask=mask,
             position_ids=torch.from_numpy(pos).to(lm.device),
-            past_key_values=PassCache(pool, slots, where, index),
+            past_key_values=lm.cache_class(pool, slots, where, index, lm.device),
             use_cache=True,
+            **options,
         ).last_hidden_state
     except BaseException:
         pool.give_back(slots)
@@ -208,7 +227,9 @@ def _padded(slots: np.ndarray, length: int) -> np.ndarray:
     return np.concatenate([slots, np.full(length - len(slots), slots[0])])
 
 
-def _mask(lm: HFCausalLM, queries: Sequence[Query], old: np.ndarray, longest: int, width: int) -> torch.Tensor:
+def _mask(
+    lm: HFCausalLM, queries: Sequence[Query], old: np.ndarray, longest: int, width: int
+) -> torch.Tensor:
     """Additive attention mask (queries or 1, 1, new tokens, tokens). A padding token sees something, or its softmax
     would divide by zero."""
     dtype = lm.head.weight.dtype

@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from spacy.attrs import IDX, IS_SPACE, LENGTH
 from spacy.tokens import Doc
 
 from ..errors import CascadeError, Errors
@@ -45,10 +47,32 @@ def check_settings(mode: str, max_tokens: int, overlap: int) -> None:
 
 def make_unit(doc: Doc, start: int, end: int, labels: tuple[str, ...] = ()) -> Unit:
     """Tokens [start, end) as a unit; offsets are relative to its first token."""
-    base = doc[start].idx
-    tokens = tuple((t.idx - base, t.idx - base + len(t)) for t in doc[start:end])
-    # not doc.text: that is put together anew at every access
-    return Unit(doc[start:end].text, tokens, tuple(t.is_space for t in doc[start:end]), labels)
+    return _Layout(doc[start:end]).unit(0, end - start, labels)
+
+
+class _Layout:
+    """Where the tokens of a Doc or Span stand, read at once: made one by one, Token objects cost more than all else here."""
+
+    def __init__(self, doc: Any):
+        self.text = doc.text  # put together anew at every access
+        table = doc.to_array([IDX, LENGTH, IS_SPACE]).astype("int64")
+        starts = table[:, 0] - table[:1, 0]
+        self.starts: list[int] = starts.tolist()
+        self.ends: list[int] = (starts + table[:, 1]).tolist()
+        self.spaces: list[bool] = table[:, 2].astype(bool).tolist()
+
+    def stripped(self, start: int, end: int) -> tuple[int, int]:
+        """Without the white space at both ends of [start, end)."""
+        while start < end and self.spaces[start]:
+            start += 1
+        while end > start and self.spaces[end - 1]:
+            end -= 1
+        return start, end
+
+    def unit(self, start: int, end: int, labels: tuple[str, ...]) -> Unit:
+        base = self.starts[start]
+        tokens = tuple((a - base, b - base) for a, b in zip(self.starts[start:end], self.ends[start:end], strict=True))
+        return Unit(self.text[base : self.ends[end - 1]], tokens, tuple(self.spaces[start:end]), labels)
 
 
 def cut(
@@ -65,36 +89,28 @@ def cut(
     """
     windows: list[Window] = []
     ledger: list[tuple[int, int, str]] = []
-    text = doc.text
+    at = _Layout(doc)
     for start, end in _pieces(doc, mode):
-        while start < end and doc[start].is_space:
-            start += 1
-        while end > start and doc[end - 1].is_space:
-            end -= 1
+        start, end = at.stripped(start, end)
         if start == end:
             continue
-        cuts = [doc[start].idx, *(t.idx + len(t) for t in doc[start:end])]
-        costs = [cost(text[a:b]) for a, b in itertools.pairwise(cuts)]
+        cuts = [at.starts[start], *at.ends[start:end]]
+        costs = [cost(at.text[a:b]) for a, b in itertools.pairwise(cuts)]
         for a, b, ok in _runs(costs, limit):
             a, b = a + start, b + start
             if not ok:
-                ledger.append((doc[a].idx, doc[b - 1].idx + len(doc[b - 1]), SKIPPED))
+                ledger.append((at.starts[a], at.ends[b - 1], SKIPPED))
                 continue
             strides = list(_strides(costs[a - start : b - start], limit, overlap))
             for i, (s, e) in enumerate(strides):
                 own_start = a if i == 0 else a + (s + strides[i - 1][1]) // 2
                 own_end = b if i + 1 == len(strides) else a + (strides[i + 1][0] + e) // 2
                 status = PROCESSED if len(strides) == 1 else SPLIT
-                first, last = a + s, a + e
-                while first < last and doc[first].is_space:
-                    first += 1
-                while last > first and doc[last - 1].is_space:
-                    last -= 1
+                first, last = at.stripped(a + s, a + e)
                 if first == last:
                     continue
-                windows.append(Window(first, last, own_start, own_end, make_unit(doc, first, last, labels), status))
-                stop = doc[own_end - 1]
-                ledger.append((doc[own_start].idx, stop.idx + len(stop), status))
+                windows.append(Window(first, last, own_start, own_end, at.unit(first, last, labels), status))
+                ledger.append((at.starts[own_start], at.ends[own_end - 1], status))
     return windows, ledger
 
 

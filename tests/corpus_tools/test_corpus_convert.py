@@ -202,6 +202,12 @@ def test_cli_merge_takes_the_named_data_sets(write_json, tmp_path):
     result = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", sources)
     assert result.exit_code == 0, result.output
     assert len(docbin.load(tmp_path / "all.spacy")) == 1
+    even = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--balance", "0")
+    assert even.exit_code == 0, even.output
+    texts = [docbin.load(tmp_path / "out" / name / "train.spacy") for name in ("en/a", "en/b")]
+    assert [len(t) for t in texts] == [2, 1]
+    assert len(docbin.load(tmp_path / "all.spacy")) == 4
+    assert run("merge", tmp_path / "out", tmp_path / "all.spacy", "--balance", "2").exit_code == 2
     missing = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", write_json(["en/c"], "s.json"))
     assert missing.exit_code == 1
     assert "T001" in missing.output

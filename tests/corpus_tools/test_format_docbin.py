@@ -137,6 +137,25 @@ def test_merge(tmp_path, report):
     assert list(docbin.read(tmp_path / "all.spacy", report)) == [*records, Record("Rome", (Mention(0, 4, "L"),))]
 
 
+@pytest.mark.parametrize("power, counts", [(1, [20, 4, 0, 16]), (0.5, [17, 8, 0, 15]), (0, [13, 13, 0, 13])])
+def test_merge_balanced(tmp_path, report, power, counts):
+    """The third group is empty, the last one is in two parts."""
+    groups = [[tmp_path / "0.spacy"], [tmp_path / "1.spacy"], [tmp_path / "2.spacy"], [tmp_path / "3a.spacy", tmp_path / "3b.spacy"]]
+    sizes = {"0": 20, "1": 4, "2": 0, "3a": 6, "3b": 10}
+    for name, n in sizes.items():
+        docbin.write([Record(f"{name} {i}", (), meta={**META, "index": i}) for i in range(n)], tmp_path / f"{name}.spacy")
+    n = docbin.merge_balanced(groups, tmp_path / "all.spacy", power, seed=1)
+    texts = [r.text for r in docbin.read(tmp_path / "all.spacy", report)]
+    found = [sum(t[0] == str(k) for t in texts) for k in range(4)]
+    assert found == counts
+    assert n == len(texts) == sum(counts)
+    for k, size in ((0, 20), (1, 4), (3, 16)):  # as evenly as can be
+        times = [texts.count(t) for t in {t for t in texts if t[0] == str(k)}]
+        assert max(times) - min([*times, *([0] if len(times) < size else [])]) <= 1
+    docbin.merge_balanced(groups, tmp_path / "again.spacy", power, seed=1)
+    assert (tmp_path / "again.spacy").read_bytes() == (tmp_path / "all.spacy").read_bytes()
+
+
 def test_unknown_alignment_and_language(tmp_path):
     for options in ({"alignment": "x"}, {"lang": "zzz"}):
         with pytest.raises(CorpusError, match="T003"):
