@@ -236,9 +236,11 @@ class Taxonomy:
         """Name of a node in a language; '' if the taxonomy has none."""
         return self.names.get(language, {}).get(format_path(path), "")
 
-    def resolve(self, name: str) -> TypePath:
-        """Path of a name, an alias or a path string. Prefers the deepest node of that name.
+    def resolve(self, name: str, *, finest: bool = False) -> TypePath:
+        """Path of a name, an alias or a path string. Prefers the deepest node of that name, with a warning (CW04) if there
+        are others on other branches.
 
+        finest (bool): The name is known to be that of a finest type, so that only other leaves are worth a warning.
         RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
         """
         parts = tuple(normalize_name(p) for p in parse_path(name)) if isinstance(name, str) else ()
@@ -246,7 +248,7 @@ class Taxonomy:
             return parts
         key = normalize_name(name) if isinstance(name, str) else ""
         if key not in self._by_name and key in self.aliases:
-            return self.resolve(self.aliases[key])
+            return self.resolve(self.aliases[key], finest=finest)
         if key not in self._by_name and key in self._localized:
             return parse_path(self._localized[key])
         if len(parts) > 1:
@@ -269,6 +271,8 @@ class Taxonomy:
         if any(len(p) == len(best) for p in rivals):
             paths = "; ".join(map(format_path, found))
             raise CascadeError(Errors.C002.format(name=name, taxonomy=self.name, paths=paths))
+        if finest and not self._children[best]:
+            rivals = [p for p in rivals if not self._children[p]]
         if rivals and key not in self._reported:
             self._reported.add(key)
             paths = "; ".join(map(format_path, found))
