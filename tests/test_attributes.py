@@ -1,4 +1,4 @@
-"""Paths, scores and coverage in Docs that were saved, cut into parts or put together."""
+"""What spans and Docs tell of the cascade, also when they were saved, cut into parts or put together."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from spacy_cascade.pipeline.windows import PROCESSED
 
 from . import util
 
-NAMES = {"John": ("person",), "Paris": ("location", "city"), "France": ("location", "country")}
 TEXTS = ("John saw Paris.", "In France John slept.", "Nothing here.", "Paris is in France")
 
 
@@ -24,6 +23,52 @@ def both(lively: Path) -> Language:
     nlp = util.cascade(lively, extractor={"rounds": 2, "window": "sents"})
     nlp.add_pipe("sentencizer", first=True)
     return nlp
+
+
+# -- Of spans and Docs ---------------------------------------------------------------------------------------------
+
+
+def test_paths_scores_and_labels_are_read_from_spans() -> None:
+    nlp, _ = util.scripted(util.NAMES)
+    doc = nlp("John saw Paris.")
+    john, paris = doc.ents
+    assert (john.label_, john._.cascade_path) == ("person", "person")
+    assert (paris.label_, paris._.cascade_path) == ("city", "location > city")
+    group = doc.spans["cascade"]
+    for span, p, q in zip(group, group.attrs["scores"], group.attrs["path_scores"], strict=True):
+        assert span._.cascade_score == pytest.approx(p * q)
+        assert 0 < span._.cascade_score < 1
+    assert doc[1:2]._.cascade_path == ""
+    assert doc[1:2]._.cascade_score is None
+
+
+def test_attributes_of_a_doc_that_the_cascade_never_saw(nlp: Language) -> None:
+    doc = nlp.make_doc("John")
+    assert doc[0:1]._.cascade_path == ""
+    assert doc[0:1]._.cascade_score is None
+    assert doc._.cascade_coverage == []
+    assert doc._.cascade_labels is None
+
+
+def test_paths_and_scores_are_found_after_retokenization() -> None:
+    """merge_entities changes token indices, and those of span groups stay as they were."""
+    nlp, _ = util.scripted({"New York": ("location", "city"), "Ann Lee": ("person",)})
+    nlp.add_pipe("merge_entities")
+    doc = nlp("Ann Lee left New York")
+    assert [(t.text, t.ent_type_) for t in doc] == [("Ann Lee", "person"), ("left", ""), ("New York", "city")]
+    assert [e._.cascade_path for e in doc.ents] == ["person", "location > city"]
+    assert all(e._.cascade_score > 0.9 for e in doc.ents)
+
+
+def test_paths_and_scores_as_json() -> None:
+    nlp, _ = util.scripted({"York": ("location", "city")})
+    doc = nlp("To York")
+    found = json.loads(json.dumps(doc.to_json(underscore=["cascade_entities"])))["_"]["cascade_entities"]
+    assert found == [{"start": 3, "end": 7, "label": "city", "path": "location > city", "score": doc.ents[0]._.cascade_score}]
+    assert nlp.make_doc("To York")._.cascade_entities == []
+
+
+# -- Joined, cut, saved --------------------------------------------------------------------------------------------
 
 
 def test_docs_put_together_keep_paths_scores_and_coverage(both: Language) -> None:
@@ -62,14 +107,14 @@ def test_sentences_as_docs_keep_paths_scores_and_coverage(both: Language) -> Non
 
 
 def test_a_part_of_a_window_covers_its_own_text() -> None:
-    nlp, _ = util.scripted(NAMES)
+    nlp, _ = util.scripted(util.NAMES)
     part = nlp("John saw Paris. In France John slept.")[4:6].as_doc(copy_user_data=True)
     assert part.text == "In France "
     assert part._.cascade_coverage == [(0, len(part.text), PROCESSED)]
 
 
 def test_mentions_without_types_keep_their_scores() -> None:
-    nlp, _ = util.scripted(NAMES, stages=["extractor"])
+    nlp, _ = util.scripted(util.NAMES, stages=["extractor"])
     docs = list(nlp.pipe(TEXTS))
     scores = [e._.cascade_score for doc in docs for e in doc.ents]
     assert len(scores) == 5 and all(scores)
@@ -77,7 +122,7 @@ def test_mentions_without_types_keep_their_scores() -> None:
 
 
 def test_a_second_run_leaves_nothing_of_the_first_behind() -> None:
-    nlp, _ = util.scripted(NAMES)
+    nlp, _ = util.scripted(util.NAMES)
     doc = nlp(TEXTS[0])
     paris = doc.ents[1:]
     set_candidates(doc, "cascade", paris, paths=["location"])
