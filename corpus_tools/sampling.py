@@ -17,6 +17,7 @@ from spacy_cascade.taxonomy import Taxonomy, parse_path
 
 from .duplicates import normalise
 from .errors import CorpusError, Errors
+from .label_paths import LabelPaths
 from .records import Record
 from .units import NO_TYPE, Incidence, random
 
@@ -94,15 +95,15 @@ class CoarseTypes:
     'a->b', else the label itself."""
 
     def __init__(self, taxonomy: Taxonomy | None = None):
-        self.taxonomy = taxonomy
+        self._resolve = LabelPaths(taxonomy) if taxonomy is not None else None
         self._known: dict[str, str] = {}
 
     def of_label(self, label: str) -> str:
         if label not in self._known:
             path = parse_path(label)
-            if self.taxonomy is not None:
+            if self._resolve is not None:
                 with suppress(ValueError):  # unknown or ambiguous: its own path, as everywhere
-                    path = self.taxonomy.resolve(label)
+                    path = self._resolve(label)
             self._known[label] = path[0] if path else label
         return self._known[label]
 

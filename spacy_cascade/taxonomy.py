@@ -9,36 +9,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import srsly
-
-from .errors import CascadeError, CascadeFileNotFoundError, CascadeTypeError, Errors, Warnings
+from .errors import CascadeError, CascadeTypeError, Errors, Warnings
+from .forms import nest_labels, read_file, read_form
+from .names import SEP, TypePath, format_path, normalize_name, parse_path
 from .registry import taxonomies
 
 logger = logging.getLogger("spacy_cascade")
 
-SEP = " > "
-TypePath = tuple[str, ...]
-
-# Spelling slips of the published type files; each use is written to `Taxonomy.notes`.
-CORRECTIONS = {"transortation": "transportation"}
-
-
-def normalize_name(name: str) -> str:
-    """Lower case, single spaces, known spelling slips corrected."""
-    name = re.sub(r"\s+", " ", name.strip()).lower()
-    for wrong, right in CORRECTIONS.items():
-        name = name.replace(wrong, right)
-    return name
-
-
-def format_path(path: Sequence[str]) -> str:
-    """('location', 'address', 'road') -> 'location > address > road'."""
-    return SEP.join(path)
-
-
-def parse_path(text: str) -> TypePath:
-    """Reads 'a > b' as well as B2NERD's 'a->b'."""
-    return tuple(part.strip() for part in re.split(r"\s*->\s*|\s+>\s+", text.strip()) if part.strip())
+__all__ = ["SEP", "Taxonomy", "TypePath", "builtin", "format_path", "normalize_name", "parse_path"]
 
 
 class Taxonomy:
@@ -111,14 +89,7 @@ class Taxonomy:
     @classmethod
     def from_labels(cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any) -> Taxonomy:
         """A plain list; 'parent->child' and 'parent > child' entries make deeper levels. Duplicates collapse."""
-        tree: dict[str, Any] = {}
-        for label in labels:
-            if not isinstance(label, str) or not parse_path(label):
-                raise CascadeError(Errors.C006.format(name=label, sep=SEP.strip()))
-            node = tree
-            for part in parse_path(label):
-                node = node.setdefault(normalize_name(part), {})
-        return cls(tree, name=name, **kwargs)
+        return cls(nest_labels(labels), name=name, **kwargs)
 
     @classmethod
     def from_object(cls, data: Any, *, source: str = "object", name: str = "") -> Taxonomy:
@@ -126,22 +97,7 @@ class Taxonomy:
 
         RAISES CascadeError: C004 if the form is unknown.
         """
-        name = name or source
-        if isinstance(data, Taxonomy):
-            return data
-        if isinstance(data, Mapping) and "first-level" in data:
-            return cls(_nest_flat(data), name=str(data.get("dataset") or name))
-        if isinstance(data, Mapping) and isinstance(data.get("tree"), (Mapping, list)):
-            kwargs = {k: data[k] for k in ("levels", "descriptions", "aliases", "names") if data.get(k)}
-            return cls(data["tree"], name=data.get("name", name), **kwargs)
-        if isinstance(data, Mapping):
-            # labels.json of a B2NERD-style data set: raw label -> natural name
-            if data and all(isinstance(v, str) for v in data.values()):
-                return cls.from_labels(data.values(), name=name)
-            return cls(data, name=name)
-        if isinstance(data, (list, tuple)):
-            return cls.from_labels(data, name=name)
-        raise CascadeError(Errors.C004.format(source=source, why=f"found {type(data).__name__}"))
+        return data if isinstance(data, Taxonomy) else cls(**read_form(data, source=source, name=name or source))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Taxonomy:
@@ -150,18 +106,7 @@ class Taxonomy:
         RAISES CascadeFileNotFoundError, CascadeError: C004.
         """
         path = Path(path)
-        if not path.is_file():
-            raise CascadeFileNotFoundError(Errors.C004.format(source=f"'{path}'", why="there is no such file"))
-        try:
-            if path.suffix == ".json":
-                data = srsly.read_json(path)
-            elif path.suffix in (".yml", ".yaml"):
-                data = srsly.read_yaml(path)
-            else:
-                data = [line.strip() for line in path.read_text("utf8").splitlines() if line.strip()]
-        except (ValueError, UnicodeDecodeError) as err:
-            raise CascadeError(Errors.C004.format(source=f"'{path}'", why=err)) from err
-        return cls.from_object(data, source=f"'{path}'", name=path.stem)
+        return cls.from_object(read_file(path), source=f"'{path}'", name=path.stem)
 
     @classmethod
     def read(cls, source: Any) -> Taxonomy:
@@ -236,9 +181,11 @@ class Taxonomy:
         """Name of a node in a language; '' if the taxonomy has none."""
         return self.names.get(language, {}).get(format_path(path), "")
 
-    def resolve(self, name: str) -> TypePath:
-        """Path of a name, an alias or a path string. Prefers the deepest node of that name.
+    def resolve(self, name: str, *, finest: bool = False) -> TypePath:
+        """Path of a name, an alias or a path string. Prefers the deepest node of that name, with a warning (CW04) if there
+        are others on other branches.
 
+        finest (bool): The name is known to be that of a finest type, so that only other leaves are worth a warning.
         RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
         """
         parts = tuple(normalize_name(p) for p in parse_path(name)) if isinstance(name, str) else ()
@@ -246,7 +193,7 @@ class Taxonomy:
             return parts
         key = normalize_name(name) if isinstance(name, str) else ""
         if key not in self._by_name and key in self.aliases:
-            return self.resolve(self.aliases[key])
+            return self.resolve(self.aliases[key], finest=finest)
         if key not in self._by_name and key in self._localized:
             return parse_path(self._localized[key])
         if len(parts) > 1:
@@ -269,6 +216,8 @@ class Taxonomy:
         if any(len(p) == len(best) for p in rivals):
             paths = "; ".join(map(format_path, found))
             raise CascadeError(Errors.C002.format(name=name, taxonomy=self.name, paths=paths))
+        if finest and not self._children[best]:
+            rivals = [p for p in rivals if not self._children[p]]
         if rivals and key not in self._reported:
             self._reported.add(key)
             paths = "; ".join(map(format_path, found))
@@ -295,19 +244,6 @@ class Taxonomy:
 def _is_subsequence(parts: TypePath, path: TypePath) -> bool:
     rest = iter(path)
     return all(p in rest for p in parts)
-
-
-def _nest_flat(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The flat JSON: levels as comma-separated strings keyed by their parent's name."""
-
-    def split(text: str) -> list[str]:
-        return [t.strip() for t in text.split(",") if t.strip()]
-
-    second, third = data.get("second-level", {}), data.get("third-level", {})
-    return {
-        coarse: {medium: split(third.get(medium, "")) for medium in split(second.get(coarse, ""))}
-        for coarse in split(data["first-level"])
-    }
 
 
 def builtin(name: str) -> Taxonomy:

@@ -71,6 +71,16 @@ def test_resolve_warns_when_it_chose_between_branches(caplog: pytest.LogCaptureF
     assert sum("CW04" in r.getMessage() for r in caplog.records) == 1
 
 
+def test_a_finest_type_is_only_taken_for_a_leaf(caplog: pytest.LogCaptureFixture) -> None:
+    tax = Taxonomy({"a": {"b": ["x", "y"]}, "x": None, "y": ["z"]})
+    with caplog.at_level(logging.WARNING, logger="spacy_cascade"):
+        assert tax.resolve("y", finest=True) == ("a", "b", "y")
+        assert not caplog.records
+        assert tax.resolve("x", finest=True) == ("a", "b", "x")
+        assert tax.resolve("y") == ("a", "b", "y")
+    assert ["'x'" in r.getMessage() for r in caplog.records] == [True, False]
+
+
 def test_resolve_follows_aliases() -> None:
     tax = Taxonomy({"person": None, "location": ["city"]}, aliases={"PER": "person", "GPE": "location > city"})
     assert tax.resolve("per") == ("person",)

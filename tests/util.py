@@ -68,6 +68,8 @@ GOLD = (
     ("They met Peter Brown in Berlin.", [("Peter Brown", "person"), ("Berlin", "location > city")]),
 )
 LABELS = ["person", "location > city", "location > country"]
+# Mentions that a scripted model knows, with paths of these labels.
+NAMES = {"John": ("person",), "Paris": ("location", "city"), "France": ("location", "country"), "Paris Hilton": ("person",)}
 
 
 def blank() -> Language:

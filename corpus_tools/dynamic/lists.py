@@ -15,6 +15,7 @@ import numpy as np
 from spacy_cascade.taxonomy import Taxonomy, TypePath, format_path
 
 from ..errors import CorpusError, Errors
+from ..label_paths import LabelPaths
 from .metrics import BLOCK, Metrics, Vectors, measure, measure_members
 
 LEAST = 3
@@ -160,11 +161,12 @@ def blocks(n: int) -> Iterator[slice]:
 
 def resolve(labels: Sequence[str], types: Types) -> np.ndarray:
     """Columns of labels. RAISES CorpusError: T034 if the taxonomy lacks some or finds them ambiguous."""
+    paths = LabelPaths(types.taxonomy)
     columns: dict[str, int] = {}
     missing: Counter[str] = Counter()
     for label, n in Counter(labels).items():
         try:
-            columns[label] = types.column[types.taxonomy.resolve(label)]
+            columns[label] = types.column[paths(label)]
         except ValueError:
             missing[label] = n
     if missing:

@@ -8,6 +8,7 @@ from typing import Any
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
+from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign
 from ..records import DUPLICATE, NOT_WRITTEN, OFF_LIST, REJECTED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record
@@ -115,7 +116,7 @@ def ask(
     report: Report,
     *,
     level: str | None = None,
-    types: Sequence[str] | Taxonomy | None = None,
+    types: Sequence[str] | LabelPaths | None = None,
     style: str = "released",
     unknown: bool = False,
 ) -> Iterator[tuple[Question, str]]:
@@ -143,12 +144,12 @@ def ask(
             log.add(number, NOT_WRITTEN, "there is no question about a mention without a place", entry.name)
             continue
         answer = entry.label
-        if isinstance(types, Taxonomy):
+        if isinstance(types, LabelPaths):
             path, why = _path(types, entry.label, level)
             if path is None:
                 log.add(number, NOT_WRITTEN, why, record.name(entry))
                 continue
-            answer, choices = path[-1], _choices(types, path, level)
+            answer, choices = path[-1], _choices(types.taxonomy, path, level)
         else:
             choices = list(types or own or record.labels or ())
         if not choices:
@@ -162,14 +163,14 @@ def _context(record: Record, entry: Mention | Rejected, style: str) -> str:
     return "" if style == "bare" else record.text
 
 
-def _path(taxonomy: Taxonomy, label: str, level: str) -> tuple[tuple[str, ...] | None, str]:
+def _path(paths: LabelPaths, label: str, level: str) -> tuple[tuple[str, ...] | None, str]:
     try:
-        path = taxonomy.resolve(label)
+        path = paths(label)
     except ValueError as err:
         return None, str(err)
     depth = LEVELS.index(level)
     if depth > len(path):
-        return None, f"'{label}' has no {level} level in taxonomy '{taxonomy.name}'"
+        return None, f"'{label}' has no {level} level in taxonomy '{paths.taxonomy.name}'"
     return (path[:depth] if depth else path), ""
 
 

@@ -25,6 +25,7 @@ import spacy_cascade.tokenizers  # noqa: F401  (registers the tokenizer)
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..errors import CorpusError, Errors
+from ..label_paths import LabelPaths
 from ..records import MISALIGNED, REJECTED, FileLog, Mention, Record, Rejected, Report
 
 T = TypeVar("T")
@@ -77,7 +78,7 @@ class DocMaker:
             choices = ", ".join(ALIGNMENTS)
             raise CorpusError(Errors.T003.format(option="--alignment", value=alignment, choices=choices))
         self.nlp = nlp
-        self.taxonomy = taxonomy
+        self._resolve = LabelPaths(taxonomy) if taxonomy is not None else None
         self.alignment = alignment
         self._paths: dict[str, tuple[str, str]] = {}
 
@@ -132,11 +133,11 @@ class DocMaker:
 
     def _path(self, span: Span, log: FileLog, index: int) -> str:
         label = span.label_
-        if self.taxonomy is None:
+        if self._resolve is None:
             return label
         if label not in self._paths:
             try:
-                self._paths[label] = format_path(self.taxonomy.resolve(label)), ""
+                self._paths[label] = format_path(self._resolve(label)), ""
             except ValueError as err:  # unknown or ambiguous
                 self._paths[label] = label, str(err)
         path, problem = self._paths[label]

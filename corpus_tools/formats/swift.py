@@ -15,6 +15,7 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
 from ..files import Item, iter_json
+from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign
 from ..records import DUPLICATE, NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .classify import ask, group_questions
@@ -128,10 +129,11 @@ def write(
     if stage == 1:
         write_json_list((_conversation(*_mark_record(r, i, report)) for i, r in enumerate(records)), path)
         return
+    lists = LabelPaths(types) if isinstance(types, Taxonomy) else types
     pairs = (
         (question.render(), answer)
         for i, record in enumerate(records)
-        for question, answer in ask(record, i, report, level=level, types=types, style=style, unknown=unknown)
+        for question, answer in ask(record, i, report, level=level, types=lists, style=style, unknown=unknown)
     )
     write_json_list((_conversation(*pair) for pair in pairs), path)
 

@@ -13,6 +13,7 @@ import numpy as np
 from spacy_cascade.taxonomy import Taxonomy, TypePath, parse_path
 
 from ..dynamic.metrics import gini, normalized_entropy, variation
+from ..label_paths import LabelPaths
 from ..records import Record
 
 MAX_LISTS = 100_000  # distinct type lists that are told apart
@@ -147,7 +148,7 @@ class Paths:
     """
 
     def __init__(self, taxonomy: Taxonomy | None = None):
-        self.taxonomy = taxonomy
+        self._resolve = LabelPaths(taxonomy) if taxonomy is not None else None
         self.unresolved: Counter[str] = Counter()
         self._known: dict[str, tuple[TypePath, bool]] = {}
 
@@ -161,9 +162,9 @@ class Paths:
 
     def _find(self, label: str) -> tuple[TypePath, bool]:
         own = parse_path(label) or (label,)
-        if self.taxonomy is None:
+        if self._resolve is None:
             return own, True
         try:
-            return self.taxonomy.resolve(label), True
+            return self._resolve(label), True
         except ValueError:  # unknown or ambiguous
             return own, False

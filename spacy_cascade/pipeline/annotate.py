@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -15,7 +15,8 @@ from ..taxonomy import Taxonomy
 SPANS_KEY = "cascade"
 MENTION = "MENTION"
 LABELS_KEY = "cascade_labels"
-COVERAGE_KEY = "cascade_coverage"
+COVERAGE_KEY = "cascade_coverage"  # Docs that earlier versions saved have the ranges there
+PATH, SCORE, STATUS = "cascade_path", "cascade_score", "cascade_status"
 
 
 def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
@@ -42,9 +43,40 @@ def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
 def set_candidates(doc: Doc, key: str, spans: Sequence[Span], **attrs: list[Any]) -> None:
     """Store candidates in `doc.spans[key]`; every attr is a list parallel to the spans (as spancat's scores are). One more is
     `offsets`, their characters: spaCy's retokenizer (merge_entities ...) leaves span groups with token indices that are wrong,
-    or that the Doc no longer has."""
+    or that the Doc no longer has.
+
+    Paths and scores of `doc.spans["cascade"]` stand in `doc.user_data` too, as attributes of spans do: Span.as_doc and
+    Doc.from_docs move those along, and leave what belongs to a group behind."""
     offsets = [(s.start_char, s.end_char) for s in spans]
     doc.spans[key] = SpanGroup(doc, name=key, attrs={"offsets": offsets, **attrs}, spans=list(spans))
+    if key == SPANS_KEY:
+        for name, read in ((PATH, _path), (SCORE, _score)):
+            _store(doc, name, [(*at, read(span)) for at, span in zip(offsets, spans, strict=True)])
+
+
+def set_coverage(doc: Doc, ranges: Iterable[tuple[int, int, str]]) -> None:
+    """Store what `doc._.cascade_coverage` gives. ranges (Iterable): (start_char, end_char, status), apart from each other."""
+    doc.user_data.pop(COVERAGE_KEY, None)
+    _store(doc, STATUS, ranges)
+
+
+def _key(name: str, start: int, end: int) -> Any:
+    """Where spaCy keeps `span._.<name>`. start, end (int): Characters."""
+    return "._.", name, start, end
+
+
+def _store(doc: Doc, name: str, values: Iterable[tuple[int, int, Any]]) -> None:
+    """Values of character ranges, in place of those that are there. None is no value."""
+    for start, end, _ in list(_stored(doc, name)):
+        del doc.user_data[_key(name, start, end)]
+    doc.user_data.update({_key(name, start, end): value for start, end, value in values if value is not None})
+
+
+def _stored(doc: Doc, name: str) -> Iterator[tuple[int, int, Any]]:
+    key: Any
+    for key, value in doc.user_data.items():
+        if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name):
+            yield key[2], key[3], value
 
 
 def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> None:
@@ -94,17 +126,26 @@ def _lookup(span: Span, attr: str) -> Any:
     return next((value for value, other in zip(values, offsets, strict=False) if tuple(other) == wanted), None)
 
 
-def get_path(span: Span) -> str:
-    """'location > geo-political entity > city', or '' if the cascade gave this span no type."""
-    return _lookup(span, "paths") or ""
+def _path(span: Span) -> str | None:
+    return _lookup(span, "paths") or None
 
 
-def get_score(span: Span) -> float | None:
-    """Probability of the boundaries times that of the label path, or None if the span is not of the cascade."""
+def _score(span: Span) -> float | None:
     boundary, path = _lookup(span, "scores"), _lookup(span, "path_scores")
     if boundary is None:
         return path
     return boundary if path is None else boundary * path
+
+
+def get_path(span: Span) -> str:
+    """'location > geo-political entity > city', or '' if the cascade gave this span no type."""
+    return _path(span) or span.doc.user_data.get(_key(PATH, span.start_char, span.end_char), "")
+
+
+def get_score(span: Span) -> float | None:
+    """Probability of the boundaries times that of the label path, or None if the span is not of the cascade."""
+    score = _score(span)
+    return span.doc.user_data.get(_key(SCORE, span.start_char, span.end_char)) if score is None else score
 
 
 def get_entities(doc: Doc) -> list[dict[str, Any]]:
@@ -116,8 +157,14 @@ def get_entities(doc: Doc) -> list[dict[str, Any]]:
 
 def get_coverage(doc: Doc) -> list[tuple[int, int, str]]:
     """(start_char, end_char, 'processed' | 'split' | 'shortened' | 'skipped' | 'failed') ranges that were accounted for."""
-    # through bytes tuples become lists
-    return [(start, end, status) for start, end, status in doc.user_data.get(COVERAGE_KEY, ())]
+    found, at, size = [], 0, len(doc.text)
+    for start, end, status in sorted(_stored(doc, STATUS)) or doc.user_data.get(COVERAGE_KEY, ()):
+        # Span.as_doc keeps the ranges of the whole document, moved: they begin before the text and end behind it
+        start, end = max(start, at), min(end, size)
+        if start < end:
+            found.append((start, end, status))
+            at = end
+    return found
 
 
 def _set_labels(doc: Doc, value: Any) -> None:
@@ -128,8 +175,8 @@ def _set_labels(doc: Doc, value: Any) -> None:
 def register_extensions() -> None:
     """`span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_entities`, `doc._.cascade_coverage`,
     `doc._.cascade_labels`."""
-    Span.set_extension("cascade_path", getter=get_path, force=True)
-    Span.set_extension("cascade_score", getter=get_score, force=True)
+    Span.set_extension(PATH, getter=get_path, force=True)
+    Span.set_extension(SCORE, getter=get_score, force=True)
     Doc.set_extension("cascade_entities", getter=get_entities, force=True)
     Doc.set_extension("cascade_coverage", getter=get_coverage, force=True)
     Doc.set_extension("cascade_labels", getter=lambda doc: doc.user_data.get(LABELS_KEY), setter=_set_labels, force=True)

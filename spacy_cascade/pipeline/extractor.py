@@ -20,7 +20,7 @@ from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy
 from ..ty import TrainingItem, Unit
-from .annotate import COVERAGE_KEY, MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
+from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, report_gold
 from .items import copy_item
@@ -247,7 +247,7 @@ class CascadeExtractor(LMPipe):
             for span in spans:
                 span.label_ = MENTION
             set_candidates(doc, SPANS_KEY, spans, scores=self.calibrated([p for _, _, p in candidates]))
-            doc.user_data[COVERAGE_KEY] = ledger
+            set_coverage(doc, ledger)
             if self.annotate_ents:
                 set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
 
@@ -262,7 +262,7 @@ class CascadeExtractor(LMPipe):
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[])
-        doc.user_data[COVERAGE_KEY] = [(0, len(doc.text), FAILED)]
+        set_coverage(doc, [(0, len(doc.text), FAILED)])
 
     # -- Training ---------------------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from ..prompts.labelset import LabelSet
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..ty import TrainingItem
-from .annotate import COVERAGE_KEY, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
+from .annotate import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
 from .component import LMPipe
 from .gold import known_mentions, report_gold
 from .items import list_item
@@ -251,14 +251,14 @@ class OpenNER(LMPipe):
                 paths=[format_path(m[4]) for m in mentions],
                 path_scores=[m[3] for m in mentions],
             )
-            doc.user_data[COVERAGE_KEY] = ledger
+            set_coverage(doc, ledger)
             if self.annotate_ents:
                 kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
                 set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[], paths=[], path_scores=[])
-        doc.user_data[COVERAGE_KEY] = [(0, len(doc.text), FAILED)]
+        set_coverage(doc, [(0, len(doc.text), FAILED)])
 
     # -- Training ---------------------------------------------------------------------------------------------
 
