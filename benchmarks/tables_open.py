@@ -52,6 +52,22 @@ def open_means(runs: Runs) -> str:
     )
 
 
+def throughput(runs: Runs) -> str:
+    """Sentences per second, and seconds of loading."""
+    run = runs["throughput"]
+
+    def told(figures: dict[str, float], digits: int) -> str:
+        return f"{figures['median']:.{digits}f} ({figures['min']:.{digits}f} to {figures['max']:.{digits}f})"
+
+    rows = [
+        [f"sentences per second, {'/'.join(file.split('/')[-3:-1])}", told(found["sentences_per_second"], 0), f"{found['vs_transformers']:.2f}"]
+        for file, found in run["files"].items()
+    ]
+    names = {"import_spacy": "`import spacy`", "load": "`spacy.load`", "first_text": "the first text"}
+    rows += [[f"seconds, {names[k]}", told(found, 2), "–"] for k, found in run["seconds"].items()]
+    return table(["", f"median of {run['rounds']} (from, to)", "times as fast as by transformers"], rows)
+
+
 def open_training(runs: Runs) -> str:
     """What training time does."""
     rows = [
@@ -157,5 +173,5 @@ def _adapter(run: dict[str, Any]) -> str:
 
 
 TABLES: dict[str, Callable[[Runs], str]] = {
-    f.__name__: f for f in (open_means, open_training, open_spacy, open_single, open_sets, few_shot, few_shot_sets, few_shot_seeds, conll)
+    f.__name__: f for f in (open_means, throughput, open_training, open_spacy, open_single, open_sets, few_shot, few_shot_sets, few_shot_seeds, conll)
 }

@@ -72,6 +72,7 @@ class Errors:
     # Models, continued
     C052 = "[C052] quantization = \"int8\" needs a CPU and a PyTorch with oneDNN, found device '{device}'. Set device = \"cpu\", or quantization = \"8bit\" or null."
     C053 = "[C053] quantization = \"{value}\" needs the package bitsandbytes, which is not installed. Install it (`pip install bitsandbytes`, for GPUs), or set quantization to null, or to \"int8\" on a CPU."
+    C054 = "[C054] '{path}' can't be averaged with '{other}': {why}. Take models that were trained from the same one."
 
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."

@@ -129,6 +129,15 @@ def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(script: Any, li
         script("dynamicner")["load"](str(tmp_path / "adapted"), "full")
 
 
+def test_throughput(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
+    result = script("throughput", pipeline, corpus, "--rounds", "1", "--threads", "1", "--output", tmp_path / "t.json")
+    found = result["files"][str(corpus)]
+    assert found["sentences_per_second"]["median"] > 0
+    assert found["vs_transformers"] > 0
+    assert set(result["seconds"]) == {"import_spacy", "load", "first_text"}
+    assert json.loads((tmp_path / "t.json").read_text("utf8")) == result
+
+
 def test_hits_and_gain(script: Any, nlp: Any) -> None:
     measure = script("measure")
     gold = [util.example(nlp, text, mentions).reference for text, mentions in util.GOLD]

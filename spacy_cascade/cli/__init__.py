@@ -7,7 +7,7 @@ cascade_app = typer.Typer(
     name="cascade", help="Train, score and show NER with small local LLMs (spacy-cascade).", no_args_is_help=True
 )
 
-from . import base, deepen, errors, evaluate, export, finetune, visualize  # noqa: E402, F401
+from . import average, base, deepen, errors, evaluate, export, finetune, visualize  # noqa: E402, F401
 
 if not any(group.name == "cascade" for group in app.registered_groups):
     app.add_typer(cascade_app)
