@@ -7,8 +7,6 @@ import math
 import os
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -19,25 +17,22 @@ from ..decoding.tree import ancestor_mask
 from ..errors import CascadeError, Errors
 from ..ty import Query
 from .adapters import Adapters
-from .casing import split_case
+from .batching import batches_of, known, new_tokens, out_of_memory
+from .encoding import Encoding
 from .forks import keep_tokenizers_quiet
 from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
 from .probe import probe
 from .recall import Recall
 from .spec import HFSpec
-from .vocab import token_bytes
 
 logger = logging.getLogger("spacy_cascade")
 keep_tokenizers_quiet()
 
-# Elements of one dense attention mask: 64 MB in float32.
-_MASK_ELEMENTS = 1 << 24
 # What a forward pass costs beyond its tokens, in tokens; on a CPU and on other devices.
 _CALL_TOKENS = (64, 1024)
-_LONGEST_WORD = 256
 
 
-class HFCausalLM(Adapters):
+class HFCausalLM(Adapters, Encoding):
     """A causal LM with its tokenizer, and any number of named LoRA adapters on it.
 
     Only hidden states at asked positions meet the output embedding, and of that only the candidates' rows: logits
@@ -51,109 +46,23 @@ class HFCausalLM(Adapters):
         limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        self._start(
-            decoder,
-            model.get_output_embeddings(),
-            backend,
-            limit=limit,
-            case_marks=marks,
-            name=name,
-            spec=spec,
-        )
+        self._start(decoder, model.get_output_embeddings(), backend, limit=limit, case_marks=marks, name=name, spec=spec)
         self.exact_rows, self.trees, self.rows = probe(self)
 
     def _start(
         self, decoder: Any, head: Any, backend: Any, *, limit: int, case_marks: bool, name: str, spec: HFSpec
     ) -> None:
         Adapters.__init__(self)
+        Encoding.__init__(self, backend, case_marks)
         self.name = name
         self.decoder = decoder
         self.head = head
         self.batch_tokens = spec.batch_tokens
         self.cache_tokens = spec.cache_tokens
         self.max_length = min(spec.max_length, limit) if spec.max_length else limit
-        self.case_marks = case_marks
-        self._backend = backend
         self._pid = os.getpid()
-        self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
-        self._token_ids: dict[str, int] = {}
-        self._bytes: list[bytes | None] | None = None
-        self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
         self._pool: Any = None
         self._recall = Recall(spec.cache_tokens // 2)
-
-    # -- Text <-> tokens --------------------------------------------------------------------------------------
-
-    def encode(self, text: str, *, control: bool = False) -> list[int]:
-        """Token ids of a piece of text; see `ty.CausalLM.encode`."""
-        if self._noise is not None and not control and len(text) > 2:
-            rng, rate, known = self._noise
-            if text not in known:
-                cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
-                known[text] = [
-                    *self._encode_cached(text[:cut], False),
-                    *self._encode_cached(text[cut:], False),
-                ]
-            return list(known[text])
-        # words come again and again; whole prompts do not, and would fill the memory
-        encode = self._encode_cached if len(text) <= _LONGEST_WORD else self._encode
-        return list(encode(text, control))
-
-    @contextmanager
-    def subword_noise(self, rng: Any, rate: float) -> Iterator[None]:
-        """Subword regularization for training: a piece of text is, at this rate, written in two parts, the same ones
-        wherever it stands inside the context. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so that a run
-        can be resumed exactly."""
-        self._noise = (rng, rate, {}) if rate else None
-        try:
-            yield
-        finally:
-            self._noise = None
-
-    def _encode(self, text: str, control: bool) -> tuple[int, ...]:
-        if not text:
-            return ()
-        if self.case_marks and not control:
-            mark, text = split_case(text)
-            return (*((self.token_id(mark),) if mark else ()), *self._plain(text))
-        if control:
-            if self._backend is not None:
-                return tuple(self._backend.encode(text, add_special_tokens=False).ids)
-            return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-        return tuple(self._plain(text))
-
-    def _plain(self, text: str) -> list[int]:
-        backend = self._backend
-        if backend is None:
-            return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        backend.encode_special_tokens = True
-        try:
-            return backend.encode(text, add_special_tokens=False).ids
-        finally:
-            backend.encode_special_tokens = False
-
-    def token_id(self, token: str) -> int:
-        """Id of one token. RAISES CascadeError: C015 if the vocabulary lacks it."""
-        found = self._token_ids.get(token)
-        if found is None:
-            i = self._find(token)
-            if i is None:
-                raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
-            found = self._token_ids[token] = i
-        return found
-
-    def _find(self, token: str) -> int | None:
-        i = self.tokenizer.convert_tokens_to_ids(token)
-        return (
-            None
-            if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token)
-            else int(i)
-        )
-
-    def token_bytes(self) -> Sequence[bytes | None]:
-        if self._bytes is None:
-            self._bytes = token_bytes(self.tokenizer, self.head.weight.shape[0])
-        return self._bytes
 
     @property
     def embeddings(self) -> list[Any]:
@@ -199,9 +108,7 @@ class HFCausalLM(Adapters):
             see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
             pos[row, :n] = positions(q)
         dtype = self.head.weight.dtype
-        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(
-            torch.from_numpy(~see), torch.finfo(dtype).min
-        )
+        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
         return self.decoder(
             input_ids=x,
             attention_mask=mask[:, None].to(self.device),
@@ -320,22 +227,7 @@ class HFCausalLM(Adapters):
 
         padding (float): Most tokens that a batch may be filled up with.
         """
-        order = sorted(range(len(queries)), key=lambda i: (queries[i].row is None, new_tokens(queries[i])))
-        batch: list[int] = []
-        filled = 0
-        for i in order:
-            query, longest = queries[i], new_tokens(queries[i])
-            tokens = longest * (len(batch) + 1)
-            dense = query.parents is not None and tokens * len(query.ids) > _MASK_ELEMENTS
-            more = (longest - new_tokens(queries[batch[-1]])) * len(batch) if batch else 0
-            other = batch and (query.row is None) != (queries[batch[-1]].row is None)
-            if batch and (other or dense or tokens > self.batch_tokens or filled + more > padding):
-                yield batch
-                batch, filled, more = [], 0, 0
-            filled += more
-            batch.append(i)
-        if batch:
-            yield batch
+        return batches_of(queries, self.batch_tokens, padding)
 
     def _after_fork(self) -> None:
         # OpenMP's worker threads do not survive a fork; using them in the child (nlp.pipe with n_process) hangs.
@@ -373,16 +265,3 @@ class HFCausalLM(Adapters):
             digest.update(key.replace(".base_layer.", ".").encode())
             digest.update(sample.view(torch.int16).numpy().tobytes())
         return digest.hexdigest()[:16]
-
-
-def known(query: Query) -> int:
-    return 0 if query.row is None else len(query.row)
-
-
-def new_tokens(query: Query) -> int:
-    return len(query.ids) - known(query)
-
-
-def out_of_memory(err: BaseException) -> bool:
-    """Whether an exception says that memory ran out, on whatever device."""
-    return isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(err)

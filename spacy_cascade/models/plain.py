@@ -24,7 +24,8 @@ from torch import nn
 from torch.nn.functional import embedding, scaled_dot_product_attention, silu
 
 from ..ty import Query
-from .hf import HFCausalLM, known
+from .batching import known
+from .hf import HFCausalLM
 from .kv import PassCache
 from .spec import HFSpec
 
@@ -58,16 +59,11 @@ def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
             and config["hidden_size"] % config["num_attention_heads"] == 0
             and set(config.get("layer_types") or ()) <= {"full_attention"}
             and config.get("rope_parameters", {}).get("rope_type", "default") == "default"
-            and "cascade_case_marks"
-            in tokenizer  # our own tokenizers: nothing to know but what the file says
+            # our own tokenizers: there is nothing to know but what the file says
+            and "cascade_case_marks" in tokenizer
         )
     except (ValueError, KeyError, TypeError, AttributeError):
         return False  # the general way says what is wrong
-
-
-def rope_theta(config: Mapping[str, Any]) -> float:
-    """transformers 5 has moved it."""
-    return float(config.get("rope_theta") or config["rope_parameters"]["rope_theta"])
 
 
 class PlainDecoder(nn.Module):
@@ -126,12 +122,8 @@ class PlainDecoder(nn.Module):
                 kv = past_key_values.remember(i, kv)
             if wanted is not None and i + 1 == len(self.layers):
                 row = torch.arange(rows)[:, None]
-                q, mask, x = (
-                    q[row, wanted],
-                    mask.expand(rows, -1, -1, -1)[row, :, wanted].transpose(1, 2),
-                    x.view(rows, n, -1)[row, wanted],
-                )
-                x = x.view(-1, x.shape[-1])
+                q, x = q[row, wanted], x.view(rows, n, -1)[row, wanted].flatten(0, 1)
+                mask = mask.expand(rows, -1, -1, -1)[row, :, wanted].transpose(1, 2)
             k, v = kv.chunk(2, dim=-1)
             q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
             seen = scaled_dot_product_attention(q, k, v, attn_mask=mask)
