@@ -118,9 +118,10 @@ def test_half_precision_files_run_in_single(folder: Path, tmp_path: Path) -> Non
 def test_positions_as_transformers_5_saves_them(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text("utf8"))
     state = load_file(str(folder / "model.safetensors"))
-    moved = {k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling")}
-    moved["rope_parameters"] = {"rope_theta": config["rope_theta"], "rope_type": "default"}
-    torch.testing.assert_close(PlainDecoder(moved, state).turns, PlainDecoder(config, state).turns)
+    rest = {k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling", "rope_parameters")}
+    before = {**rest, "rope_theta": 5000.0, "rope_scaling": None}
+    now = {**rest, "rope_parameters": {"rope_theta": 5000.0, "rope_type": "default"}}
+    torch.testing.assert_close(PlainDecoder(now, state).turns, PlainDecoder(before, state).turns)
 
 
 def test_saving_gives_the_files_back(folder: Path, tmp_path: Path) -> None:
@@ -174,6 +175,7 @@ def test_an_adapter_brings_transformers_in(folder: Path, tmp_path: Path) -> None
         ("model_type", "llama"),
         ("hidden_size", 1024),
         ("num_key_value_heads", 2),
+        ("head_dim", 32),
         ("tie_word_embeddings", False),
         ("rope_scaling", {"rope_type": "linear", "factor": 2.0}),
         ("rope_parameters", {"rope_theta": 1e4, "rope_type": "yarn"}),

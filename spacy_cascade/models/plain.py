@@ -57,6 +57,7 @@ def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
             and config["hidden_size"] <= _WIDEST
             and config["num_key_value_heads"] == config["num_attention_heads"]
             and config["hidden_size"] % config["num_attention_heads"] == 0
+            and config.get("head_dim") in (None, config["hidden_size"] // config["num_attention_heads"])
             and set(config.get("layer_types") or ()) <= {"full_attention"}
             and config.get("rope_parameters", {}).get("rope_type", "default") == "default"
             # our own tokenizers: there is nothing to know but what the file says
