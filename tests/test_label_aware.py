@@ -6,7 +6,6 @@ import random
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from spacy.training import Example
 
@@ -81,11 +80,9 @@ def test_other_labels_other_output_and_none_for_a_template_without_labels(lively
 
     nlp = aware(lively)
     assert found(nlp, ["person"]) != found(nlp, ["ship", "river"])
-    plain = util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None})
-    one, other = found(plain, ["person"]), found(plain, ["ship", "river"])
-    assert [m[:2] for m in one] == [m[:2] for m in other]
-    # the second time it is drafted better, so that products have other shapes, and round otherwise
-    np.testing.assert_allclose([m[2] for m in one], [m[2] for m in other], rtol=1e-6)
+    # a pipeline for each: one that has seen a text drafts it better, so that products have other shapes, and round otherwise
+    one, other = (util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None}) for _ in range(2))
+    assert found(one, ["person"]) == found(other, ["ship", "river"])
 
 
 def test_both_stages_share_the_prompt_in_training(base: Path) -> None:

@@ -25,6 +25,7 @@ from torch.nn.functional import embedding, scaled_dot_product_attention, silu
 
 from ..ty import Query
 from .batching import known
+from .files import unpack_dir
 from .hf import HFCausalLM
 from .kv import PassCache
 from .spec import HFSpec
@@ -237,8 +238,7 @@ class PlainLM(HFCausalLM):
 
     def _write(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
-        for name, content in self._files.items():
-            (path / name).write_bytes(content)
+        unpack_dir(self._files, path)
         save_file(self._state, str(path / "model.safetensors"), metadata={"format": "pt"})
 
     @property
@@ -252,11 +252,9 @@ class PlainLM(HFCausalLM):
             super().save(path)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
-        return (
-            {**self._state, "lm_head.weight": self._state["model.embed_tokens.weight"]}
-            if self._unchanged
-            else super()._tensors()
-        )
+        if not self._unchanged:
+            return super()._tensors()
+        return {**self._state, "lm_head.weight": self._state["model.embed_tokens.weight"]}
 
     def _version(self) -> int:
         return 0 if self._unchanged else super()._version()
