@@ -74,6 +74,10 @@ class Errors:
     C053 = "[C053] quantization = \"{value}\" needs the package bitsandbytes, which is not installed. Install it (`pip install bitsandbytes`, for GPUs), or set quantization to null, or to \"int8\" on a CPU."
     C054 = "[C054] '{path}' can't be averaged with '{other}': {why}. Take models that were trained from the same one."
 
+    # Templates and pretrained models
+    C105 = "[C105] The weights in '{path}' were trained with the template {saved}, but [components.{name}.template] is {found}. Set template = null there to take the one they were trained with, or give the same settings."
+    C106 = "[C106] '{name}' has no template: [components.{name}.template] is null, and no weights were loaded that bring one along (weights saved by older versions do not). Give it a template, for example @prompts = \"spacy-cascade.ChatLabeledExtract.v1\"."
+
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
     C061 = "[C061] '{path}' holds no scores: {why}. Give the JSON file that `spacy cascade evaluate --output` wrote."
@@ -87,3 +91,4 @@ class Warnings:
     W003 = "[CW03] {n} gold type(s) are not in the taxonomy and their mentions are left out of the classifier's training: {names}."
     W004 = "[CW04] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Took '{taken}'."
     W005 = "[CW05] '{name}': the list of mentions of {n} text(s) did not fit into the model's window and ends early; see doc._.cascade_coverage. Lower max_tokens."
+    W105 = "[CW105] '{name}' goes on from a prompt that '{extractor}' does not write: their templates differ, {found} and {other}. Every text is read twice, and weights of both that were trained together saw other prompts. Give both templates the same settings (system, instruction, labels)."

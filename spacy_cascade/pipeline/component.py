@@ -21,6 +21,7 @@ from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
 from ..ty import TrainingItem
+from .template import TemplateOf
 from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
@@ -60,6 +61,7 @@ class LMPipe(Pipe):
         self.save_weights = save_weights
         self.scorer = scorer
         self._nlp = nlp
+        self._template_of = TemplateOf(nlp, name)
 
     # -- The language model -----------------------------------------------------------------------------------
 
@@ -72,6 +74,15 @@ class LMPipe(Pipe):
     def model(self) -> Any:
         """spaCy asks every trainable pipe for a `model`; here it is the language model's description."""
         return self.weights.spec
+
+    @property
+    def template(self) -> Any:
+        """How the language model is asked. RAISES CascadeError: C106 if none was configured or loaded."""
+        return self._template_of.get()
+
+    @template.setter
+    def template(self, template: Any) -> None:
+        self._template_of.set(template)
 
     def shares_weights(self, other: LMPipe) -> bool:
         """Whether both run the same base with the same adapter."""
@@ -210,6 +221,7 @@ class LMPipe(Pipe):
             meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **self._settings()}
             if self.calibration is not None:
                 meta["calibration"] = self.calibration.to_dict()
+            meta |= self._template_of.save(tmp)
             meta |= self.weights.save(tmp, "none" if "weights" in exclude else self.save_weights)
             if meta["weights"] != "none":
                 self._save_more(tmp)
@@ -218,7 +230,7 @@ class LMPipe(Pipe):
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
         """Load what `to_disk` wrote. Never touches the network if the weights are there.
 
-        RAISES CascadeError: C013, C016, C018, C040, C041.
+        RAISES CascadeError: C013, C016, C018, C040, C041, C105.
         """
         path = Path(path)
         if not (path / "cascade.json").is_file():
@@ -233,6 +245,7 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=why))
         if meta["kind"] != self.kind:
             raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
+        self._template_of.load(path, meta)
         try:
             self._load_settings(meta)
             self.calibration = Calibration.from_dict(meta["calibration"]) if "calibration" in meta else None

@@ -24,6 +24,7 @@ from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_c
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, report_gold
 from .items import copy_item
+from .template import Frames
 from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
@@ -154,6 +155,7 @@ class CascadeExtractor(LMPipe):
         self.drafter = drafter if drafter is not None else CuesDrafter()
         self.annotate_ents = annotate_ents
         self.overwrite_ents = overwrite_ents
+        self._frames = Frames()
 
     kind = "cascade_extractor"
 
@@ -224,9 +226,9 @@ class CascadeExtractor(LMPipe):
 
     def _leads_to(self, pipe: Any) -> bool:
         """Whether a component goes on from this one's copies, with the same weights."""
-        if getattr(pipe, "kind", "") != "cascade_classifier" or pipe.source != "spans" or not pipe.template.continues:
+        if getattr(pipe, "kind", "") != "cascade_classifier" or pipe.source != "spans":
             return False
-        return bool(pipe.shares_weights(self))
+        return bool(pipe.shares_weights(self)) and self._frames.agree(self, pipe)
 
     def _cut(self, doc: Doc, labels: tuple[str, ...]) -> tuple[list[Window], list[tuple[int, int, str]]]:
         room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3

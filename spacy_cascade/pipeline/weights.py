@@ -37,6 +37,8 @@ class Weights:
         self._owns_base = False
         # where the base was loaded from, if not by its spec
         self._base_path: Path | None = None
+        # whether what was loaded had been trained
+        self._was_trained = False
 
     @property
     def lm(self) -> Any:
@@ -97,6 +99,11 @@ class Weights:
             self._trainable = Trainable(self.lm, self.adapter)
         return self._trainable
 
+    @property
+    def trained(self) -> bool:
+        """Whether base or adapter were trained for this component, in this session or before."""
+        return self._was_trained or self._trainable is not None or self.adapter is not None
+
     def step(self, sgd: Any) -> None:
         """Let a thinc optimizer step over the gradients, if there are any."""
         if self._trainable is not None:
@@ -145,9 +152,9 @@ class Weights:
 
         how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written.
         """
-        meta: dict[str, Any] = {}
+        meta: dict[str, Any] = {"trained": self.trained}
         if self._lm is None and self._base_path is None:
-            return {"adapter": False, "weights": "none"}
+            return {**meta, "adapter": False, "weights": "none"}
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
         meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
         meta["adapter"] = bool(self.adapter) and how != "none"
@@ -166,6 +173,7 @@ class Weights:
         if self.adapter is not None:
             self.lm.release(self.adapter)
         self._trainable, self.adapter, self._owns_base = None, None, False
+        self._was_trained = bool(meta.get("trained", meta["adapter"]))
         if (path / "model").is_dir():
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"
         else:

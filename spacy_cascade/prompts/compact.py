@@ -9,7 +9,7 @@ the model's rotary position encoding, and need not be learned by induction from 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..decoding.automaton import Guess, SegmentAutomaton
@@ -108,6 +108,11 @@ class CompactClassify:
             at = end
         answers = [lm.token_id(self.ask), *(t for name in parent for t in (*self.answer(lm, name), sep))]
         return ids + answers, depths + list(range(offset + 1, offset + 1 + len(answers)))
+
+    def goes_on_from(self, template: Any) -> bool:
+        """Whether an extractor's prompts and copies are what the prompts here begin with."""
+        shown = CompactExtract(self.begin, self.sep, self.mark, labels=self.labels)
+        return self.context and isinstance(template, CompactExtract) and replace(template, end=shown.end) == shown
 
     def answer(self, lm: Any, name: str) -> list[int]:
         return lm.encode(f" {name}", control=True)

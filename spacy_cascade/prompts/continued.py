@@ -43,6 +43,10 @@ class ChatClassifyContinued:
             ids += [*self.answer(lm, name), self.end_id(lm)]
         return ids, None
 
+    def goes_on_from(self, template: Any) -> bool:
+        """Whether an extractor's prompts and copies are what the prompts here begin with."""
+        return bool(self.extract == template)
+
     def _copy(self, asked: Asked) -> str:
         """The text up to the end of the mention, it and the flat ones before it marked."""
         unit, marker, at, out = asked.unit, self.extract.marker, 0, ""
