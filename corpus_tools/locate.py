@@ -1,12 +1,22 @@
-"""Finds the places of mentions that are given as strings."""
+"""Finds the places of mentions that are given as strings.
+
+Words come first: "Ann" is looked for as a word, and in "Anna" only if it is no word anywhere. Letters
+are never taken apart: "Rene" is not found in "Rene" with a combining accent behind it, nor a syllable
+without its vowel sign. Scripts without spaces have no insides of words.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
+from spacy_cascade.words import inside_word, is_word_character, splits_character
+
 ABSENT = "not in its sentence"
 NO_MORE = "all its occurrences in the sentence are taken by other entries"
+INSIDE = "found only inside a word, and taken there"
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -18,11 +28,14 @@ class Place:
     nested: bool = False
 
 
-def occurrences(text: str, name: str) -> Iterator[tuple[int, int]]:
-    """All places of a string, from left to right, overlapping ones included."""
+def occurrences(text: str, name: str) -> Iterator[Span]:
+    """All places of a string, from left to right, overlapping ones included; none that takes a letter
+    from its mark."""
     at = text.find(name) if name else -1
     while at >= 0:
-        yield at, at + len(name)
+        end = at + len(name)
+        if not splits_character(text, at) and not splits_character(text, end):
+            yield at, end
         at = text.find(name, at + 1)
 
 
@@ -35,12 +48,12 @@ def assign(text: str, names: Sequence[str]) -> list[Place | str]:
     RETURNS (list[Place | str]): Parallel to the names; a string says why there is no place.
     """
     result: list[Place | str] = [ABSENT] * len(names)
-    taken: set[tuple[int, int]] = set()
+    taken: set[Span] = set()
     for i in sorted(range(len(names)), key=lambda i: -len(names[i])):
         found = list(occurrences(text, names[i]))
         if not found:
             continue
-        found.sort(key=lambda place: not is_word(text, *place))
+        found.sort(key=lambda place: _doubt(text, *place))
         free = next((p for p in found if not any(overlap(p, t) for t in taken)), None)
         inner = free or next(
             (p for p in found if p not in taken and not any(_crosses_itself(text, p, t) for t in taken)), None
@@ -50,33 +63,43 @@ def assign(text: str, names: Sequence[str]) -> list[Place | str]:
             continue
         taken.add(inner)
         result[i] = Place(*inner, nested=free is None)
-    return result
+    return _in_order(names, result)
 
 
-def nearest(text: str, name: str, near: int, used: Collection[tuple[int, int]]) -> tuple[int, int] | None:
-    """The unused occurrence nearest to an offset; one that overlaps nothing is preferred."""
-    found = [p for p in occurrences(text, name) if p not in used]
+def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place | str]:
+    """Entries of one name in the order of the text, whichever of its places was found first."""
+    found: dict[str, list[Place]] = {}
+    for name, place in zip(names, places, strict=True):
+        if isinstance(place, Place):
+            found.setdefault(name, []).append(place)
+    rest = {name: iter(sorted(group, key=lambda p: p.start)) for name, group in found.items()}
+    return [next(rest[n]) if isinstance(p, Place) else p for n, p in zip(names, places, strict=True)]
+
+
+def nearest(text: str, name: str, near: int, used: Collection[Span]) -> Span | None:
+    """The unused occurrence nearest to an offset, never inside a word; one that overlaps nothing is
+    preferred."""
+    found = [p for p in occurrences(text, name) if p not in used and is_word(text, *p)]
     return min(found, key=lambda p: (any(overlap(p, u) for u in used), abs(p[0] - near)), default=None)
 
 
-def overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
+def overlap(a: Span, b: Span) -> bool:
     return a[0] < b[1] and b[0] < a[1]
 
 
 def is_word(text: str, start: int, end: int) -> bool:
     """False if the piece begins or ends inside a word. Scripts without spaces have no such inside."""
-    return not (_joined(text, start) or _joined(text, end))
+    return not (inside_word(text, start) or inside_word(text, end))
 
 
-def _joined(text: str, at: int) -> bool:
-    return 0 < at < len(text) and _is_letter(text[at - 1]) and _is_letter(text[at])
+def _doubt(text: str, start: int, end: int) -> int:
+    """0 for a word between spaces or punctuation, 1 for a piece of text without spaces, 2 inside a word."""
+    if not is_word(text, start, end):
+        return 2
+    around = (text[start - 1 : start], text[end : end + 1])
+    return int(any(char and is_word_character(char) for char in around))
 
 
-def _is_letter(char: str) -> bool:
-    # From U+2E80 on: CJK; Thai and Lao: U+0E00 to U+0EFF.
-    return char.isalnum() and not ("\u0e00" <= char <= "\u0eff" or char >= "\u2e80")
-
-
-def _crosses_itself(text: str, place: tuple[int, int], other: tuple[int, int]) -> bool:
+def _crosses_itself(text: str, place: Span, other: Span) -> bool:
     """'aa' at 0 and at 1 of 'aaa'."""
     return overlap(place, other) and text[slice(*place)] == text[slice(*other)]

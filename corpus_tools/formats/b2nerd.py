@@ -1,10 +1,13 @@
 """B2NERD: a list of `{"sentence": str, "entities": [{"name", "type", "pos": [start, end]}]}`, end exclusive.
 
-The label set is that of `labels.json` beside the file; a record's own "labels" replaces it.
+The label set is that of `labels.json` beside the file; a record's own "labels" replaces it. Instead
+of "pos", an entity may have "start" and "end" (or "start_offset" and "end_offset", "start_char" and
+"end_char").
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -12,12 +15,13 @@ from typing import Any
 
 from ..errors import CorpusError, Errors
 from ..files import Item, atomic_path, iter_json
-from ..locate import nearest
+from ..locate import Span, is_word, nearest, occurrences
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
 KEYS = ("sentence", "entities", "labels", "id")
 LABELS_FILE = "labels.json"
+POSITION_KEYS = (("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char"))
 
 
 def read_labels(path: Path) -> tuple[str, ...] | None:
@@ -41,8 +45,9 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
 def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
     """Reads a split: a JSON list or JSON lines.
 
-    A position that is missing, out of range or elsewhere than its name is repaired by search: the nearest unused
-    occurrence of the name.
+    A position that is missing, out of range or elsewhere than its name is repaired by search: the
+    nearest unused occurrence of the name as a word; it is not looked for inside of other words ("on"
+    in "environment"), which annotators mark with a position.
 
     YIELDS (Record): With "index" and "id" in `meta`. What can't be located is in `rejected`.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T005 for a damaged labels.json.
@@ -69,40 +74,61 @@ def _own_labels(item: Item, log: FileLog, shared: tuple[str, ...] | None) -> tup
 
 
 def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
-    """Entities with a right position first, since they say which occurrences are taken."""
+    """Entities with a right position first, since they say which occurrences are taken; then the
+    longest names first."""
     entities = get_list(item, "entities", log)
     result: list[Mention | Rejected | None] = [None] * len(entities)
-    used: set[tuple[int, int]] = set()
+    used: set[Span] = set()
     seen: set[Mention] = set()
+    open_places: list[int] = []
     for i, entity in enumerate(entities):
         why = _fault(entity)
         if why:
             result[i] = _reject(entity, why, log, item.index)
             continue
         pos = _position(entity)
-        if pos and 0 <= pos[0] < pos[1] <= len(text) and text[slice(*pos)] == entity["name"]:
-            mention = Mention(*pos, entity["type"])
-            if mention in seen:
-                why = "the same name, type and position stand in the record twice"
-                result[i] = _reject(entity, why, log, item.index, kind=DUPLICATE)
-                continue
-            result[i] = mention
-            seen.add(mention)
-            used.add(pos)
-    for i, entity in enumerate(entities):
-        if result[i] is not None:
+        if pos is None or not _holds(text, pos, entity["name"]):
+            open_places.append(i)
             continue
-        name, pos = entity["name"], _position(entity)
-        why = _position_fault(entity, pos, text)
-        place = nearest(text, name, pos[0] if pos else 0, used)
-        if place is None:
-            reason = "does not occur in the sentence" if name not in text else "has no unused occurrence left"
-            result[i] = _reject(entity, f"{why}, and the name {reason}", log, item.index)
+        mention = Mention(*pos, entity["type"])
+        if mention in seen:
+            why = "the same name, type and position stand in the record twice"
+            result[i] = _reject(entity, why, log, item.index, kind=DUPLICATE)
             continue
-        used.add(place)
-        log.add(item.index, REPAIRED, f"{why}; found at {list(place)}", name)
-        result[i] = Mention(*place, entity["type"])
+        result[i] = mention
+        seen.add(mention)
+        used.add(pos)
+    for i in sorted(open_places, key=lambda i: -len(entities[i]["name"])):
+        result[i] = _repaired(entities[i], text, used, log, item.index)
     return [e for e in result if e is not None]
+
+
+def _repaired(
+    entity: Mapping[str, Any], text: str, used: set[Span], log: FileLog, index: int
+) -> Mention | Rejected:
+    """An entity whose position does not hold its name, where the name is found."""
+    name, pos = entity["name"], _position(entity)
+    why = _position_fault(entity, pos, text)
+    counted = _from_utf16(text, pos) if pos else None
+    if _holds(text, counted, name) and counted not in used:
+        place: Span | None = counted
+        why += " (counted in UTF-16 units)"
+    else:
+        place = nearest(text, name, (counted or pos or (0, 0))[0], used)
+    if place is None:
+        return _reject(entity, f"{why}, and the name {_unfound(text, name)}", log, index)
+    used.add(place)
+    log.add(index, REPAIRED, f"{why}; found at {list(place)}", name)
+    return Mention(*place, entity["type"])
+
+
+def _unfound(text: str, name: str) -> str:
+    places = list(occurrences(text, name))
+    if any(is_word(text, *p) for p in places):
+        return "has no unused occurrence left"
+    if name not in text:
+        return "does not occur in the sentence"
+    return "occurs only inside of other words: give its position"
 
 
 def _fault(entity: Any) -> str:
@@ -115,18 +141,38 @@ def _fault(entity: Any) -> str:
     return ""
 
 
-def _position(entity: Mapping[str, Any]) -> tuple[int, int] | None:
+def _position(entity: Mapping[str, Any]) -> Span | None:
+    """From "pos", else from two keys of their own. None if there is none, or no two whole numbers."""
     pos = entity.get("pos")
+    if pos is None:
+        pos = next(([entity[a], entity[b]] for a, b in POSITION_KEYS if a in entity and b in entity), None)
     whole = isinstance(pos, list) and len(pos) == 2 and all(type(p) is int for p in pos)
     return (pos[0], pos[1]) if whole and pos else None
 
 
-def _position_fault(entity: Mapping[str, Any], pos: tuple[int, int] | None, text: str) -> str:
+def _holds(text: str, pos: Span | None, name: str) -> bool:
+    """Whether a position is that of the name."""
+    return pos is not None and 0 <= pos[0] < pos[1] <= len(text) and text[slice(*pos)] == name
+
+
+def _from_utf16(text: str, pos: Span) -> Span | None:
+    """A position that was counted as JavaScript and Java count, in which an emoji has two units.
+    None if it cuts one."""
+    offsets = [0, *itertools.accumulate(1 + (ch > "\uffff") for ch in text)]
+    at = {units: i for i, units in enumerate(offsets)}
+    return (at[pos[0]], at[pos[1]]) if pos[0] in at and pos[1] in at else None
+
+
+def _position_fault(entity: Mapping[str, Any], pos: Span | None, text: str) -> str:
+    key = next((f"'{a}', '{b}'" for a, b in POSITION_KEYS if a in entity and b in entity), "'pos'")
+    key = key if entity.get("pos") is None else "'pos'"
     if pos is None:
-        return f"'pos' must be [start, end], found {show(entity['pos'])}" if "pos" in entity else "'pos' is missing"
+        if "pos" in entity and key == "'pos'":
+            return f"'pos' must be [start, end], found {show(entity['pos'])}"
+        return "'pos' is missing" if key == "'pos'" else f"{key} must be two whole numbers"
     if not 0 <= pos[0] < pos[1] <= len(text):
-        return f"'pos' {list(pos)} is out of range in a sentence of {len(text)} characters"
-    return f"'pos' {list(pos)} holds {show(text[slice(*pos)])}"
+        return f"{key} {list(pos)} is out of range in a sentence of {len(text)} characters"
+    return f"{key} {list(pos)} holds {show(text[slice(*pos)])}"
 
 
 def _reject(entity: Any, why: str, log: FileLog, index: int, *, kind: str = REJECTED) -> Rejected:

@@ -9,9 +9,9 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
 from ..label_paths import LabelPaths
-from ..locate import ABSENT, assign
+from ..locate import ABSENT, assign, occurrences
 from ..records import DUPLICATE, NOT_WRITTEN, OFF_LIST, REJECTED, FileLog, Mention, Record, Rejected, Report
-from .common import count_record
+from .common import count_record, report_place
 from .questions import LEVELS, Question, split_context
 
 Asked = tuple[int, Question, str]
@@ -38,7 +38,7 @@ def _length(asked: Sequence[Asked]) -> int:
             return i
         key = (question.name, question.level, question.sentence)
         seen[key] = seen.get(key, 0) + 1
-        if seen[key] > max(1, text.count(question.name)):
+        if seen[key] > max(1, len(list(occurrences(text, question.name)))):
             return i
     return len(asked)
 
@@ -88,6 +88,7 @@ def _record(asked: Sequence[Asked], log: FileLog) -> Record | None:
             log.add(index, REJECTED if place == ABSENT else DUPLICATE, place, question.name)
             entries.append(Rejected(question.name, answer, place))
         else:
+            report_place(place, question.name, text, log, index)
             entries.append(Mention(place.start, place.end, answer))
     lists = [list(group[-1][1].types) for group in groups]
     meta = {

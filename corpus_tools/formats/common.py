@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Item, atomic_path
-from ..records import NESTED, REJECTED, FileLog, Record
+from ..locate import INSIDE, Place, is_word
+from ..records import NESTED, REJECTED, REPAIRED, FileLog, Record
 
 SHOWN = 60
 
@@ -49,6 +50,12 @@ def extras(value: Mapping[str, Any], known: Iterable[str]) -> dict[str, Any]:
     """Keys that the format doesn't define, for `meta`; empty if there are none."""
     extra = {k: v for k, v in value.items() if k not in set(known)}
     return {"extra": extra} if extra else {}
+
+
+def report_place(place: Place, name: str, text: str, log: FileLog, index: int) -> None:
+    """Says so if a mention that was searched for was found inside a word only."""
+    if not is_word(text, place.start, place.end):
+        log.add(index, REPAIRED, INSIDE, name)
 
 
 def count_record(record: Record, log: FileLog, index: int) -> Record:

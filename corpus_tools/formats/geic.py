@@ -1,7 +1,9 @@
 """GEIC, the layout of DynamicNER: `{"sentence1": {"sentence": str, "entity": [str], "category": [str]}, ...}`.
 
-Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left to right. Where mentions have
-type lists of their own, a key `"types": [[str]]` holds them, parallel to the mentions.
+Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left to
+right: a word, or, which is reported, a piece of one if there is no such word ("Berlin" in
+"Berliner"). Where mentions have type lists of their own, a key `"types": [[str]]` holds them,
+parallel to the mentions.
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ from typing import Any
 from ..files import Item, atomic_path, iter_json
 from ..locate import ABSENT, assign
 from ..records import DUPLICATE, REJECTED, FileLog, Mention, Record, Rejected, Report
-from .common import count_record, extras, get_list, get_text, show
+from .common import count_record, extras, get_list, get_text, report_place, show
 
 KEYS = ("sentence", "entity", "category")
 TYPES = "types"
@@ -55,6 +57,7 @@ def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
     entries: list[Mention | Rejected] = []
     for (name, label), why, place in zip(pairs, wrong, places, strict=True):
         if not why and not isinstance(place, str):
+            report_place(place, name, text, log, item.index)
             entries.append(Mention(place.start, place.end, label))
             continue
         entry = Rejected(_string(name), _string(label), why or str(place))

@@ -19,7 +19,7 @@ from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign
 from ..records import DUPLICATE, NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .classify import ask, group_questions
-from .common import count_record, show, write_json_list
+from .common import count_record, report_place, show, write_json_list
 from .markers import mark, markable, marked_names, unmark
 from .questions import LEVELS, Question, parse_question, split_context
 
@@ -92,6 +92,7 @@ def _marked_record(item: Item, text: str, answer: str, label: str, log: FileLog)
             log.add(item.index, REJECTED if place == ABSENT else DUPLICATE, place, name)
             entries.append(Rejected(name, label, place))
         else:
+            report_place(place, name, text, log, item.index)
             entries.append(Mention(place.start, place.end, label))
     return Record.from_entries(text, entries, meta=meta)
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -49,3 +50,36 @@ def test_places_spell_their_names_and_are_unique(text, names):
             assert (place == ABSENT) == (not name or name not in text)
     top = [p for p in places if isinstance(p, Place) and not p.nested]
     assert all(a.end <= b.start or b.end <= a.start for i, a in enumerate(top) for b in top[:i])
+
+
+@pytest.mark.parametrize(
+    ("text", "name", "start"),
+    [
+        ("दिल्ली में मेरा दिल है।", "दिल", 16),
+        ("கடல் கட", "கட", 5),
+        ("Rene\u0301e met Rene there.", "Rene", 11),
+        ("مُحَمَّد و حَمَّ", "حَمَّ", 11),
+        ("ปลากรุงเทพ กรุง", "กรุง", 11),
+        ("👩\u200d👧 and 👧", "👧", 8),
+        ("부산서울 서울은", "서울", 2),
+    ],
+)
+def test_letters_are_not_taken_apart_and_words_come_first(text, name, start):
+    assert assign(text, [name]) == [Place(start, start + len(name))]
+    assert nearest(text, name, start, set()) == (start, start + len(name))
+
+
+def test_a_letter_without_its_mark_is_not_there():
+    assert assign("दिल्ली", ["दिल"]) == [ABSENT]
+    assert assign("Rene\u0301", ["Rene"]) == [ABSENT]
+
+
+def test_nearest_is_never_inside_a_word():
+    assert nearest("Anna met Ann", "Ann", 0, set()) == (9, 12)
+    assert nearest("the environment", "on", 8, set()) is None
+    assert nearest("ในกรุงเทพ", "กรุงเทพ", 0, set()) == (2, 9)
+
+
+def test_equal_names_stay_in_the_order_of_the_text():
+    assert assign("北京人和北京", ["北京", "北京"]) == [Place(0, 2), Place(4, 6)]
+    assert assign("Annas Ann Ann", ["Ann"] * 3) == [Place(0, 3), Place(6, 9), Place(10, 13)]

@@ -105,3 +105,43 @@ def test_round_trip(tmp_path_factory, rows):
     b2nerd.write(b2nerd.read(folder / "a.json", report), folder / "b.json")
     assert json.loads((folder / "b.json").read_text("utf8")) == source
     assert not report.of_kind(REJECTED, REPAIRED, DUPLICATE)
+
+
+@pytest.mark.parametrize("keys", [("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char")])
+def test_positions_in_keys_of_their_own(write_json, report, keys):
+    one = {"name": "Paris", "type": "l", keys[0]: 21, keys[1]: 26}
+    path = write_json([{"sentence": "Paris Hilton flew to Paris.", "entities": [one]}])
+    (record,) = read(path, report)
+    assert record.mentions == (Mention(21, 26, "l"),)
+    assert not report.issues
+
+
+def test_positions_in_keys_of_their_own_that_are_wrong(write_json, report):
+    entities = [{"name": "Ann", "type": "p", "start": "0", "end": 3}]
+    (record,) = read(write_json([{"sentence": "Anna, Ann", "entities": entities}]), report)
+    assert record.mentions == (Mention(6, 9, "p"),)
+    assert "'start', 'end' must be two whole numbers" in report.of_kind(REPAIRED)[0].reason
+
+
+def test_repair_finds_words_and_no_pieces_of_words(write_json, report):
+    entities = [entity("Ron", "p"), entity("iron", "m"), entity("on", "x"), entity("on", "y", 20, 22)]
+    text = "We used the iron environment of Ron."
+    (record,) = read(write_json([{"sentence": text, "entities": entities}]), report)
+    assert record.mentions == (Mention(12, 16, "m"), Mention(32, 35, "p"))
+    assert [r.type for r in record.rejected] == ["x", "y"]
+    assert all("only inside of other words" in i.reason for i in report.of_kind(REJECTED))
+    given = [entity("Ann", "p", 0, 3)]  # an annotator may mark a piece of a word
+    assert read(write_json([{"sentence": "Annas", "entities": given}]), report)[0].mentions
+
+
+def test_the_longest_names_are_repaired_first(write_json, report):
+    entities = [entity("Tom", "p", 9, 9), entity("Tom Ford", "p", 9, 9)]
+    (record,) = read(write_json([{"sentence": "Tom met Tom Ford", "entities": entities}]), report)
+    assert record.mentions == (Mention(0, 3, "p"), Mention(8, 16, "p"))
+
+
+def test_positions_that_count_an_emoji_twice(write_json, report):
+    text = "👩\u200d🚀 Ann, Ann and Ann"
+    (record,) = read(write_json([{"sentence": text, "entities": [entity("Ann", "p", 11, 14)]}]), report)
+    assert record.mentions == (Mention(9, 12, "p"),)
+    assert "UTF-16" in report.of_kind(REPAIRED)[0].reason

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus_tools.formats import geic
-from corpus_tools.records import DUPLICATE, NESTED, REJECTED, Mention, Report
+from corpus_tools.records import DUPLICATE, NESTED, REJECTED, REPAIRED, Mention, Report
 
 
 def read(path, report):
@@ -94,3 +94,15 @@ def test_round_trip_keeps_everything(tmp_path_factory, rows):
     geic.write(geic.read(folder / "a.json", report), folder / "b.json")
     assert json.loads((folder / "b.json").read_text("utf8")) == source
     assert report.total("mentions") == sum(len(d["entity"]) for d in source.values())
+
+
+def test_pieces_of_words_are_the_last_resort_and_reported(write_json, report):
+    value = {
+        "a": {"sentence": "Anna met Ann.", "entity": ["Ann"], "category": ["p"]},
+        "b": {"sentence": "Die Berliner", "entity": ["Berlin"], "category": ["l"]},
+        "c": {"sentence": "दिल्ली दूर है", "entity": ["दिल"], "category": ["o"]},
+    }
+    records = list(geic.read(write_json(value), report))
+    assert [[r.name(m) for m in r.mentions] for r in records] == [["Ann"], ["Berlin"], []]
+    assert records[0].mentions[0].start == 9
+    assert [(i.record, i.kind) for i in report.issues] == [(2, REPAIRED), (3, REJECTED)]

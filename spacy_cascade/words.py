@@ -1,0 +1,136 @@
+r"""Letters, marks and words of all scripts.
+
+`\w`, `\b` and `str.isalnum` know letters and digits only. Here a combining mark (a vowel sign, an accent
+that is a character of its own) and a zero-width joiner belong to the letter they are written with.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+import unicodedata
+from collections.abc import Iterable
+
+JOINERS = "\u200c\u200d"  # zero-width non-joiner and joiner
+_ZWJ = "\u200d"
+# Combining marks stand in the planes 0 and 1, and the variation selectors in 14.
+_MARK_PLANES = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
+_VIRAMA = 9  # canonical combining class
+_TAMIL_PULLI = "\u0bcd"  # ends a syllable; in other scripts of India the next consonant joins it
+_SARA_AM = "\u0e33\u0eb3"  # Thai and Lao: letters by category, vowel signs by use
+
+# Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Han, Kana, Bopomofo and Yi, with their punctuation.
+_UNSPACED = (
+    "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u2e80-\u312f\u3190-\ua4cf"
+    "\ua9e0-\ua9ff\uaa60-\uaadf\uf900-\ufaff\ufe30-\ufe4f\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40"
+    "\uff5b-\uff9f\U00016fe0-\U00018dff\U0001aff0-\U0001b2ff\U00020000-\U0003ffff"
+)
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
+_is_unspaced = re.compile(f"[{_UNSPACED}]").match
+_is_hangul = re.compile(f"[{_HANGUL}]").match
+_has_unspaced = re.compile(f"[{_UNSPACED}]").search
+# What continues the character before it, besides marks: jamo behind jamo, skin tones, tags of flags,
+# half-width voice marks.
+_EXTENDS = re.compile(f"[{_SARA_AM}\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]").match
+_JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb]").match
+_FLAG = "[\U0001f1e6-\U0001f1ff]"
+_is_flag = re.compile(_FLAG).match
+
+
+def _classes(codes: Iterable[int]) -> str:
+    """Sorted code points as the inside of a character class."""
+    parts = []
+    for _, run in itertools.groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]):
+        first, *rest = (code for _, code in run)
+        parts.append(chr(first) + (f"-{chr(rest[-1])}" if rest else ""))
+    return "".join(parts)
+
+
+# For regular expressions: the inside of a character class of all combining marks.
+MARKS = _classes(c for c in itertools.chain(*_MARK_PLANES) if unicodedata.category(chr(c))[0] == "M")
+# For regular expressions: one character of a word; a letter, with what belongs to it.
+WORD_CHARACTER = rf"(?:[^\W_]|[{MARKS}{JOINERS}])"
+LETTER = rf"(?:[^\W\d_]|[{MARKS}{JOINERS}])"
+_NOT_WORD = re.compile(rf"(?:[^\w{MARKS}{JOINERS}]|_)+")
+
+
+def is_mark(char: str) -> bool:
+    """Whether it is written with the character before it: a combining mark or a joiner."""
+    return char in JOINERS or (char > "\u02ff" and unicodedata.category(char)[0] == "M")
+
+
+def is_word_character(char: str) -> bool:
+    """A letter, a digit, or what is written with one."""
+    return char.isalnum() or is_mark(char)
+
+
+def is_word(text: str) -> bool:
+    """As `str.isalnum`, with marks."""
+    return bool(text) and all(map(is_word_character, text))
+
+
+def is_letters(text: str) -> bool:
+    """As `str.isalpha`, with marks."""
+    return bool(text) and all(ch.isalpha() or is_mark(ch) for ch in text)
+
+
+def words_only(text: str) -> str:
+    """The words of a text, with single spaces between them."""
+    return _NOT_WORD.sub(" ", text).strip()
+
+
+def is_unspaced(char: str) -> bool:
+    """Whether its script puts no spaces between words (Thai, Chinese, Japanese, Khmer, ...)."""
+    return _is_unspaced(char) is not None
+
+
+def has_unspaced(text: str) -> bool:
+    """Whether a character of a text is of a script without spaces."""
+    return _has_unspaced(text) is not None
+
+
+def is_hangul(char: str) -> bool:
+    """Whether it is a Korean syllable or a part of one."""
+    return _is_hangul(char) is not None
+
+
+def splits_character(text: str, at: int) -> bool:
+    """Whether an offset lies inside of what a reader takes for one character: before a mark, in an
+    emoji of several parts, in a conjunct or a Korean syllable (UAX #29, grapheme clusters)."""
+    if not 0 < at < len(text):
+        return False
+    before, char = text[at - 1], text[at]
+    if before < "\u0300" and char < "\u0300":
+        return False
+    if is_mark(char) or _EXTENDS(char) or (_JAMO(char) and is_hangul(before)):
+        return True
+    if before == _ZWJ:
+        return not char.isalnum()
+    if _is_flag(char) and _is_flag(before):
+        return _flags_before(text, at) % 2 == 1
+    return unicodedata.combining(before) == _VIRAMA and before != _TAMIL_PULLI and char.isalpha()
+
+
+def _flags_before(text: str, at: int) -> int:
+    """How many regional indicators stand directly before an offset; two of them are one flag."""
+    return sum(1 for _ in itertools.takewhile(_is_flag, reversed(text[:at])))
+
+
+def characters(text: str) -> list[str]:
+    """A text in pieces that a reader takes for one character each."""
+    cuts = [i for i in range(1, len(text)) if not splits_character(text, i)]
+    return [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])] if text else []
+
+
+def inside_word(text: str, at: int) -> bool:
+    """Whether an offset lies inside a word. Scripts without spaces have no such inside, nor has Korean,
+    where particles follow a name without a space."""
+    if not 0 < at < len(text):
+        return False
+    if splits_character(text, at):
+        return True
+    return _holds_together(text[at - 1]) and _holds_together(text[at])
+
+
+def _holds_together(char: str) -> bool:
+    return is_word_character(char) and not is_unspaced(char) and not is_hangul(char)
