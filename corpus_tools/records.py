@@ -7,13 +7,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+
 REPAIRED = "repaired"  # wrong in the source, put right without doubt about the outcome being usable
 REJECTED = "rejected"  # can't be used; `--strict` fails on these
 REJECTED_RECORDS = "rejected_records"  # counts whole records; REJECTED counts mentions
 NESTED = "nested"  # inside or across a longer mention: kept among the gold spans, absent from `doc.ents`
 DUPLICATE = "duplicate"  # says again what another entry of the record says
-MISALIGNED = "misaligned"  # not at token boundaries: moved to the nearest ones, exact offsets kept beside
+# not at token boundaries: moved to the nearest ones, exact offsets kept beside, or the tokens cut there
+MISALIGNED = "misaligned"
 UNKNOWN_TYPE = "unknown_type"  # not in the taxonomy; once per file and type
+RENAMED = "renamed"  # written otherwise than it is called, since the target format can't hold it so
 NOT_WRITTEN = "not_written"  # the target format can't hold it
 OFF_LIST = "off_list"  # an answer that its own type list does not hold
 SKIPPED = "skipped"  # a file of a directory tree that is in no known format
@@ -52,6 +56,8 @@ class Record:
         `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
         the label alone does not tell it), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
+    tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens, if it has any
+        and its text is not made of them.
     """
 
     text: str
@@ -59,6 +65,7 @@ class Record:
     labels: tuple[str, ...] | None = None
     meta: Mapping[str, Any] = field(default_factory=dict)
     rejected: tuple[Rejected, ...] = ()
+    tokens: np.ndarray | None = field(default=None, compare=False, repr=False)
 
     @classmethod
     def from_entries(

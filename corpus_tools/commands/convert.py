@@ -18,6 +18,7 @@ from ..records import (
     OFF_LIST,
     REJECTED,
     REJECTED_RECORDS,
+    RENAMED,
     REPAIRED,
     SKIPPED,
     Report,
@@ -109,6 +110,7 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
     notes = (
         (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
+        (RENAMED, "type name(s) or token(s) with white space, which the target format can't hold: '_' instead"),
         (OFF_LIST, "answer(s) not in their own type list, kept"),
         (SKIPPED, "file(s) of no known format"),
     )

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from spacy_cascade.words import MARKS, WORD_CHARACTER
+
 from ..errors import CorpusError, Errors
 from ..files import atomic_path, clean_item, open_text
-from ..records import NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Mention, Record, Report
+from ..records import MISALIGNED, NOT_WRITTEN, REJECTED, RENAMED, REPAIRED, FileLog, Mention, Record, Report
 from .common import count_record, show
+from .joining import Joiner, detect_joiner, find_tokens, join
+from .tag_names import TagNames, read_names
 from .tags import OUTSIDE, Tokens, check_scheme, decode, detect_scheme, encode
 
 DOCSTART = "-DOCSTART-"
 SAMPLE = 200
-_CJK = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
-_IS_CJK = re.compile(f"[{_CJK}]")
-_PIECES = re.compile(rf"[{_CJK}]|[^\W{_CJK}]+|\S")
+DOCUMENT = f"{DOCSTART} -X- O O"  # as spaCy's converter knows it
+_CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
+# A Han or Kana character, a word, or a symbol, each with its marks; an emoji of several parts is one symbol.
+_EXTENDED = rf"(?:[{MARKS}\u200c\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d[^\w\s]?)*"
+_PIECES = re.compile(
+    rf"[{_CJK}]{_EXTENDED}|(?:(?![{_CJK}])(?:{WORD_CHARACTER}|_))+"
+    rf"|[\U0001f1e6-\U0001f1ff]{{2}}|\S{_EXTENDED}"
+)
+_WORDS = re.compile(r"\S+")
 _COLUMNS = re.compile("[ \t]+")
 
 
@@ -45,7 +55,7 @@ def read(
     scheme (str): "iob1", "iob2", "bioes" (also BILOU, BMES letters), or "auto": seen from the first sentences.
     token_column, tag_column (int): Columns, counted from 0; negative ones from the end. Columns are separated by
         tabs if the line holds one, else by spaces.
-    joiner (str): Between tokens in the text. "auto": nothing for files of CJK characters, else a space.
+    joiner (str): Between tokens in the text. "auto": see `detect_joiner`; a space but in scripts without spaces.
 
     YIELDS (Record): With "tokens" and, after a `-DOCSTART-` line, "doc" (number of the document) in `meta`. Invalid
         tag sequences are repaired and reported.
@@ -59,9 +69,12 @@ def read(
     if not sample:
         log.add(-1, REJECTED, "the file holds no sentence")
     scheme = detect_scheme(s.tags for s in sample) if scheme == "auto" else scheme
-    joiner = _detect_joiner(sample) if joiner == "auto" else joiner
+    names = read_names(path)
+    join_by: Joiner | str = joiner
+    if joiner == "auto":
+        join_by = detect_joiner(t for s in sample for t in s.tokens)
     for sentence in itertools.chain(sample, sentences):
-        record = _to_record(sentence, scheme, joiner, log)
+        record = _to_record(sentence, scheme, join_by, names, log)
         if record is not None:
             yield count_record(record, log, sentence.index)
 
@@ -107,75 +120,76 @@ def _add_token(
     sentence.tags.append(tag)
 
 
-def _detect_joiner(sample: Iterable[_Sentence]) -> str:
-    tokens = [t for s in sample for t in s.tokens]
-    return "" if 2 * sum(bool(_IS_CJK.search(t)) for t in tokens) > len(tokens) else " "
-
-
-def _to_record(sentence: _Sentence, scheme: str, joiner: str, log: FileLog) -> Record | None:
+def _to_record(
+    sentence: _Sentence, scheme: str, joiner: Joiner | str, names: Mapping[str, str], log: FileLog
+) -> Record | None:
     mentions, repairs, unreadable = decode(sentence.tags, scheme)
     for i, reason in repairs:
         log.add(sentence.index, REPAIRED, reason, sentence.tokens[i])
     for i in unreadable:
         reason = f"'{sentence.tags[i]}' is no tag of the BIO family; read as outside"
         log.add(sentence.index, REJECTED, reason, sentence.tokens[i])
-    text = joiner.join(sentence.tokens)
-    offsets = _offsets(sentence.tokens, joiner)
-    entries = [Mention(offsets[first][0], offsets[last - 1][1], label) for first, last, label in mentions]
+    text, offsets = join(sentence.tokens, joiner)
+    entries = [
+        Mention(offsets[first][0], offsets[last - 1][1], names.get(label, label))
+        for first, last, label in mentions
+    ]
     meta: dict[str, object] = {"index": sentence.index, "id": None, "tokens": sentence.tokens}
     if sentence.document is not None:
         meta["doc"] = sentence.document
     return Record.from_entries(text, entries, meta=meta)
 
 
-def _offsets(tokens: Sequence[str], joiner: str) -> list[tuple[int, int]]:
-    ends = list(itertools.accumulate(len(t) + len(joiner) for t in tokens))
-    return [(end - len(joiner) - len(token), end - len(joiner)) for token, end in zip(tokens, ends, strict=True)]
-
-
-def write(records: Iterable[Record], path: Path, report: Report | None = None, *, scheme: str = "iob2") -> None:
+def write(
+    records: Iterable[Record], path: Path, report: Report | None = None, *, scheme: str = "iob2"
+) -> None:
     """Writes token and tag, separated by a tab, atomically.
 
-    Tokens are those the record was read with, else words, punctuation marks and single CJK characters, cut at the
-    bounds of mentions. Of overlapping mentions the longest is written, the others are reported.
+    Tokens are those the record was read with (of a file of this kind, or of a Doc), else words, single
+    symbols and single Han and Kana characters; combining marks and joiners stay with their character. A
+    token that a mention begins or ends in is cut there, and reported. White space ends a token; in a type
+    name it becomes `_`, and `labels-<file>.json` beside the file says what it was, so that it is read back.
+    Of overlapping mentions the longest is written, the others are reported.
     RAISES CorpusError: T003 for an unknown scheme, T008 for a type name with a line break or tab.
     """
     check_scheme(scheme)
     report = report or Report()
+    names = TagNames()
     document: int | None = None
     with atomic_path(path) as temp, temp.open("w", encoding="utf8", newline="\n") as file:
         for number, record in enumerate(records):
             now = record.meta.get("doc")
             if now is not None and now != document:
-                file.write(f"{DOCSTART}\t{OUTSIDE}\n\n")
+                file.write(f"{DOCUMENT}\n\n")
                 document = now
-            tokens, mentions = _tokens(record, number, report)
+            tokens, mentions = _tokens(record, number, report, names)
             tags = encode(len(tokens), mentions, scheme)
             file.writelines(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
             file.write("\n")
+        names.save(path)
 
 
-def _tokens(record: Record, number: int, report: Report) -> tuple[list[str], list[Tokens]]:
+def _tokens(
+    record: Record, number: int, report: Report, names: TagNames
+) -> tuple[list[str], list[Tokens]]:
+    log = report.file(str(record.meta.get("source") or "records"))
+    index = record.meta.get("index", number)
     flat = record.flat()
     left_out = list(record.mentions)
     for mention in flat:
         left_out.remove(mention)
-        if "\n" in mention.label or "\t" in mention.label:
-            raise CorpusError(Errors.T008.format(option="a type name", rule="without line breaks and tabs", value=mention.label))
-    offsets = _known_offsets(record)
-    first = {start: i for i, (start, _) in enumerate(offsets)}
-    last = {end: i for i, (_, end) in enumerate(offsets)}
-    if not all(m.start in first and m.end in last for m in flat):
-        offsets = _cut(record.text, flat)
-        first = {start: i for i, (start, _) in enumerate(offsets)}
-        last = {end: i for i, (_, end) in enumerate(offsets)}
-    log = report.file(str(record.meta.get("source") or "records"))
-    index = record.meta.get("index", number)
+        _check_name(mention.label, names, log, index)
+    offsets = _offsets(record, flat, log, index)
     found: list[Tokens] = []
+    at = 0
     for mention in flat:
-        inside = [i for i, (s, e) in enumerate(offsets) if mention.start <= s and e <= mention.end]
-        if inside:
-            found.append((inside[0], inside[-1] + 1, mention.label))
+        while at < len(offsets) and offsets[at][0] < mention.start:
+            at += 1
+        first = at
+        while at < len(offsets) and offsets[at][1] <= mention.end:
+            at += 1
+        if at > first:
+            found.append((first, at, names(mention.label)))
         else:
             log.add(index, NOT_WRITTEN, "the mention is white space", record.name(mention))
     for mention in left_out:
@@ -183,14 +197,55 @@ def _tokens(record: Record, number: int, report: Report) -> tuple[list[str], lis
     return [record.text[s:e] for s, e in offsets], found
 
 
-def _known_offsets(record: Record) -> list[tuple[int, int]]:
-    """Offsets of the tokens the record was read with, if they still spell its text."""
-    tokens = record.meta.get("tokens")
-    if tokens:
-        for joiner in (" ", ""):
-            if joiner.join(tokens) == record.text:
-                return _offsets(tokens, joiner)
-    return _cut(record.text, record.flat())
+def _check_name(label: str, names: TagNames, log: FileLog, index: int) -> None:
+    if "\n" in label or "\t" in label:
+        rule = "without line breaks and tabs"
+        raise CorpusError(Errors.T008.format(option="a type name", rule=rule, value=label))
+    if not names.knows(label) and names(label) != label:
+        log.add(index, RENAMED, f"the type is written as '{names(label)}'", label)
+
+
+def _offsets(
+    record: Record, mentions: Sequence[Mention], log: FileLog, index: int
+) -> list[tuple[int, int]]:
+    """Of the tokens to write: without white space, and no mention begins or ends in one."""
+    text = record.text
+    known = find_tokens(text, record.meta.get("tokens") or ())
+    if known is None and record.tokens is not None:
+        known = [(int(start), int(end)) for start, end in record.tokens]
+    if known is None:
+        return _cut(text, mentions)
+    pieces: list[tuple[int, int]] = []
+    bounds = {bound for m in mentions for bound in (m.start, m.end)}
+    for start, end in known:
+        inner = (b for b in range(start + 1, end) if b in bounds)
+        found = [_words_in(text, a, b) for a, b in itertools.pairwise([start, *inner, end])]
+        if len(found) == 1 and len(found[0]) > 1:
+            reason = f"a token with white space is written as {len(found[0])}"
+            log.add(index, RENAMED, reason, text[start:end])
+        pieces += itertools.chain(*found)
+    _report_cuts(record, mentions, known, log, index)
+    return pieces
+
+
+def _words_in(text: str, start: int, end: int) -> list[tuple[int, int]]:
+    return [m.span() for m in _WORDS.finditer(text, start, end)]
+
+
+def _report_cuts(
+    record: Record,
+    mentions: Iterable[Mention],
+    tokens: Iterable[tuple[int, int]],
+    log: FileLog,
+    index: int,
+) -> None:
+    inside = {at: (start, end) for start, end in tokens for at in range(start + 1, end)}
+    for mention in mentions:
+        cut = inside.get(mention.start) or inside.get(mention.end)
+        if cut:
+            reason = f"[{mention.start}, {mention.end}] is not at token boundaries"
+            reason += f"; the token '{record.text[slice(*cut)]}' is cut there"
+            log.add(index, MISALIGNED, reason, record.name(mention))
 
 
 def _cut(text: str, mentions: Iterable[Mention]) -> list[tuple[int, int]]:

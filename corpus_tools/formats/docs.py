@@ -17,7 +17,9 @@ from contextlib import nullcontext
 from functools import cache
 from typing import Any, TypeVar
 
+import numpy as np
 import spacy
+from spacy.attrs import IDX, LENGTH
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
@@ -217,7 +219,15 @@ def to_record(doc: Doc) -> Record:
             Rejected(r["name"], r["type"], r.get("reason", ""), tuple(r["pos"]) if r.get("pos") else None)
             for r in data.get("cascade_rejected") or ()
         ),
+        tokens=_token_offsets(doc),
     )
+
+
+def _token_offsets(doc: Doc) -> np.ndarray:
+    """Start and end characters of the tokens, shape (tokens, 2)."""
+    offsets = doc.to_array([IDX, LENGTH]).astype(np.int64)
+    offsets[:, 1] += offsets[:, 0]
+    return offsets
 
 
 def _take(offsets: list[dict[str, Any]], span: Span) -> tuple[int, int] | None:

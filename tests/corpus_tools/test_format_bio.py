@@ -3,13 +3,16 @@ from __future__ import annotations
 import itertools
 
 import pytest
+import spacy
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from spacy.tokens import Doc, DocBin, Span
+from spacy.training.converters import conll_ner_to_docs
 
 from corpus_tools.errors import CorpusError
-from corpus_tools.formats import bio
+from corpus_tools.formats import bio, docbin
 from corpus_tools.formats.tags import SCHEMES, decode, detect_scheme, encode
-from corpus_tools.records import NOT_WRITTEN, REJECTED, REPAIRED, Mention, Record, Report
+from corpus_tools.records import MISALIGNED, NOT_WRITTEN, REJECTED, RENAMED, REPAIRED, Mention, Record, Report
 
 
 def read(path, report, **options):
@@ -143,3 +146,122 @@ def test_round_trip(tmp_path_factory, sentences, scheme):
     report = Report()
     assert list(bio.read(path, report, scheme=scheme, joiner=" ")) == records
     assert not report.issues
+
+
+def written(records, path, report=None):
+    bio.write(records, path, report)
+    return [line.split("\t") for line in path.read_text("utf8").splitlines() if line]
+
+
+@pytest.mark.parametrize(
+    "text, mention, tokens",
+    [
+        ("नरेश दिल्ली में", (5, 11), ["नरेश", "दिल्ली", "में"]),
+        ("அவர் சென்னையில்.", (5, 11), ["அவர்", "சென்னை", "யில்", "."]),
+        ("เขาอยู่ที่กรุงเทพ", (10, 17), ["เขาอยู่ที่", "กรุงเทพ"]),
+        ("هو مُحَمَّد هنا", (3, 11), ["هو", "مُحَمَّد", "هنا"]),
+        ("می\u200cروم تهران", (7, 12), ["می\u200cروم", "تهران"]),
+        ("la Rene\u0301e, d'E\u0301vry", (3, 9), ["la", "Rene\u0301e", ",", "d", "'", "E\u0301vry"]),
+        ("👩\u200d👩\u200d👧👍🏽🇫🇷🇩🇪 1\ufe0f\u20e3", (0, 5), ["👩\u200d👩\u200d👧", "👍🏽", "🇫🇷", "🇩🇪", "1\ufe0f\u20e3"]),
+        ("서울은 큰 도시", (0, 2), ["서울", "은", "큰", "도시"]),
+        ("葛\U000e0100飾区", (0, 3), ["葛\U000e0100", "飾", "区"]),
+        ("snake_case", (0, 10), ["snake_case"]),
+    ],
+)
+def test_marks_stay_with_their_letters(tmp_path, text, mention, tokens):
+    rows = written([Record(text, (Mention(*mention, "X"),))], tmp_path / "x.conll")
+    assert [token for token, _ in rows] == tokens
+    marked = "".join(token for token, tag in rows if tag != "O")
+    assert marked == text[slice(*mention)]
+
+
+@pytest.mark.parametrize(
+    "tokens, text",
+    [
+        (["서울은", "한국의", "수도이다", "."], "서울은 한국의 수도이다 ."),
+        (["서", "울", "은", "커"], "서울은커"),
+        (["กรุงเทพ", "สวย", "2563", "ปี", "Chiang", "Mai"], "กรุงเทพสวย2563ปีChiang Mai"),
+        (["ວຽງຈັນ", "ງາມ"], "ວຽງຈັນງາມ"),
+        (["ភ្នំពេញ", "ស្អាត"], "ភ្នំពេញស្អាត"),
+        (["ရန်ကုန်", "လှ"], "ရန်ကုန်လှ"),
+        (["我", "在", "北", "京", "用", "iPhone", "1", "2"], "我在北京用iPhone12"),
+        (["東京", "タワー"], "東京タワー"),
+        (["We", "saw", "北", "京", "and", "서울"], "We saw 北京 and 서울"),
+        (["नरेश", "दिल्ली", "में"], "नरेश दिल्ली में"),
+    ],
+)
+def test_spaces_between_tokens_are_those_of_the_script(write_json, report, tokens, text):
+    path = write_json("".join(f"{t}\tB-X\n" for t in tokens), "x.conll")
+    (record,) = read(path, report)
+    assert record.text == text
+    assert [record.name(m) for m in record.mentions] == tokens
+    assert read(path, report, joiner="")[0].text == "".join(tokens)
+    assert read(path, report, joiner=" ")[0].text == " ".join(tokens)
+
+
+def test_white_space_in_type_names(tmp_path, report):
+    names = ["work of art", "work_of_art", "law", "a\u00a0b"]
+    text = "Faust Iliad Act X"
+    at = [(0, 5), (6, 11), (12, 15), (16, 17)]
+    record = Record(text, tuple(Mention(*p, n) for p, n in zip(at, names, strict=True)))
+    path = tmp_path / "x.conll"
+    tags = [tag for _, tag in written([record], path, report)]
+    assert tags == ["B-work_of_art", "B-work_of_art_", "B-law", "B-a_b"]
+    assert [i.mention for i in report.of_kind(RENAMED)] == ["work of art", "work_of_art", "a\u00a0b"]
+    assert [m.label for m in read(path, report)[0].mentions] == names
+    (path.parent / "labels-x.conll.json").write_text("[1]")
+    with pytest.raises(CorpusError, match="T005"):
+        read(path, report)
+    written([Record(text, (Mention(0, 5, "law"),))], path)
+    assert [p.name for p in tmp_path.iterdir()] == ["x.conll"]
+
+
+def test_spacy_reads_what_is_written(tmp_path):
+    records = [
+        Record("New York is big", (Mention(0, 8, "big city"),), meta={"doc": 0, "tokens": ["New York", "is", "big"]}),
+        Record("10\u00a0000 in Rome", (Mention(10, 14, "LOC"),), meta={"doc": 0}),
+        Record("Ann", (Mention(0, 3, "PER"),), meta={"doc": 1}),
+    ]
+    bio.write(records, tmp_path / "x.conll")
+    text = (tmp_path / "x.conll").read_text("utf8")
+    docs = list(conll_ner_to_docs(text, no_print=True))
+    assert [[t.text for t in doc] for doc in docs] == [
+        ["New", "York", "is", "big", "10", "000", "in", "Rome"],
+        ["Ann"],
+    ]
+    assert [[(e.text, e.label_) for e in doc.ents] for doc in docs] == [
+        [("New York", "big_city"), ("Rome", "LOC")],
+        [("Ann", "PER")],
+    ]
+    again = read(tmp_path / "x.conll", Report())
+    assert [r.text for r in again] == ["New York is big", "10 000 in Rome", "Ann"]
+    assert [named(r) for r in again] == [[("New York", "big city")], [("Rome", "LOC")], [("Ann", "PER")]]
+
+
+def test_the_tokens_of_a_doc_are_written(tmp_path, report):
+    nlp = spacy.blank("en")
+    docs = [nlp("She left the U.S. for $3.50 (karl@x.de), e.g. Smith's."), Doc(nlp.vocab, words=["a", "\n\n", "Berlin", " "])]
+    docs[0].ents = [docs[0].char_span(13, 17, label="GPE")]
+    docs[1].ents = [Span(docs[1], 2, 3, label="GPE")]
+    DocBin(docs=docs).to_disk(tmp_path / "x.spacy")
+    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
+    assert [token for token, _ in rows] == [t.text for doc in docs for t in doc if not t.is_space]
+    assert [row for row in rows if row[1] != "O"] == [["U.S.", "B-GPE"], ["Berlin", "B-GPE"]]
+    assert not report.issues
+
+
+def test_a_mention_inside_a_token_of_a_doc_cuts_it_and_is_counted(tmp_path, report):
+    record = Record("Berliner sind U.S. da", (Mention(0, 6, "L"), Mention(14, 18, "L")), meta={"source": "f"})
+    docbin.write([record], tmp_path / "x.spacy")
+    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
+    assert rows[:3] == [["Berlin", "B-L"], ["er", "O"], ["sind", "O"]]
+    assert [i.mention for i in report.of_kind(MISALIGNED)] == ["Berlin"]
+    assert [named(r) for r in read(tmp_path / "y.conll", report)] == [[("Berlin", "L"), (rows[3][0], "L")]]
+
+
+def test_columns_keep_their_tokens_through_a_doc(tmp_path, report):
+    path = tmp_path / "x.conll"
+    path.write_text("O'Neil's\tB-P\n(e.g.)\tO\nx-y\tO\n", encoding="utf8")
+    docbin.write(bio.read(path, report), tmp_path / "x.spacy")
+    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
+    assert rows == [["O'Neil's", "B-P"], ["(e.g.)", "O"], ["x-y", "O"]]
