@@ -1,8 +1,8 @@
 """Finds the places of mentions that are given as strings.
 
-Words come first: "Ann" is looked for as a word, and in "Anna" only if it is no word anywhere. Letters
-are never taken apart: "Rene" is not found in "Rene" with a combining accent behind it, nor a syllable
-without its vowel sign. Scripts without spaces have no insides of words.
+Words come first: "Ann" is looked for as a word, and in "Anna" only if it is no word anywhere.
+Letters are never taken apart: "Rene" is not found in "Rene" with a combining accent behind it, nor
+a syllable without its vowel sign. Scripts without spaces have no insides of words.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ class Place:
 
 
 def occurrences(text: str, name: str) -> Iterator[Span]:
-    """All places of a string, from left to right, overlapping ones included; none that takes a letter
-    from its mark."""
+    """All places of a string, from left to right, overlapping ones included; none that parts a
+    letter and its mark."""
     at = text.find(name) if name else -1
     while at >= 0:
         end = at + len(name)
@@ -73,7 +73,8 @@ def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place
         if isinstance(place, Place):
             found.setdefault(name, []).append(place)
     rest = {name: iter(sorted(group, key=lambda p: p.start)) for name, group in found.items()}
-    return [next(rest[n]) if isinstance(p, Place) else p for n, p in zip(names, places, strict=True)]
+    pairs = zip(names, places, strict=True)
+    return [next(rest[name]) if isinstance(place, Place) else place for name, place in pairs]
 
 
 def nearest(text: str, name: str, near: int, used: Collection[Span]) -> Span | None:
@@ -93,7 +94,7 @@ def is_word(text: str, start: int, end: int) -> bool:
 
 
 def _doubt(text: str, start: int, end: int) -> int:
-    """0 for a word between spaces or punctuation, 1 for a piece of text without spaces, 2 inside a word."""
+    """0 for a word between spaces or punctuation, 1 in a text without spaces, 2 inside a word."""
     if not is_word(text, start, end):
         return 2
     around = (text[start - 1 : start], text[end : end + 1])

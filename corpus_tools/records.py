@@ -14,7 +14,7 @@ REJECTED = "rejected"  # can't be used; `--strict` fails on these
 REJECTED_RECORDS = "rejected_records"  # counts whole records; REJECTED counts mentions
 NESTED = "nested"  # inside or across a longer mention: kept among the gold spans, absent from `doc.ents`
 DUPLICATE = "duplicate"  # says again what another entry of the record says
-# not at token boundaries: moved to the nearest ones, exact offsets kept beside, or the tokens cut there
+# not at token boundaries: moved to the nearest, exact offsets kept beside; or tokens are cut there
 MISALIGNED = "misaligned"
 UNKNOWN_TYPE = "unknown_type"  # not in the taxonomy; once per file and type
 RENAMED = "renamed"  # written otherwise than it is called, since the target format can't hold it so
@@ -56,8 +56,8 @@ class Record:
         `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
         the label alone does not tell it), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
-    tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens, if it has any
-        and its text is not made of them.
+    tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens,
+        if it has any and its text is not made of them.
     """
 
     text: str

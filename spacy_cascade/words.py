@@ -1,7 +1,8 @@
 r"""Letters, marks and words of all scripts.
 
-`\w`, `\b` and `str.isalnum` know letters and digits only. Here a combining mark (a vowel sign, an accent
-that is a character of its own) and a zero-width joiner belong to the letter they are written with.
+`\w`, `\b` and `str.isalnum` know letters and digits only. Here a combining mark (a vowel sign, an
+accent that is a character of its own) and a zero-width joiner belong to the letter they are written
+with.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _HANGUL = "\u1100-\u11ff\u3130-\u318f\ua960-\ua97f\uac00-\ud7ff"
 _is_unspaced = re.compile(f"[{_UNSPACED}]").match
 _is_hangul = re.compile(f"[{_HANGUL}]").match
 _has_unspaced = re.compile(f"[{_UNSPACED}]").search
-# What continues the character before it, besides marks: jamo behind jamo, skin tones, tags of flags,
+# What continues the character before it, besides marks and jamo: skin tones, tags of flags,
 # half-width voice marks.
 _EXTENDS = re.compile(f"[{_SARA_AM}\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]").match
 _JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb]").match
@@ -47,7 +48,9 @@ def _classes(codes: Iterable[int]) -> str:
 
 
 # For regular expressions: the inside of a character class of all combining marks.
-MARKS = _classes(c for c in itertools.chain(*_MARK_PLANES) if unicodedata.category(chr(c))[0] == "M")
+MARKS = _classes(
+    c for c in itertools.chain(*_MARK_PLANES) if unicodedata.category(chr(c))[0] == "M"
+)
 # For regular expressions: one character of a word; a letter, with what belongs to it.
 WORD_CHARACTER = rf"(?:[^\W_]|[{MARKS}{JOINERS}])"
 LETTER = rf"(?:[^\W\d_]|[{MARKS}{JOINERS}])"
@@ -123,8 +126,8 @@ def characters(text: str) -> list[str]:
 
 
 def inside_word(text: str, at: int) -> bool:
-    """Whether an offset lies inside a word. Scripts without spaces have no such inside, nor has Korean,
-    where particles follow a name without a space."""
+    """Whether an offset lies inside a word. Scripts without spaces have no such inside, nor has
+    Korean, where particles follow a name without a space."""
     if not 0 < at < len(text):
         return False
     if splits_character(text, at):

@@ -110,7 +110,7 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
     notes = (
         (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
-        (RENAMED, "type name(s) or token(s) with white space, which the target format can't hold: '_' instead"),
+        (RENAMED, "type name(s) and token(s) with white space, written without"),
         (OFF_LIST, "answer(s) not in their own type list, kept"),
         (SKIPPED, "file(s) of no known format"),
     )

@@ -46,8 +46,8 @@ def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
     """Reads a split: a JSON list or JSON lines.
 
     A position that is missing, out of range or elsewhere than its name is repaired by search: the
-    nearest unused occurrence of the name as a word; it is not looked for inside of other words ("on"
-    in "environment"), which annotators mark with a position.
+    nearest unused occurrence of the name as a word. Inside of words it is not looked for ("on" in
+    "environment"): such mentions need a position.
 
     YIELDS (Record): With "index" and "id" in `meta`. What can't be located is in `rejected`.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T005 for a damaged labels.json.
@@ -142,10 +142,11 @@ def _fault(entity: Any) -> str:
 
 
 def _position(entity: Mapping[str, Any]) -> Span | None:
-    """From "pos", else from two keys of their own. None if there is none, or no two whole numbers."""
+    """From "pos", else from two keys of their own. None without two whole numbers."""
     pos = entity.get("pos")
     if pos is None:
-        pos = next(([entity[a], entity[b]] for a, b in POSITION_KEYS if a in entity and b in entity), None)
+        pairs = (pair for pair in POSITION_KEYS if entity.keys() >= set(pair))
+        pos = next(([entity[start], entity[end]] for start, end in pairs), None)
     whole = isinstance(pos, list) and len(pos) == 2 and all(type(p) is int for p in pos)
     return (pos[0], pos[1]) if whole and pos else None
 

@@ -12,7 +12,17 @@ from spacy_cascade.words import MARKS, WORD_CHARACTER
 
 from ..errors import CorpusError, Errors
 from ..files import atomic_path, clean_item, open_text
-from ..records import MISALIGNED, NOT_WRITTEN, REJECTED, RENAMED, REPAIRED, FileLog, Mention, Record, Report
+from ..records import (
+    MISALIGNED,
+    NOT_WRITTEN,
+    REJECTED,
+    RENAMED,
+    REPAIRED,
+    FileLog,
+    Mention,
+    Record,
+    Report,
+)
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, find_tokens, join
 from .tag_names import TagNames, read_names
@@ -22,7 +32,8 @@ DOCSTART = "-DOCSTART-"
 SAMPLE = 200
 DOCUMENT = f"{DOCSTART} -X- O O"  # as spaCy's converter knows it
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
-# A Han or Kana character, a word, or a symbol, each with its marks; an emoji of several parts is one symbol.
+# A Han or Kana character, a word, or a symbol, each with its marks; an emoji of several parts is a
+# symbol.
 _EXTENDED = rf"(?:[{MARKS}\u200c\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d[^\w\s]?)*"
 _PIECES = re.compile(
     rf"[{_CJK}]{_EXTENDED}|(?:(?![{_CJK}])(?:{WORD_CHARACTER}|_))+"
@@ -55,7 +66,8 @@ def read(
     scheme (str): "iob1", "iob2", "bioes" (also BILOU, BMES letters), or "auto": seen from the first sentences.
     token_column, tag_column (int): Columns, counted from 0; negative ones from the end. Columns are separated by
         tabs if the line holds one, else by spaces.
-    joiner (str): Between tokens in the text. "auto": see `detect_joiner`; a space but in scripts without spaces.
+    joiner (str): Between tokens in the text. "auto": a space, but in scripts without spaces; see
+        `detect_joiner`.
 
     YIELDS (Record): With "tokens" and, after a `-DOCSTART-` line, "doc" (number of the document) in `meta`. Invalid
         tag sequences are repaired and reported.
@@ -145,11 +157,11 @@ def write(
 ) -> None:
     """Writes token and tag, separated by a tab, atomically.
 
-    Tokens are those the record was read with (of a file of this kind, or of a Doc), else words, single
-    symbols and single Han and Kana characters; combining marks and joiners stay with their character. A
-    token that a mention begins or ends in is cut there, and reported. White space ends a token; in a type
-    name it becomes `_`, and `labels-<file>.json` beside the file says what it was, so that it is read back.
-    Of overlapping mentions the longest is written, the others are reported.
+    Tokens are those the record was read with (of a file of this kind, or of a Doc), else words,
+    single symbols and single Han and Kana characters; marks and joiners stay with their character.
+    A token that a mention begins or ends in is cut there, and reported. White space ends a token;
+    in a type name it becomes `_`, and `labels-<file>.json` beside the file says what it was, so
+    that it is read back. Of overlapping mentions the longest is written, the others are reported.
     RAISES CorpusError: T003 for an unknown scheme, T008 for a type name with a line break or tab.
     """
     check_scheme(scheme)

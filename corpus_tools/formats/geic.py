@@ -1,7 +1,7 @@
 """GEIC, the layout of DynamicNER: `{"sentence1": {"sentence": str, "entity": [str], "category": [str]}, ...}`.
 
-Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left to
-right: a word, or, which is reported, a piece of one if there is no such word ("Berlin" in
+Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left
+to right: a word, or, which is reported, a piece of one if there is no such word ("Berlin" in
 "Berliner"). Where mentions have type lists of their own, a key `"types": [[str]]` holds them,
 parallel to the mentions.
 """

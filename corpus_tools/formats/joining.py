@@ -1,4 +1,4 @@
-"""How the tokens of column files become text: with spaces between them, but where the script has none."""
+"""How the tokens of column files become text: with spaces, but where the script has none."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ Joiner = Callable[[str, str], str]
 
 
 def detect_joiner(tokens: Iterable[str]) -> Joiner:
-    """The joiner for a file, by a sample of its tokens. Thai, Lao, Khmer, Burmese, Chinese and Japanese
-    have no spaces between words; Korean has, unless every token is a single syllable."""
+    """The joiner for a file, by a sample of its tokens. Thai, Lao, Khmer, Burmese, Chinese and
+    Japanese have no spaces between words; Korean has, unless every token is a single syllable."""
     words = [t for t in tokens if any(map(str.isalpha, t))]
     unspaced = sum(map(has_unspaced, words))
     korean = [t for t in words if is_hangul(t[0])]
@@ -27,7 +27,7 @@ def _join_spaced(left: str, right: str) -> str:
 
 
 def _join_unspaced(left: str, right: str) -> str:
-    """Words of another script keep their space, but not the letters of a file of single characters."""
+    """Words of another script keep their space, but not the letters of a file of letters."""
     a, b = _last(left), right[0]
     if min(len(left), len(right)) == 1 or is_unspaced(a) or is_unspaced(b):
         return ""
@@ -50,7 +50,7 @@ def join(tokens: Sequence[str], joiner: Joiner | str) -> tuple[str, list[tuple[i
 
 
 def find_tokens(text: str, tokens: Iterable[str]) -> list[tuple[int, int]] | None:
-    """Where the tokens stand in a text that holds nothing else but white space; None if they do not."""
+    """Where the tokens stand in a text that has nothing else but white space. None: it has."""
     offsets, at = [], 0
     for token in tokens:
         start = text.find(token, at)

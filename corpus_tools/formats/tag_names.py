@@ -1,6 +1,9 @@
-"""Type names with white space, in tags. Many readers cut a line at any white space, so that a tag must have none: it
-is written as `_`, and a file beside says which names these were: `train.conll` has them in `labels-train.conll.json`, as
-`{"work_of_art": "work of art"}`. Without that file the tags are read as they stand."""
+"""Type names with white space, in tags.
+
+Many readers cut a line at any white space, so that a tag must have none: it is written as `_`, and
+a file beside says which names these were: `train.conll` has them in `labels-train.conll.json`, as
+`{"work_of_art": "work of art"}`. Without that file the tags are read as they stand.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,8 @@ def names_path(path: Path) -> Path:
 def read_names(path: Path) -> dict[str, str]:
     """Name in the tags -> name; empty without a file of names.
 
-    path (Path): The file of tags. RAISES CorpusError: T005 if the names are no JSON object of strings.
+    path (Path): The file of tags.
+    RAISES CorpusError: T005 if the names are no JSON object of strings.
     """
     beside = names_path(path)
     if not beside.is_file():
@@ -58,7 +62,8 @@ class TagNames:
         return name in self._written
 
     def save(self, path: Path) -> None:
-        """Writes the names that are written otherwise beside a file of tags; removes what an earlier run wrote there."""
+        """Writes the names that tags have otherwise beside the file of tags; removes what an
+        earlier run left there."""
         changed = {written: name for written, name in self._names.items() if written != name}
         if not changed:
             names_path(path).unlink(missing_ok=True)

@@ -107,7 +107,7 @@ def test_round_trip(tmp_path_factory, rows):
     assert not report.of_kind(REJECTED, REPAIRED, DUPLICATE)
 
 
-@pytest.mark.parametrize("keys", [("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char")])
+@pytest.mark.parametrize("keys", b2nerd.POSITION_KEYS)
 def test_positions_in_keys_of_their_own(write_json, report, keys):
     one = {"name": "Paris", "type": "l", keys[0]: 21, keys[1]: 26}
     path = write_json([{"sentence": "Paris Hilton flew to Paris.", "entities": [one]}])
@@ -124,7 +124,8 @@ def test_positions_in_keys_of_their_own_that_are_wrong(write_json, report):
 
 
 def test_repair_finds_words_and_no_pieces_of_words(write_json, report):
-    entities = [entity("Ron", "p"), entity("iron", "m"), entity("on", "x"), entity("on", "y", 20, 22)]
+    names = [entity("Ron", "p"), entity("iron", "m")]
+    entities = [*names, entity("on", "x"), entity("on", "y", 20, 22)]
     text = "We used the iron environment of Ron."
     (record,) = read(write_json([{"sentence": text, "entities": entities}]), report)
     assert record.mentions == (Mention(12, 16, "m"), Mention(32, 35, "p"))
@@ -142,6 +143,7 @@ def test_the_longest_names_are_repaired_first(write_json, report):
 
 def test_positions_that_count_an_emoji_twice(write_json, report):
     text = "👩\u200d🚀 Ann, Ann and Ann"
-    (record,) = read(write_json([{"sentence": text, "entities": [entity("Ann", "p", 11, 14)]}]), report)
+    entities = [entity("Ann", "p", 11, 14)]
+    (record,) = read(write_json([{"sentence": text, "entities": entities}]), report)
     assert record.mentions == (Mention(9, 12, "p"),)
     assert "UTF-16" in report.of_kind(REPAIRED)[0].reason
