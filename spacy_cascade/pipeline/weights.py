@@ -156,7 +156,7 @@ class Weights:
         if self._lm is None and self._base_path is None:
             return {**meta, "adapter": False, "weights": "none"}
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
-        meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
+        meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         meta["adapter"] = bool(self.adapter) and how != "none"
         meta["weights"] = how
         if how == "full" and not shared:
@@ -164,6 +164,12 @@ class Weights:
         if meta["adapter"]:
             self.lm.save_adapter(self.adapter, path / "adapter")
         return meta
+
+    def _origin(self, shared: bool) -> dict[str, str]:
+        """Kind, name and version of the base, for whoever has to find it again."""
+        if shared:
+            return {"kind": "shared", "name": self.lm.name}
+        return self.spec.origin() if isinstance(self.spec, HFSpec) else {"name": getattr(self.spec, "name", "")}
 
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Load what `save` wrote; the base is loaded on first use where it was not saved along.
