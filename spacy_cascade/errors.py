@@ -40,7 +40,7 @@ class Errors:
     C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
     C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."
     C015 = "[C015] The tokenizer of '{path}' lacks {what}. Tokens needed by the template: {needed}."
-    C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on."
+    C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on: {base}."
     C017 = "[C017] The shared language model '{component}' was not found in the pipeline (it has: {pipes}). Add that component before this one, or give the component its own [model]."
     C018 = "[C018] Weights in '{path}' are damaged or unreadable: {why}. Copy the directory again or go back to an older checkpoint."
     C019 = "[C019] The weights of '{path}' come as a pickle ({files}), which can run code when loaded. Convert them to safetensors, or set allow_pickle = true if you trust the source."
@@ -84,8 +84,8 @@ class Errors:
 
     # GGUF files
     C092 = (
-        "[C092] The base '{name}' is a file of the package '{package}', which is not installed. Install it: `{install}` "
-        "(without its dependencies, which are not needed)."
+        "[C092] The base '{name}' is a file of the package '{package}', which is not installed. "
+        "Install it: `{install}` (without its dependencies, which are not needed)."
     )
     C093 = (
         "[C093] The package '{package}' holds no file '{file}'. GGUF files in it: {files}. "
@@ -96,30 +96,34 @@ class Errors:
         "or give a file with the format's name (version 2 or 3)."
     )
     C095 = (
-        "[C095] Can't read the model in '{path}', architecture '{architecture}', tensors {quantization}: {why}. Take a file "
-        "whose architecture transformers reads (llama, qwen2, gemma3 ...) in a usual quantization (Q4_K, Q8_0, F16 ...), "
-        "a newer transformers or gguf, or the model's safetensors with \"spacy-cascade.HF.v1\"."
+        "[C095] Can't read the model in '{path}', architecture '{architecture}', tensors "
+        "{quantization}: {why}. Take a file whose architecture transformers reads (llama, qwen2, "
+        "gemma3 ...) in a usual quantization (Q4_K, Q8_0, F16 ...), a newer transformers or gguf, "
+        "or the model's safetensors with \"spacy-cascade.HF.v1\"."
     )
     C096 = (
-        "[C096] The tokenizer in '{path}' is {why}. Known are SentencePiece's BPE (tokenizer.ggml.model \"llama\") and "
-        "byte-level BPE (\"gpt2\") with tokenizer.ggml.pre one of: {known}. Take the model's safetensors and tokenizer.json "
-        "with \"spacy-cascade.HF.v1\"."
+        "[C096] The tokenizer in '{path}' is {why}. Known are SentencePiece's BPE "
+        "(tokenizer.ggml.model \"llama\") and byte-level BPE (\"gpt2\") with tokenizer.ggml.pre "
+        "one of: {known}. Take the model's safetensors and tokenizer.json with "
+        "\"spacy-cascade.HF.v1\"."
     )
     C097 = (
-        "[C097] '{path}' is another file than expected: its SHA-256 is {found}, the config says {expected}. "
-        "Install or download the version that the config means, or change sha256 in [model]."
+        "[C097] '{path}' is another file than expected: its SHA-256 is {found}, the config says "
+        "{expected}. Install or download the version that the config means, or change sha256 of "
+        "[model]."
     )
     C098 = (
         "[C098] Reading '{path}' needs the package gguf, which is not installed. "
         "Install it: `pip install \"spacy-cascade[gguf]\"` or `pip install gguf`."
     )
     C099 = (
-        "[C099] Can't keep converted models in '{path}': {why}. Set the environment variable {variable} "
-        "to the absolute path of a directory that can be written."
+        "[C099] Can't keep converted models in '{path}': {why}. Set the environment variable "
+        "{variable} to the absolute path of a directory that can be written."
     )
     C100 = (
-        "[C100] There is no file '{path}'; {why}. Give the path of a GGUF file, \"package:NAME/FILE.gguf\" for a file "
-        "of an installed package, or \"owner/repository/FILE.gguf\" for one on the hub."
+        "[C100] There is no file '{path}'; {why}. Give the path of a GGUF file, "
+        "\"package:NAME/FILE.gguf\" for a file of an installed package, or "
+        "\"owner/repository/FILE.gguf\" for one on the hub."
     )
 
 

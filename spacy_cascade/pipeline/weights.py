@@ -169,7 +169,15 @@ class Weights:
         """Kind, name and version of the base, for whoever has to find it again."""
         if shared:
             return {"kind": "shared", "name": self.lm.name}
-        return self.spec.origin() if isinstance(self.spec, HFSpec) else {"name": getattr(self.spec, "name", "")}
+        if isinstance(self.spec, HFSpec):
+            return self.spec.origin()
+        return {"name": getattr(self.spec, "name", "")}
+
+    @staticmethod
+    def _describe(origin: dict[str, str]) -> str:
+        """A recorded base, for messages."""
+        version = origin.get("version")
+        return f"'{origin.get('name')}'" + (f" ({version})" if version else "")
 
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Load what `save` wrote; the base is loaded on first use where it was not saved along.
@@ -190,7 +198,13 @@ class Weights:
                 base = meta["base"]["name"]
                 raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
         if meta["adapter"]:
+            if isinstance(self.spec, HFSpec):
+                self.spec = self.spec.as_recorded(meta["base"])
             found = self.lm.fingerprint()
             if found != meta["base"]["hash"]:
-                raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
+                base = self._describe(meta["base"])
+                message = Errors.C016.format(
+                    path=path, expected=meta["base"]["hash"], found=found, base=base
+                )
+                raise CascadeError(message)
             self.load_adapter(path / "adapter")

@@ -1,4 +1,5 @@
-"""A GGUF file as an ordinary directory of safetensors, config and tokenizer: written once, then found by its content."""
+"""A GGUF file as an ordinary directory of safetensors, config and tokenizer: written once, then
+found by its content."""
 
 from __future__ import annotations
 
@@ -24,7 +25,7 @@ _FORM = 1
 
 
 def cache_dir() -> Path:
-    """Where converted files are kept: $SPACY_CASCADE_CACHE, else the platform's directory for caches of this user.
+    """Where converted files are kept: $SPACY_CASCADE_CACHE, else the user's directory for caches.
 
     RAISES CascadeError: C099 if the variable holds a relative path, or there is no home directory.
     """
@@ -39,10 +40,14 @@ def cache_dir() -> Path:
         else:
             path = _named("XDG_CACHE_HOME", Path.home() / ".cache") / "spacy-cascade"
     except RuntimeError as err:
-        raise CascadeError(Errors.C099.format(path="~", why=err, variable=VARIABLE)) from err
+        raise _no_cache("~", err) from err
     if not path.is_absolute():
-        raise CascadeError(Errors.C099.format(path=path, why="it is a relative path", variable=VARIABLE))
+        raise _no_cache(path, "it is a relative path")
     return path
+
+
+def _no_cache(path: Path | str, why: Any) -> CascadeError:
+    return CascadeError(Errors.C099.format(path=path, why=why, variable=VARIABLE))
 
 
 def _named(variable: str, default: Path) -> Path:
@@ -52,15 +57,17 @@ def _named(variable: str, default: Path) -> Path:
 
 
 def model_dir(source: Source, *, sha256: str = "", dtype: str = "auto") -> Path:
-    """The directory of a GGUF file; converted now if that was not yet done. Two processes may ask at once.
+    """The directory of a GGUF file, converted now if need be. Two processes may ask at once.
 
     sha256 (str): What the file's SHA-256 has to be; "": anything.
-    dtype (str): What the weights will be loaded as. They are stored exactly for auto and float32, else in this dtype.
+    dtype (str): What the weights will be loaded as. They are stored exactly for auto and float32,
+        else in this dtype.
     RAISES CascadeError: C094 to C099.
     """
     found = sha256_of(source.path)
     if sha256 and sha256.lower() != found:
-        raise CascadeError(Errors.C097.format(path=source.path, expected=sha256, found=found))
+        message = Errors.C097.format(path=source.path, expected=sha256, found=found)
+        raise CascadeError(message)
     dtype = EXACT if dtype in ("auto", "float32") else dtype
     path = cache_dir() / "gguf" / f"{found}-{dtype}-{_FORM}"
     if _is_whole(path):
@@ -70,7 +77,7 @@ def model_dir(source: Source, *, sha256: str = "", dtype: str = "auto") -> Path:
     except CascadeError:
         raise
     except OSError as err:
-        raise CascadeError(Errors.C099.format(path=path.parent, why=err, variable=VARIABLE)) from err
+        raise _no_cache(path.parent, err) from err
     return path
 
 

@@ -16,7 +16,7 @@ _MAGIC = b"GGUF"
 class GGUFFile:
     """An opened file, memory-mapped.
 
-    RAISES CascadeError: C094 for a file that is damaged or of another kind, C098 if the package gguf is missing.
+    RAISES CascadeError: C094 for damage or another kind of file, C098 without the package gguf.
     """
 
     def __init__(self, path: Path):
@@ -28,7 +28,8 @@ class GGUFFile:
         with path.open("rb") as f:
             start = f.read(len(_MAGIC))
         if start != _MAGIC:
-            raise CascadeError(Errors.C094.format(path=path, why=f"it begins with {start!r}, not {_MAGIC!r}"))
+            why = f"it begins with {start!r}, not {_MAGIC!r}"
+            raise CascadeError(Errors.C094.format(path=path, why=why))
         try:
             self._reader = GGUFReader(path)
         except Exception as err:  # numpy raises what the place of the damage makes it raise
@@ -50,40 +51,33 @@ class GGUFFile:
         return ", ".join(sorted({t.tensor_type.name for t in self._reader.tensors}))
 
     def check_tensors(self) -> None:
-        """RAISES CascadeError: C095 if there are tensors that can't be dequantized, or parts in other files."""
+        """RAISES CascadeError: C095 for tensors that can't be dequantized, and parts of a model."""
         parts = int(self.get("split.count", 1) or 1)
         if parts > 1:
-            raise self.unreadable(f"it is one of {parts} parts; join them with llama-gguf-split --merge")
+            raise self.unreadable(f"it is one of {parts} parts; join them with llama-gguf-split")
+        from gguf import dequantize
+
         for tensor in {t.tensor_type: t for t in self._reader.tensors}.values():
             try:
-                _numbers(tensor, rows=1)
+                dequantize(tensor.data[:1], tensor.tensor_type)
             except Exception as err:
                 raise self.unreadable(err) from err
 
     def unreadable(self, why: Any) -> CascadeError:
         """The error for a model that transformers does not know or gguf can't dequantize."""
         lines = str(why).strip().splitlines() or [type(why).__name__]
-        return CascadeError(
-            Errors.C095.format(
-                path=self.path, architecture=self.architecture, quantization=self.quantization, why=lines[0]
-            )
-        )
+        about = {"architecture": self.architecture, "quantization": self.quantization}
+        return CascadeError(Errors.C095.format(path=self.path, why=lines[0], **about))
 
     def narrowest_dtype(self) -> str:
-        """The narrowest of bfloat16, float16 and float32 that holds every number of the file exactly."""
+        """The narrowest of bfloat16, float16 and float32 that holds all numbers exactly."""
         kinds = {t.tensor_type.name for t in self._reader.tensors}
-        single = [_numbers(t) for t in self._reader.tensors if t.tensor_type.name == "F32"]
+        single = [t.data for t in self._reader.tensors if t.tensor_type.name == "F32"]
         if kinds <= {"BF16", "F32"} and all(map(_fits_bfloat16, single)):
             return "bfloat16"
         if kinds <= {"F16", "F32"} and all(map(_fits_float16, single)):
             return "float16"
         return "float32"
-
-
-def _numbers(tensor: Any, rows: int | None = None) -> np.ndarray:
-    from gguf import dequantize
-
-    return dequantize(tensor.data[:rows], tensor.tensor_type)
 
 
 def _fits_bfloat16(values: np.ndarray) -> bool:

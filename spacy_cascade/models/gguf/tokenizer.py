@@ -1,7 +1,8 @@
 """The tokenizer that a GGUF file describes.
 
-transformers builds one, too, but by the architecture alone: where text is cut before pieces are merged (`tokenizer.ggml.pre`)
-is lost, and so are the special tokens' roles. Then digits, for one, are read in pieces that the model has never seen.
+transformers builds one, too, but by the architecture alone: where text is cut before pieces are
+merged (`tokenizer.ggml.pre`) is lost, and so are the special tokens' roles. Then digits, for one,
+are read in pieces that the model has never seen.
 """
 
 from __future__ import annotations
@@ -10,7 +11,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from tokenizers import AddedToken, Regex, Tokenizer, decoders, normalizers, pre_tokenizers, processors
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    decoders,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 from tokenizers.models import BPE
 from transformers import PreTrainedTokenizerFast
 
@@ -68,7 +77,7 @@ class _Pieces:
 
 
 def tokenizer_of(gguf: GGUFFile) -> Any:
-    """RETURNS (PreTrainedTokenizerFast). RAISES CascadeError: C096 for a kind that is not known here."""
+    """RETURNS (PreTrainedTokenizerFast). RAISES CascadeError: C096 for a kind not known here."""
     kind = str(gguf.get("tokenizer.ggml.model"))
     if kind not in ("gpt2", "llama"):
         raise _unknown(gguf, f"no kind that is read here: {kind!r}")
@@ -101,8 +110,8 @@ def _pieces(gguf: GGUFFile) -> _Pieces:
     if len(kinds) != len(tokens):
         raise _unknown(gguf, f"damaged: {len(tokens)} tokens, but kinds of {len(kinds)}")
     # tokens that only fill up the matrix write nothing
-    vocab = {t: i for i, (t, kind) in enumerate(zip(tokens, kinds, strict=True)) if kind != _UNUSED}
-    return _Pieces(vocab, kinds, tokens)
+    used = (i for i, kind in enumerate(kinds) if kind != _UNUSED)
+    return _Pieces({tokens[i]: i for i in used}, kinds, tokens)
 
 
 def _merges(gguf: GGUFFile) -> list[tuple[str, str]]:
@@ -111,11 +120,11 @@ def _merges(gguf: GGUFFile) -> list[tuple[str, str]]:
 
 
 def _byte_level(gguf: GGUFFile, pieces: _Pieces) -> tuple[Tokenizer, bool]:
-    """BPE over the bytes of the text. A byte without a token is left out, as it is by the original."""
+    """BPE over the bytes of the text. A byte without a token is left out, as by the original."""
     pre = gguf.get("tokenizer.ggml.pre")
     cut = _CUTS.get(pre)
     if cut is None:
-        raise _unknown(gguf, f"byte-level BPE that cuts text in a way not known here: {pre!r}")
+        raise _unknown(gguf, f"a byte-level BPE that cuts text in a way not known here: {pre!r}")
     backend = Tokenizer(BPE(pieces.vocab, _merges(gguf), ignore_merges=cut.ignore_merges))
     if cut.nfc:
         backend.normalizer = normalizers.NFC()
@@ -131,15 +140,19 @@ def _byte_level(gguf: GGUFFile, pieces: _Pieces) -> tuple[Tokenizer, bool]:
 
 
 def _sentencepiece(gguf: GGUFFile, pieces: _Pieces) -> tuple[Tokenizer, bool]:
-    """SentencePiece's BPE: scores say which merge comes first; what has no token is written byte by byte."""
+    """SentencePiece's BPE: scores order the merges; what has no token is written byte by byte."""
     prefix = bool(gguf.get("tokenizer.ggml.add_space_prefix", True))
     unknown = next((token for _, token in pieces.of(_UNKNOWN)), None)
     merges = _merges_by_score(pieces, gguf.get("tokenizer.ggml.scores") or ())
-    backend = Tokenizer(BPE(pieces.vocab, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True))
+    model = BPE(pieces.vocab, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True)
+    backend = Tokenizer(model)
     space = normalizers.Replace(" ", "▁")
-    backend.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), space]) if prefix else space
+    before = [normalizers.Prepend("▁")] if prefix else []
+    backend.normalizer = normalizers.Sequence([*before, space])
     steps: list[Any] = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
-    backend.decoder = decoders.Sequence([*steps, decoders.Strip(" ", 1, 0)] if prefix else steps)
+    if prefix:
+        steps.append(decoders.Strip(" ", 1, 0))
+    backend.decoder = decoders.Sequence(steps)
     backend.add_special_tokens(_added(pieces, _CONTROL, _UNKNOWN))
     # runs of spaces are such tokens, so they are looked for where spaces are written as '▁'
     backend.add_tokens(_added(pieces, _USER_DEFINED, normalized=not prefix))
@@ -166,7 +179,7 @@ def _added(pieces: _Pieces, *kinds: int, normalized: bool = False) -> list[Added
 
 
 def _add_bos_and_eos(gguf: GGUFFile, backend: Tokenizer, pieces: _Pieces, add_bos: bool) -> None:
-    """Let the tokenizer put them around a text where it is asked for special tokens, if the file wants it so."""
+    """Let the tokenizer put them around a text where the file wants it so."""
     roles = _roles(gguf, pieces)
     bos, eos = roles.get("bos_token"), roles.get("eos_token")
     before = [bos] if bos and gguf.get("tokenizer.ggml.add_bos_token", add_bos) else []
@@ -174,7 +187,7 @@ def _add_bos_and_eos(gguf: GGUFFile, backend: Tokenizer, pieces: _Pieces, add_bo
     if before or behind:
         backend.post_processor = processors.TemplateProcessing(
             single=[*before, "$A", *behind],
-            pair=[*before, "$A", *behind, *(f"{t}:1" for t in before), "$B:1", *(f"{t}:1" for t in behind)],
+            pair=[*before, "$A", *behind, *before, "$B", *behind],
             special_tokens=[(t, pieces.vocab[t]) for t in {*before, *behind}],
         )
 
