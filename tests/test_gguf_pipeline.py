@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,15 @@ def test_an_adapter_finds_its_base_again(package: Path, tmp_path: Path, monkeypa
     assert not list((tmp_path / "nlp").rglob("model*.safetensors"))
     assert elsewhere(tmp_path / "nlp", tmp_path, monkeypatch) == expected
     assert (tmp_path / "another cache" / "gguf").is_dir()
+
+
+def test_saving_again_asks_no_hub(package: Path, tmp_path: Path) -> None:
+    pipeline().to_disk(tmp_path / "a")
+    nlp = spacy.load(tmp_path / "a")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        nlp.to_disk(tmp_path / "b")
+    assert found(spacy.load(tmp_path / "b")) == found(nlp)
 
 
 def test_the_base_is_recorded(package: Path, tmp_path: Path) -> None:
