@@ -23,7 +23,7 @@ from ..records import (
     SKIPPED,
     Report,
 )
-from ._shared import DryRun, Json, Limit, Quiet, Seed, say
+from ._shared import DryRun, Json, Limit, Quiet, Seed, SpansKey, say, warn_unread
 
 SHOWN = 10
 COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, REJECTED_RECORDS)
@@ -47,6 +47,7 @@ def convert_cli(
     token_column: Annotated[int, typer.Option(help="bio: column of the token")] = 0,
     tag_column: Annotated[int, typer.Option(help="bio: column of the tag")] = -1,
     joiner: Annotated[str, typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK")] = "auto",
+    spans_key: SpansKey = "",
     stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
     level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
     dry_run: DryRun = False,
@@ -82,7 +83,7 @@ def convert_cli(
             language=lang if lang != "xx" else None,
             strict=strict,
             limit=limit,
-            read_options={"bio": bio},
+            read_options={"bio": bio, "docbin": {"spans_key": spans_key}},
             write_options=write_options.get(to_format),
             progress=None if quiet or as_json else _progress,
             keep_issues=KEPT if report_path is None else None,
@@ -117,6 +118,7 @@ def _print_report(report: Report, report_path: Path | None) -> None:
     for kind, what in notes:
         if report.total(kind):
             msg.warn(f"{report.total(kind)} {what}")
+    warn_unread(report)
     if report.rejected:
         msg.warn(f"{report.rejected} rejected, the first:")
     for issue in report.of_kind(REJECTED)[:SHOWN]:

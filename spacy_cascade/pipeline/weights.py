@@ -81,6 +81,11 @@ class Weights:
 
     # -- Training ---------------------------------------------------------------------------------------------
 
+    @property
+    def in_training(self) -> bool:
+        """Whether training has begun, and the weights were not loaded since."""
+        return self._trainable is not None
+
     def trainable(self, adapter: dict[str, Any] | None) -> Any:
         """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
 
