@@ -85,7 +85,7 @@ def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -
 
 def _report_edges(doc: Doc, log: FileLog, index: int) -> None:
     """Counts mentions with white space at their edges; `to_record` leaves it out."""
-    if doc.user_data.get("cascade_offsets"):
+    if "cascade_record" in doc.user_data:
         return  # the source had them so
     for span in doc.spans.get(GOLD) or doc.ents:
         name = span.text

@@ -194,18 +194,21 @@ def _store(doc: Doc, record: Record, offsets: list[dict[str, Any]]) -> None:
 
 def to_record(doc: Doc) -> Record:
     """The record of a Doc; exact, also where mentions are not at token boundaries. A Doc without gold spans gives its
-    entities. White space at the edges of a mention is left out, unless the source had it there."""
+    entities. White space at the edges of a mention is left out, unless the Doc was made of a record that had it there."""
     group = doc.spans.get(GOLD)
     spans = list(doc.ents) if group is None else list(group)
     lists = list(group.attrs.get("type_lists") or ()) if group is not None else []
     lists = lists if len(lists) == len(spans) else []
     data = doc.user_data
+    made_here = "cascade_record" in data
     offsets = list(data.get("cascade_offsets") or ())
     found: list[tuple[Mention, list[str]]] = []
     for i, span in enumerate(spans):
-        start, end = _take(offsets, span) or trim(doc.text, span.start_char, span.end_char)
-        if start == end:
-            continue
+        start, end = _take(offsets, span) or (span.start_char, span.end_char)
+        if not made_here:
+            start, end = trim(doc.text, start, end)
+            if start == end:
+                continue
         mention = Mention(start, end, span.label_)
         found.append((mention, list(lists[i]) if lists else []))
     for entry in offsets:
