@@ -10,10 +10,23 @@ from pathlib import Path
 from typing import Any
 
 from .errors import CorpusError, CorpusFileNotFoundError, Errors
-from .formats import FORMATS, JSON_SUFFIXES, SUFFIXES, detect, get_format, read_records
+from .formats import (
+    FORMATS,
+    JSON_SUFFIXES,
+    SUFFIXES,
+    TEXT_SUFFIXES,
+    brat,
+    detect,
+    get_format,
+    get_writer,
+    read_records,
+    refuse_empty,
+    refuse_misread,
+)
 from .records import KEPT, REJECTED, SKIPPED, Record, Report
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]
+SEEN = 5  # files that a message names
 _LANGUAGE = re.compile(r"(?:NER_([a-z]{2,3})|([a-z]{2}))")
 
 
@@ -47,15 +60,24 @@ def about_file(path: Path, format: str) -> dict[str, str]:
     return {k: v for k, v in about.items() if v}
 
 
-def plan(source: Path, target: Path, report: Report, *, from_format: str = "auto", to_format: str = "docbin") -> list[Job]:
+def plan(
+    source: Path,
+    target: Path,
+    report: Report,
+    *,
+    from_format: str = "auto",
+    to_format: str = "docbin",
+    encoding: str | None = None,
+) -> list[Job]:
     """The files to convert. A tree is mirrored below `target` (`NER_en` becomes `en`); its files of no known format are
     listed in the report.
 
+    encoding (str): Of text files. None: see `find_encoding`.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree without usable files,
-        T010 if two files have one target.
+        T010 if two files have one target, T084 and T008 for the encoding of a single file.
     """
-    suffix = get_format(to_format).suffix
-    files = find_files(source, report, from_format=from_format)
+    suffix = get_writer(to_format).suffix
+    files = find_files(source, report, from_format=from_format, encoding=encoding)
     if source.is_file():
         ((path, format, name),) = files
         is_file = bool(target.suffix) and not target.is_dir()
@@ -73,37 +95,55 @@ def plan(source: Path, target: Path, report: Report, *, from_format: str = "auto
     return list(jobs.values())
 
 
-def find_files(source: Path, report: Report, *, from_format: str = "auto") -> list[tuple[Path, str, str]]:
+def find_files(
+    source: Path, report: Report, *, from_format: str = "auto", encoding: str | None = None
+) -> list[tuple[Path, str, str]]:
     """The corpus files of a file or directory tree: path, format and the name that they bear in reports. Files of a tree
     that are of no known format are listed in the report.
 
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree without usable files.
+    encoding (str): Of text files. None: see `find_encoding`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree
+        without usable files, T084 and T008 for the encoding of a single file.
     """
     if from_format != "auto":
         get_format(from_format)
     if source.is_file():
-        return [(source, detect(source) if from_format == "auto" else from_format, str(source))]
+        format = detect(source, encoding) if from_format == "auto" else from_format
+        return [(source, format, str(source))]
     if not source.is_dir():
         raise CorpusFileNotFoundError(Errors.T001.format(path=source, cwd=Path.cwd()))
-    files = [(path, format, str(path.relative_to(source))) for path, format in _files(source, report, from_format)]
+    found = _files(source, report, from_format, encoding)
+    files = [(path, format, str(path.relative_to(source))) for path, format in found]
     if not files:
-        endings = " ".join([*JSON_SUFFIXES, *SUFFIXES])
-        raise CorpusError(Errors.T007.format(path=source, formats=", ".join(FORMATS), endings=endings))
+        endings = " ".join([*JSON_SUFFIXES, *SUFFIXES, *TEXT_SUFFIXES])
+        seen = "".join(f" {issue.file}: {issue.reason}" for issue in report.of_kind(SKIPPED)[:SEEN])
+        message = Errors.T007.format(path=source, formats=", ".join(FORMATS), endings=endings)
+        raise CorpusError(message + seen)
     return files
 
 
-def _files(root: Path, report: Report, from_format: str) -> Iterator[tuple[Path, str]]:
+def _files(
+    root: Path, report: Report, from_format: str, encoding: str | None
+) -> Iterator[tuple[Path, str]]:
     for path in sorted(root.rglob("*")):
-        known = path.suffix.lower() in (*JSON_SUFFIXES, *SUFFIXES)
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
-        # Label lists and README.txt lie beside the data.
-        beside = path.name.startswith("labels") or path.stem.upper() in ("README", "LICENSE")
-        if not path.is_file() or not known or hidden or beside:
+        if not path.is_file() or hidden or _is_beside(path):
+            continue
+        log = report.file(str(path.relative_to(root)))
+        known = path.suffix.lower() in (*JSON_SUFFIXES, *SUFFIXES, *TEXT_SUFFIXES)
+        if from_format != "auto" and not known:
+            log.add(-1, SKIPPED, f"unknown ending '{path.suffix}'")
             continue
         try:
-            yield path, detect(path) if from_format == "auto" else from_format
+            yield path, detect(path, encoding) if from_format == "auto" else from_format
         except CorpusError as err:
-            report.file(str(path.relative_to(root))).add(-1, SKIPPED, str(err))
+            log.add(-1, SKIPPED, str(err))
+
+
+def _is_beside(path: Path) -> bool:
+    """Label lists and README.txt lie beside the data, and BRAT's texts beside their annotation."""
+    labels = path.name.startswith("labels") and path.suffix.lower() in JSON_SUFFIXES
+    return labels or path.stem.upper() in ("README", "LICENSE") or brat.is_annotated(path)
 
 
 def convert(
@@ -114,6 +154,8 @@ def convert(
     to_format: str = "docbin",
     language: str | None = None,
     strict: bool = False,
+    force: bool = False,
+    encoding: str | None = None,
     limit: int | None = None,
     read_options: Mapping[str, Mapping[str, Any]] | None = None,
     write_options: Mapping[str, Any] | None = None,
@@ -125,6 +167,8 @@ def convert(
     target (Path): For a single file: a directory, or a file if it has an ending. For a tree: a directory.
     language (str): Of all records. None: by the names of the folders.
     strict (bool): A file with a rejected mention or record is not written and stands in `report.failed`.
+    force (bool): Convert also a file most of which is not understood, or that holds no record.
+    encoding (str): Of text files. None: see `find_encoding`.
     limit (int): At most so many records per file.
     read_options (Mapping): Options of readers by format: {"bio": {"scheme": "iob1"}}.
     write_options (Mapping): Options of the writer.
@@ -135,15 +179,23 @@ def convert(
     RAISES CorpusFileNotFoundError, CorpusError: As `plan`, and for a single file what its reader and writer raise.
     """
     report = Report(keep_issues)
-    jobs = plan(source, target, report, from_format=from_format, to_format=to_format)
-    write = get_format(to_format).write
+    formats = {"from_format": from_format, "to_format": to_format}
+    jobs = plan(source, target, report, **formats, encoding=encoding)
+    write = get_writer(to_format).write
     for job in jobs:
         report.groups[job.name] = job.group
-        report.file(job.name)
+        log = report.file(job.name)
         options = (read_options or {}).get(job.format, {})
         about = {**job.about, "language": language} if language else job.about
         records: Iterable[Record] = read_records(
-            job.source, report, format=job.format, source=job.name, about=about, **options
+            job.source,
+            report,
+            format=job.format,
+            source=job.name,
+            about=about,
+            encoding=encoding,
+            force=force,
+            **options,
         )
         if limit is not None:
             records = itertools.islice(records, limit)
@@ -151,6 +203,10 @@ def convert(
             records = progress(records, job.name)
         if strict:
             records = _refuse(records, report, job)
+        if not force:
+            form = get_format(job.format)
+            records = refuse_empty(records, log, form.expected)
+            records = refuse_misread(records, log, form.expected, by_name=form.by_name)
         try:
             write(records, job.target, report, **(write_options or {}))
         except CorpusError as err:

@@ -79,3 +79,8 @@ class Errors:
     T081 = "[T081] A report is an HTML page, but the last argument is '{path}'. Give the sources first and then a file that ends in .html."
     T082 = "[T082] '{path}' holds no ranked list of conflicts: {why}. Write one with `python -m corpus_tools conflicts`."
     T083 = "[T083] Figures need the package matplotlib, which is not installed. Install it: `pip install matplotlib`."
+    T084 = "[T084] '{path}' is not text in {encoding}: {why}. Give its encoding with `convert --encoding`, such as cp1252, cp1250, cp1251, koi8-r, gb18030, shift_jis or utf-16."
+    T085 = "[T085] {n} of the first {rows} lines of '{path}' are not understood. Expected: {expected}. Found on line {line}: {found}. Give --separator, --token-column, --tag-column or --scheme, another format with --from, or --force to go on with the lines that are understood."
+    T086 = "[T086] '{path}' holds no {what}. Expected: {expected}. Found: {found}."
+    T087 = "[T087] {n} of {total} {what} of '{path}' are not understood, so nothing was made of it. Expected: {expected}. The first: {reason}. Correct the file, give another format with --from, or --force to go on with the rest."
+    T088 = "[T088] '{path}' has no '{beside}' beside it. BRAT keeps a text in a .txt file and its annotation in an .ann file of the same name, empty where nothing is annotated."

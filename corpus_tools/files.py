@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+from .encodings import find_encoding
 from .errors import CorpusFileNotFoundError, Errors
 from .records import REJECTED, REPAIRED, FileLog
 
@@ -24,6 +25,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # In the text of a JSON value: all that may come out as a lone surrogate.
 _SUSPECT = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _DECODER = json.JSONDecoder()
+_FIRST_KEY = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*(\S)')
 
 
 @contextmanager
@@ -44,14 +46,19 @@ def check_file(path: Path) -> None:
         raise CorpusFileNotFoundError(Errors.T001.format(path=path, cwd=Path.cwd()))
 
 
-def open_text(path: Path) -> IO[str]:
-    """Opens UTF-8 text, with or without BOM. Only a line feed ends a line. Bytes that are not UTF-8 come out as lone
-    surrogates, which `clean` replaces and reports.
+def open_text(path: Path, encoding: str | None = None) -> IO[str]:
+    """Opens a text file. A line feed ends a line, or a carriage return where there is no line feed.
+    In UTF-8, bytes that are no text come out as lone surrogates, which `clean` replaces and reports.
 
-    RAISES CorpusFileNotFoundError: T001.
+    encoding (str): None: see `find_encoding`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T084 for another encoding, T008 for an
+        unknown one.
     """
-    check_file(path)
-    return path.open(encoding="utf-8-sig", errors="surrogateescape", newline="\n")
+    found = find_encoding(path, encoding)
+    with path.open(encoding=found.name, errors=found.errors, newline="") as file:
+        head = file.read(CHUNK)
+    old_mac = "\r" in head and "\n" not in head
+    return path.open(encoding=found.name, errors=found.errors, newline=None if old_mac else "\n")
 
 
 def clean(value: Any) -> tuple[Any, int]:
@@ -167,17 +174,21 @@ class _Buffer:
             self.more()
 
 
-def iter_json(path: Path, log: FileLog, *, record_keys: frozenset[str]) -> Iterator[Item]:
+def iter_json(
+    path: Path, log: FileLog, *, record_keys: frozenset[str], encoding: str | None = None
+) -> Iterator[Item]:
     """Reads a JSON list, a JSON object of records or JSON lines, one record at a time.
 
     A damaged record is reported; reading goes on at the next one where the layout shows where that is (each record
     starts a line with the same indentation).
     record_keys (frozenset[str]): Keys of a record: they tell JSON lines from an object of records.
+        So does a first value that is no object.
+    encoding (str): See `open_text`.
 
     YIELDS (Item): The records, not validated; lone surrogates replaced.
-    RAISES CorpusFileNotFoundError: T001.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T008 and T084 for the encoding.
     """
-    with open_text(path) as file:
+    with open_text(path, encoding) as file:
         buffer = _Buffer(file)
         buffer.skip()
         first = buffer.peek()
@@ -198,8 +209,8 @@ def iter_json(path: Path, log: FileLog, *, record_keys: frozenset[str]) -> Itera
 def _is_record(buffer: _Buffer, record_keys: frozenset[str]) -> bool:
     while not buffer.done and len(buffer.text) < buffer.pos + _HEAD:
         buffer.more()
-    match = re.compile(r'\{\s*"([^"\\]*)"\s*:').match(buffer.text, buffer.pos)
-    return bool(match and match[1] in record_keys)
+    match = _FIRST_KEY.match(buffer.text, buffer.pos)
+    return bool(match and (match[1] in record_keys or match[2] != "{"))
 
 
 def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> Iterator[Item]:

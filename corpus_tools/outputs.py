@@ -13,7 +13,7 @@ from .dynamic import datasheet
 from .dynamic.metrics import gini, normalized_entropy, variation
 from .errors import CorpusError, Errors
 from .files import atomic_path
-from .formats import get_format
+from .formats import get_writer
 from .formats.b2nerd import LABELS_FILE, read_labels
 from .records import Record, Report
 from .units import Unit, read_job
@@ -46,7 +46,7 @@ def write_records(
     more: dict[str, Any] = dict(options)
     if to_format == "b2nerd":
         more["labels"] = read_labels(unit.jobs[0].source.parent / LABELS_FILE)
-    get_format(to_format).write(records, path, report, **more)
+    get_writer(to_format).write(records, path, report, **more)
 
 
 def write_text(text: str, path: Path) -> None:

@@ -16,7 +16,7 @@ from spacy_cascade import __version__
 from spacy_cascade.taxonomy import Taxonomy
 
 from .errors import CorpusError, Errors
-from .formats import get_format
+from .formats import get_writer
 from .outputs import existing, refuse_existing, type_section, write_datasheet, write_records, write_text
 from .records import Record, Report
 from .sampling import (
@@ -68,7 +68,7 @@ def sample(
     files = ("train" if options.mode == "few-shot" else "") if split is None else split
     units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=files)
     names = SPLITS[:1] if options.mode == "few-shot" else SPLITS
-    suffix = get_format(to_format).suffix
+    suffix = get_writer(to_format).suffix
     folders = {u.name: target / u.name if source.is_dir() else target for u in units}
     outputs = [folders[u.name] / f"{n}{suffix}" for u in units for n in names]
     run: dict[str, Any] = {"options": {**asdict(options), "types": {k: list(v) for k, v in options.types.items()}}, "limit": limit}

@@ -13,7 +13,7 @@ from typing import Any
 from spacy_cascade.taxonomy import Taxonomy, TypePath
 
 from ..errors import CorpusError, Errors
-from ..formats import get_format
+from ..formats import get_writer
 from ..formats.b2nerd import LABELS_FILE, read_labels
 from ..outputs import beside, existing, refuse_existing, write_text
 from ..records import Mention, Record, Rejected, Report
@@ -177,7 +177,7 @@ def standardize(
             options = dict(write_options or {})
             if to_format == "b2nerd":  # in the order of the source, so that its records need no lists of their own
                 options["labels"] = apply.names(read_labels(job.source.parent / LABELS_FILE) or apply.map.targets)
-            get_format(to_format).write(_each(records, apply, tally), job.target, report, **options)
+            get_writer(to_format).write(_each(records, apply, tally), job.target, report, **options)
         found[unit.name] = {"map": apply.map.name, "labels": apply.labels, **_describe(tally, apply.map)}
     result = {"taxonomy": taxonomy.name, "style": style, "datasets": found, "rejected": report.rejected}
     write_text(json.dumps(result, ensure_ascii=False, indent=1), summary)

@@ -9,8 +9,10 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg, table
 
+from ..formats.columns import SEPARATORS
 from ..records import (
     DUPLICATE,
+    IGNORED,
     KEPT,
     MISALIGNED,
     NESTED,
@@ -23,7 +25,7 @@ from ..records import (
     SKIPPED,
     Report,
 )
-from ._shared import DryRun, Json, Limit, Quiet, Seed, SpansKey, say, warn_unread
+from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, Seed, say
 
 SHOWN = 10
 COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, REJECTED_RECORDS)
@@ -33,28 +35,43 @@ ALIGNS = ("l", *"r" * len(COLUMNS))
 def convert_cli(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
     lang: Annotated[str, typer.Option(help="Language of the records and of the pipeline that tokenizes; xx: any")] = "xx",
     taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths")] = "",
     alignment: Annotated[str, typer.Option(help="Mentions off token boundaries: strict, contract, expand")] = "expand",
     strict: Annotated[bool, typer.Option(help="Fail on rejected mentions and records")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Convert also files most of which is not understood")
+    ] = False,
+    encoding: Annotated[
+        str | None, typer.Option(help="Of text files, such as cp1251 (default: found out)")
+    ] = None,
     seed: Seed = 0,
     limit: Limit = None,
     report_path: Annotated[Path | None, typer.Option("--report", help="Write all issues to this JSON file")] = None,
     max_docs: Annotated[int | None, typer.Option(min=1, help="Docs per DocBin file (default: all in one)")] = None,
-    scheme: Annotated[str, typer.Option(help="bio: auto, iob1, iob2, bioes")] = "auto",
-    token_column: Annotated[int, typer.Option(help="bio: column of the token")] = 0,
-    tag_column: Annotated[int, typer.Option(help="bio: column of the tag")] = -1,
-    joiner: Annotated[str, typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK")] = "auto",
-    spans_key: SpansKey = "",
+    scheme: Annotated[str, typer.Option(help="bio: auto, iob1, iob2, bioes, io")] = "auto",
+    separator: Annotated[str, typer.Option(help=f"bio: auto, {', '.join(SEPARATORS)}")] = "auto",
+    token_column: Annotated[
+        int | None, typer.Option(help="bio: column of the token, from 0 (default: found out)")
+    ] = None,
+    tag_column: Annotated[
+        int | None,
+        typer.Option(help="bio: column of the tag; -1 is the last (default: found out)"),
+    ] = None,
+    joiner: Annotated[
+        str,
+        typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK and Thai"),
+    ] = "auto",
     stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
     level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin.
+    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin; BRAT, doccano, Prodigy
+    and spaCy's JSON are read too.
 
     Files of an earlier conversion are replaced, each when its successor is complete. With --max-docs, memory does not grow with
     the corpus.
@@ -65,16 +82,29 @@ def convert_cli(
 
     with _messages():
         if dry_run:
-            jobs = plan(source, target, Report(), from_format=from_format, to_format=to_format)
+            jobs = plan(
+                source,
+                target,
+                Report(),
+                from_format=from_format,
+                to_format=to_format,
+                encoding=encoding,
+            )
             say({str(job.source): str(job.target) for job in jobs}, as_json)
             return
         types = _load_taxonomy(taxonomy)
         write_options: dict[str, dict[str, Any]] = {
             "docbin": {"lang": lang, "taxonomy": types, "alignment": alignment, "max_docs": max_docs},
-            "bio": {"scheme": "iob2" if scheme == "auto" else scheme},
+            "bio": {"scheme": "iob2" if scheme in ("auto", "io") else scheme},
             "swift": {"stage": stage, "level": level, "types": types},
         }
-        bio = {"scheme": scheme, "token_column": token_column, "tag_column": tag_column, "joiner": joiner}
+        bio = {
+            "scheme": scheme,
+            "separator": separator,
+            "token_column": token_column,
+            "tag_column": tag_column,
+            "joiner": joiner,
+        }
         report = convert(
             source,
             target,
@@ -82,8 +112,10 @@ def convert_cli(
             to_format=to_format,
             language=lang if lang != "xx" else None,
             strict=strict,
+            force=force,
+            encoding=encoding,
             limit=limit,
-            read_options={"bio": bio, "docbin": {"spans_key": spans_key}},
+            read_options={"bio": bio},
             write_options=write_options.get(to_format),
             progress=None if quiet or as_json else _progress,
             keep_issues=KEPT if report_path is None else None,
@@ -106,6 +138,7 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         rows.append(("total", *(report.total(c) for c in COLUMNS)))
     header = ("", *(c.replace("_", " ") for c in COLUMNS))
     typer.echo(table(rows, header=header, divider=True, aligns=ALIGNS, max_col=80))
+    _print_readings(report)
     if report.unknown_types:
         n, kinds = sum(report.unknown_types.values()), len({label for _, label in report.unknown_types})
         msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
@@ -113,12 +146,16 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
         (RENAMED, "type name(s) and token(s) with white space, written without"),
         (OFF_LIST, "answer(s) not in their own type list, kept"),
-        (SKIPPED, "file(s) of no known format"),
+        (IGNORED, "relation(s), note(s) or record(s) that the annotator did not accept, left out"),
     )
     for kind, what in notes:
         if report.total(kind):
             msg.warn(f"{report.total(kind)} {what}")
-    warn_unread(report)
+    skipped = report.of_kind(SKIPPED)
+    if skipped:
+        msg.warn(f"{report.total(SKIPPED)} file(s) of no known format:")
+    for issue in skipped[:SHOWN]:
+        typer.echo(f"  {issue.file}: {issue.reason}")
     if report.rejected:
         msg.warn(f"{report.rejected} rejected, the first:")
     for issue in report.of_kind(REJECTED)[:SHOWN]:
@@ -128,3 +165,13 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         typer.echo("  ... (all with --report FILE)")
     for message in report.failed.values():
         typer.echo(f"✘ {message}", err=True)
+
+
+def _print_readings(report: Report) -> None:
+    """What was found out about the files, once for all files of the same kind."""
+    files: dict[str, list[str]] = {}
+    for name, reading in report.read_as.items():
+        files.setdefault(reading, []).append(name)
+    for reading, names in files.items():
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        msg.info(f"Read as {reading}: {names[0]}{more}")

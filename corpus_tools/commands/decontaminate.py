@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg, table
 
+from ._shared import FROM_HELP
+
 SHOWN = 3
 WIDTH = 100
 
@@ -18,7 +20,7 @@ def decontaminate_cli(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree of data sets, of any format")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
     against: Annotated[list[Path], typer.Option("--against", metavar="REF", help="Reference file or tree; may be repeated")],
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
     lang: Annotated[str, typer.Option(help="docbin: language of the pipeline that tokenizes; xx: any")] = "xx",
     taxonomy: Annotated[str, typer.Option(help="docbin: 'dynamicner' or a taxonomy file: resolves types to paths")] = "",

@@ -11,6 +11,8 @@ import typer
 from tqdm import tqdm
 from wasabi import msg
 
+from ._shared import FROM_HELP
+
 
 def dynamic_cli(
     source: Annotated[
@@ -23,7 +25,7 @@ def dynamic_cli(
         bool, typer.Option("--measure", help="Only measure SOURCE as it is labelled; writes nothing")
     ] = False,
     from_format: Annotated[
-        str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")
+        str, typer.Option("--from", help=FROM_HELP)
     ] = "auto",
     to_formats: Annotated[str, typer.Option("--to", help="Formats of the versions")] = "docbin,geic,swift",
     each: Annotated[

@@ -10,13 +10,15 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg, table
 
+from ._shared import FROM_HELP
+
 HEADER = ("", "sets", "types", "records", "kept", "mentions", "kept", "chosen", "random", "lower")
 
 
 def prune_cli(
     source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree of data sets, of any format")],
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
     lang: Annotated[str, typer.Option(help="docbin: language of the pipeline that tokenizes; xx: any")] = "xx",
     taxonomy: Annotated[str, typer.Option(help="docbin: 'dynamicner' or a taxonomy file: resolves types to paths")] = "",

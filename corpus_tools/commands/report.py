@@ -9,12 +9,12 @@ from typing import Annotated
 import typer
 from wasabi import msg
 
-from ._shared import DryRun, Json, Limit, Quiet, say
+from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, say
 
 
 def report_cli(
     paths: Annotated[list[Path], typer.Argument(metavar="SOURCE... OUTPUT.html", help="Files or directory trees; the page is last")],
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     taxonomy: Annotated[str, typer.Option(help="'dynamicner', 'universal' or a taxonomy file: resolves types to paths")] = "",
     conflicts: Annotated[Path | None, typer.Option(help="A ranked list, as `conflicts` writes it: shown as a table")] = None,
     samples: Annotated[int, typer.Option(min=0, help="Sentences to show, per language")] = 5,

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg, table
 
+from ._shared import FROM_HELP
+
 ALIGNS: Any = ("l", "l", "r", "r", "r", "l")
 
 
@@ -24,7 +26,7 @@ def sample_cli(
     train_types: Annotated[str, typer.Option(help="disjoint: coarse types for train, comma-separated")] = "",
     dev_types: Annotated[str, typer.Option(help="disjoint: coarse types for dev")] = "",
     test_types: Annotated[str, typer.Option(help="disjoint: coarse types for test")] = "",
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
     lang: Annotated[str, typer.Option(help="docbin: language of the pipeline that tokenizes; xx: any")] = "xx",
     taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: tells the coarse types")] = "",

@@ -10,6 +10,8 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg, table
 
+from ._shared import FROM_HELP
+
 
 def standardize_cli(
     paths: Annotated[
@@ -27,7 +29,7 @@ def standardize_cli(
     conflicts: Annotated[
         Path | None, typer.Option(help='--lint: JSON list of [["en/a", "label"], ["en/b", "label"]] that may share no target')
     ] = None,
-    from_format: Annotated[str, typer.Option("--from", help="auto, geic, swift, b2nerd, bio or docbin")] = "auto",
+    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
     to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
     lang: Annotated[str, typer.Option(help="docbin: language of the pipeline that tokenizes; xx: any")] = "xx",
     embedder: Annotated[str, typer.Option(help="--suggest: 'hash', or a sentence-transformers model")] = "hash",

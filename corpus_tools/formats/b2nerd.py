@@ -19,6 +19,9 @@ from ..locate import Span, is_word, nearest, occurrences
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
+EXPECTED = (
+    'records like {"sentence": "...", "entities": [{"name": "Lena", "type": "PER", "pos": [0, 4]}]}'
+)
 KEYS = ("sentence", "entities", "labels", "id")
 LABELS_FILE = "labels.json"
 POSITION_KEYS = (("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char"))
@@ -42,7 +45,14 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
     return tuple(dict.fromkeys(names))
 
 
-def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
+def fits(value: Any) -> bool:
+    """Whether a record has this layout."""
+    return isinstance(value, Mapping) and "entities" in value and "sentence" in value
+
+
+def read(
+    path: Path, report: Report, *, source: str = "", encoding: str | None = None
+) -> Iterator[Record]:
     """Reads a split: a JSON list or JSON lines.
 
     A position that is missing, out of range or elsewhere than its name is repaired by search: the
@@ -54,7 +64,7 @@ def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
     """
     log = report.file(source or str(path))
     shared = read_labels(path.parent / LABELS_FILE)
-    for item in iter_json(path, log, record_keys=frozenset(KEYS)):
+    for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
         text = get_text(item, "sentence", log)
         if text is not None:
             entries = _entries(item, text, log)

@@ -1,35 +1,24 @@
-"""BIO/CoNLL files: a line per token with a tag column, a blank line between sentences, `-DOCSTART-` between documents."""
+"""BIO/CoNLL files: a line per token with a tag column, a blank line between sentences,
+`-DOCSTART-` between documents. Reading: `bio_reader.py`."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from spacy_cascade.words import MARKS, WORD_CHARACTER
 
 from ..errors import CorpusError, Errors
-from ..files import atomic_path, clean_item, open_text
-from ..records import (
-    MISALIGNED,
-    NOT_WRITTEN,
-    REJECTED,
-    RENAMED,
-    REPAIRED,
-    FileLog,
-    Mention,
-    Record,
-    Report,
-)
-from .common import count_record, show
-from .joining import Joiner, detect_joiner, find_tokens, join
-from .tag_names import TagNames, read_names
-from .tags import OUTSIDE, Tokens, check_scheme, decode, detect_scheme, encode
+from ..files import atomic_path
+from ..records import MISALIGNED, NOT_WRITTEN, RENAMED, FileLog, Mention, Record, Report
+from .bio_reader import read as read
+from .columns import DOCSTART
+from .joining import find_tokens
+from .tag_names import TagNames
+from .tags import Tokens, check_scheme, encode
 
-DOCSTART = "-DOCSTART-"
-SAMPLE = 200
 DOCUMENT = f"{DOCSTART} -X- O O"  # as spaCy's converter knows it
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
 # A Han or Kana character, a word, or a symbol, each with its marks; an emoji of several parts is a
@@ -40,116 +29,6 @@ _PIECES = re.compile(
     rf"|[\U0001f1e6-\U0001f1ff]{{2}}|\S{_EXTENDED}"
 )
 _WORDS = re.compile(r"\S+")
-_COLUMNS = re.compile("[ \t]+")
-
-
-@dataclass
-class _Sentence:
-    index: int
-    document: int | None
-    tokens: list[str]
-    tags: list[str]
-
-
-def read(
-    path: Path,
-    report: Report,
-    *,
-    source: str = "",
-    scheme: str = "auto",
-    token_column: int = 0,
-    tag_column: int = -1,
-    joiner: str = "auto",
-) -> Iterator[Record]:
-    """Reads a file sentence by sentence. Windows line ends, a BOM and repeated blank lines do no harm.
-
-    scheme (str): "iob1", "iob2", "bioes" (also BILOU, BMES letters), or "auto": seen from the first sentences.
-    token_column, tag_column (int): Columns, counted from 0; negative ones from the end. Columns are separated by
-        tabs if the line holds one, else by spaces.
-    joiner (str): Between tokens in the text. "auto": a space, but in scripts without spaces; see
-        `detect_joiner`.
-
-    YIELDS (Record): With "tokens" and, after a `-DOCSTART-` line, "doc" (number of the document) in `meta`. Invalid
-        tag sequences are repaired and reported.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T003 for an unknown scheme.
-    """
-    if scheme != "auto":
-        check_scheme(scheme)
-    log = report.file(source or str(path))
-    sentences = _sentences(path, log, token_column, tag_column)
-    sample = list(itertools.islice(sentences, SAMPLE))
-    if not sample:
-        log.add(-1, REJECTED, "the file holds no sentence")
-    scheme = detect_scheme(s.tags for s in sample) if scheme == "auto" else scheme
-    names = read_names(path)
-    join_by: Joiner | str = joiner
-    if joiner == "auto":
-        join_by = detect_joiner(t for s in sample for t in s.tokens)
-    for sentence in itertools.chain(sample, sentences):
-        record = _to_record(sentence, scheme, join_by, names, log)
-        if record is not None:
-            yield count_record(record, log, sentence.index)
-
-
-def _sentences(path: Path, log: FileLog, token_column: int, tag_column: int) -> Iterator[_Sentence]:
-    current = _Sentence(0, None, [], [])
-    with open_text(path) as file:
-        for number, line in enumerate(file, 1):
-            line = line.rstrip("\r\n")
-            columns = line.split("\t") if "\t" in line else _COLUMNS.split(line.rstrip(" "))
-            starts = columns[0] == DOCSTART
-            if (not line.strip(" \t") or starts) and current.tokens:
-                yield current
-                current = _Sentence(current.index + 1, current.document, [], [])
-            if starts:
-                current.document = 0 if current.document is None else current.document + 1
-            if not line.strip(" \t") or starts:
-                continue
-            columns = clean_item(columns, log, current.index)
-            _add_token(current, columns, number, log, token_column, tag_column)
-    if current.tokens:
-        yield current
-
-
-def _add_token(
-    sentence: _Sentence, columns: Sequence[str], number: int, log: FileLog, token_column: int, tag_column: int
-) -> None:
-    try:
-        token = columns[token_column]
-    except IndexError:
-        token = ""
-    if not token.strip():
-        log.add(sentence.index, REJECTED, f"line {number} has no token in column {token_column}", show("\t".join(columns)))
-        return
-    try:
-        tag = columns[tag_column] if len(columns) > 1 else ""
-    except IndexError:
-        tag = ""
-    if not tag:
-        log.add(sentence.index, REPAIRED, f"line {number} has no tag in column {tag_column}; read as outside", token)
-        tag = OUTSIDE
-    sentence.tokens.append(token)
-    sentence.tags.append(tag)
-
-
-def _to_record(
-    sentence: _Sentence, scheme: str, joiner: Joiner | str, names: Mapping[str, str], log: FileLog
-) -> Record | None:
-    mentions, repairs, unreadable = decode(sentence.tags, scheme)
-    for i, reason in repairs:
-        log.add(sentence.index, REPAIRED, reason, sentence.tokens[i])
-    for i in unreadable:
-        reason = f"'{sentence.tags[i]}' is no tag of the BIO family; read as outside"
-        log.add(sentence.index, REJECTED, reason, sentence.tokens[i])
-    text, offsets = join(sentence.tokens, joiner)
-    entries = [
-        Mention(offsets[first][0], offsets[last - 1][1], names.get(label, label))
-        for first, last, label in mentions
-    ]
-    meta: dict[str, object] = {"index": sentence.index, "id": None, "tokens": sentence.tokens}
-    if sentence.document is not None:
-        meta["doc"] = sentence.document
-    return Record.from_entries(text, entries, meta=meta)
 
 
 def write(

@@ -9,7 +9,7 @@ parallel to the mentions.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -19,19 +19,27 @@ from ..locate import ABSENT, assign
 from ..records import DUPLICATE, REJECTED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record, extras, get_list, get_text, report_place, show
 
+EXPECTED = 'records like "sentence1": {"sentence": "...", "entity": ["Lena"], "category": ["PER"]}'
 KEYS = ("sentence", "entity", "category")
 TYPES = "types"
 _MISSING = object()
 
 
-def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
+def fits(value: Any) -> bool:
+    """Whether a record has this layout."""
+    return isinstance(value, Mapping) and "entity" in value
+
+
+def read(
+    path: Path, report: Report, *, source: str = "", encoding: str | None = None
+) -> Iterator[Record]:
     """Reads an object of records, a list of records or JSON lines.
 
     YIELDS (Record): With "id" (the key, "sentence1") and "index" in `meta`. What can't be located is in `rejected`.
     RAISES CorpusFileNotFoundError: T001.
     """
     log = report.file(source or str(path))
-    for item in iter_json(path, log, record_keys=frozenset(KEYS)):
+    for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
         text = get_text(item, "sentence", log)
         if text is not None:
             entries = _entries(item, text, log)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from spacy_cascade.words import has_unspaced, is_hangul, is_mark, is_unspaced, is_word_character
 
@@ -38,11 +38,16 @@ def _last(token: str) -> str:
     return next((ch for ch in reversed(token) if not is_mark(ch)), token[-1])
 
 
-def join(tokens: Sequence[str], joiner: Joiner | str) -> tuple[str, list[tuple[int, int]]]:
-    """The text, and where each token stands in it (start and end character)."""
+def join(
+    tokens: Sequence[str], joiner: Joiner | str, glued: Collection[int] = ()
+) -> tuple[str, list[tuple[int, int]]]:
+    """The text, and where each token stands in it (start and end character).
+
+    glued (Collection[int]): Tokens that nothing stands behind.
+    """
     text, offsets = "", []
     for i, token in enumerate(tokens):
-        if i:
+        if i and i - 1 not in glued:
             text += joiner if isinstance(joiner, str) else joiner(tokens[i - 1], token)
         offsets.append((len(text), len(text) + len(token)))
         text += token

@@ -23,11 +23,23 @@ from .common import count_record, report_place, show, write_json_list
 from .markers import mark, markable, marked_names, unmark
 from .questions import LEVELS, Question, parse_question, split_context
 
+EXPECTED = (
+    'records like {"conversations": [{"from": "user", "value": "..."}, '
+    '{"from": "assistant", "value": "##Lena## ..."}]}'
+)
+KEYS = ("conversations", "system")
 LABEL = "mention"
 USERS, ASSISTANTS = ("user", "human"), ("assistant", "gpt")
 
 
-def read(path: Path, report: Report, *, source: str = "", label: str = LABEL) -> Iterator[Record]:
+def fits(value: Any) -> bool:
+    """Whether a record has this layout."""
+    return isinstance(value, Mapping) and "conversations" in value
+
+
+def read(
+    path: Path, report: Report, *, source: str = "", label: str = LABEL, encoding: str | None = None
+) -> Iterator[Record]:
     """Reads a file of either stage; which one is seen at each conversation.
 
     label (str): Label of the mentions of stage 1, which has none.
@@ -37,7 +49,7 @@ def read(path: Path, report: Report, *, source: str = "", label: str = LABEL) ->
     """
     log = report.file(source or str(path))
     waiting: list[tuple[int, Question, str]] = []
-    for item in iter_json(path, log, record_keys=frozenset({"conversations", "system"})):
+    for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
         for user, answer in _turns(item, log):
             question = parse_question(user)
             if question is not None and unmark(user, answer) is None:

@@ -1,4 +1,5 @@
-"""Tag sequences of the BIO family: IOB1, IOB2, BIOES."""
+"""Tag sequences of the BIO family: IOB1, IOB2, BIOES, and IO without prefixes. How files spell
+their tags: see `spelling.py`."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from ..errors import CorpusError, Errors
 
 SCHEMES = ("iob1", "iob2", "bioes")
+IO = "io"  # read only: neighbours of one type can't be told apart
 OUTSIDE = "O"
 Tokens = tuple[int, int, str]  # first token, behind the last token, type
 # BILOU and BMEWO are BIOES with other letters.
@@ -39,10 +41,11 @@ def detect_scheme(sentences: Iterable[Sequence[str]]) -> str:
     return "iob1" if starts_i > starts_b else "iob2"
 
 
-def check_scheme(scheme: str) -> None:
+def check_scheme(scheme: str, known: Sequence[str] = SCHEMES) -> None:
     """RAISES CorpusError: T003."""
-    if scheme not in SCHEMES:
-        raise CorpusError(Errors.T003.format(option="scheme", value=scheme, choices=", ".join(SCHEMES)))
+    if scheme not in known:
+        choices = ", ".join(known)
+        raise CorpusError(Errors.T003.format(option="scheme", value=scheme, choices=choices))
 
 
 def decode(tags: Sequence[str], scheme: str) -> tuple[list[Tokens], list[tuple[int, str]], list[int]]:

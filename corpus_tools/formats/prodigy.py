@@ -1,0 +1,54 @@
+"""Prodigy's JSON lines: `{"text": str, "spans": [{"start", "end", "label"}], "answer": "accept"}`.
+Only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files import iter_json
+from ..records import IGNORED, Record, Report
+from .common import get_list, get_text
+from .spans import are_spans, to_record
+
+EXPECTED = (
+    'records like {"text": "...", "spans": [{"start": 0, "end": 4, "label": "PER"}], '
+    '"answer": "accept"}'
+)
+ACCEPT = "accept"
+KEYS = ("text", "spans", "answer", "meta", "tokens", "_input_hash", "_task_hash")
+
+
+def fits(value: Any) -> bool:
+    """Whether a record has this layout."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
+        return False
+    return (
+        are_spans(value["spans"])
+        if "spans" in value
+        else "answer" in value and "_input_hash" in value
+    )
+
+
+def read(
+    path: Path, report: Report, *, source: str = "", encoding: str | None = None
+) -> Iterator[Record]:
+    """Reads an export. Records that were rejected or ignored are left out and counted; accepted
+    ones without spans have none.
+
+    YIELDS (Record): With "index" in `meta`. Spans that don't fit the text are in `rejected`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T008 and T084 for the encoding.
+    """
+    log = report.file(source or str(path))
+    for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
+        value: Mapping[str, Any] = item.value if isinstance(item.value, Mapping) else {}
+        text = get_text(item, "text", log)
+        if text is None:
+            continue
+        answer = value.get("answer", ACCEPT)
+        if answer != ACCEPT:
+            log.add(item.index, IGNORED, f"the record's answer is '{answer}'")
+            continue
+        spans = [] if "spans" not in value and "answer" in value else get_list(item, "spans", log)
+        yield to_record(item, text, spans, log)

@@ -1,0 +1,65 @@
+"""Training data as spaCy's guides and annotators write it: a list of `[text, {"entities": [[start,
+end, type]]}]`, alone or under "annotations". Only read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..files import Item, iter_json
+from ..records import REJECTED, FileLog, Record, Report
+from .common import show
+from .spans import to_record
+
+EXPECTED = 'records like ["...", {"entities": [[0, 4, "PER"]]}]'
+KEYS = ("classes", "annotations")
+
+
+def fits(value: Any) -> bool:
+    """Whether a record has this layout."""
+    if isinstance(value, Mapping):
+        pairs = value.get("annotations")
+        return isinstance(pairs, list) and any(map(_is_pair, pairs))
+    return _is_pair(value)
+
+
+def _is_pair(value: Any) -> bool:
+    return (
+        isinstance(value, list)
+        and len(value) == 2
+        and isinstance(value[0], str)
+        and isinstance(value[1], Mapping)
+        and isinstance(value[1].get("entities"), list)
+    )
+
+
+def read(
+    path: Path, report: Report, *, source: str = "", encoding: str | None = None
+) -> Iterator[Record]:
+    """Reads a list of pairs, or an object that holds one.
+
+    YIELDS (Record): With "index" in `meta`. Spans that don't fit the text are in `rejected`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T008 and T084 for the encoding.
+    """
+    log = report.file(source or str(path))
+    for item in _pairs(path, log, encoding):
+        if not _is_pair(item.value):
+            log.add(
+                item.index,
+                REJECTED,
+                f"a record must be a text and an object with 'entities', found {show(item.value)}",
+            )
+            continue
+        text, annotation = item.value
+        yield to_record(item, text, annotation["entities"], log)
+
+
+def _pairs(path: Path, log: FileLog, encoding: str | None) -> Iterator[Item]:
+    index = 0
+    for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
+        inner = item.value.get("annotations") if isinstance(item.value, Mapping) else None
+        for value in inner if isinstance(inner, list) else [item.value]:
+            if value is not None:  # the annotator writes null behind the last one
+                yield Item(index, "", value)
+                index += 1
