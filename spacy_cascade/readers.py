@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,10 +13,45 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Corpus, Example
 from spacy.util import registry
 
+from .annotation import is_annotated, name_groups, other_groups, take_spans
 from .codecs import Codecs
-from .errors import CascadeError, CascadeFileNotFoundError, Errors
+from .errors import CascadeError, CascadeFileNotFoundError, Errors, Warnings
 
-_read: dict[tuple[Path, int, bool, int], list[Example]] | None = None
+logger = logging.getLogger("spacy_cascade")
+_read: dict[tuple[Path, int, bool, str, int], list[Example]] | None = None
+
+
+class GoldSpans:
+    """Where the gold mentions of a file's Docs stand, and which spans are left aside.
+
+    path (Path): The file, for messages. key (str): The group that is gold; "": gold spans or entities.
+    remedy (str): How the user names that group.
+    """
+
+    def __init__(self, path: Path | str, key: str, remedy: str):
+        self.path = path
+        self.key = key
+        self.remedy = remedy
+        self.others: Counter[str] = Counter()
+        self._docs = self._found = 0
+
+    def read(self, doc: Doc) -> Doc:
+        """The Doc, with the group as its gold annotation."""
+        self._docs += 1
+        self._found += self.key in doc.spans
+        self.others += other_groups([doc], read=self.key)
+        if self.key:
+            take_spans(doc, self.key)
+        return doc
+
+    def report(self) -> None:
+        """Warn of groups that are not read. RAISES CascadeError: C031 if no Doc has the group that is gold."""
+        if self.key and self._docs and not self._found:
+            why = f"no document has doc.spans['{self.key}']; groups that are there: {name_groups(self.others) or 'none'}"
+            raise CascadeError(Errors.C031.format(path=self.path, name="gold spans", why=why))
+        if self.others:
+            text = Warnings.W017.format(path=self.path, groups=name_groups(self.others), remedy=f"{self.remedy}.")
+            logger.warning(text)
 
 
 @contextmanager
@@ -35,12 +72,14 @@ def create_corpus(
     limit: int = 0,
     augmenter: Callable[[Language, Example], Iterable[Example]] | None = None,
     paths: bool = False,
+    spans_key: str = "",
 ) -> Callable[[Language], Iterable[Example]]:
     """Like `spacy.Corpus.v1`, with checks: a wrong file is an error that says so.
 
     path (Path): A .spacy file or a directory of them. limit (int): Most documents; 0: all.
     paths (bool): Label `doc.ents` and `doc.spans["gold"]` with whole paths ('location > city'), for components such as
         `ner` that know labels only: so their results can be scored at every level.
+    spans_key (str): Take the mentions of `doc.spans[spans_key]`, such as spancat's "sc", as gold; "": gold spans or entities.
     RAISES CascadeError: C031 when read, if the path is missing or no DocBin with gold mentions.
     """
     if path is None:
@@ -50,7 +89,7 @@ def create_corpus(
         if _read is None or augmenter is not None:
             yield from from_disk(nlp)
             return
-        key = (Path(path), limit, paths, id(nlp))
+        key = (Path(path), limit, paths, spans_key, id(nlp))
         if key not in _read:
             _read[key] = list(from_disk(nlp))
         yield from _read[key]
@@ -59,9 +98,15 @@ def create_corpus(
         if not Path(path).exists():
             raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="the corpus", why="there is no such file"))
         annotated = seen = 0
+        gold = GoldSpans(path, spans_key, 'Name the gold ones with spans_key = "..." in [corpora]')
+
+        def augmented(nlp: Language, example: Example) -> Iterable[Example]:
+            gold.read(example.reference)
+            return (augmenter or _plain)(nlp, example)
+
         try:
             with Codecs():
-                for example in Corpus(path, limit=limit, augmenter=augmenter or _plain)(nlp):
+                for example in Corpus(path, limit=limit, augmenter=augmented)(nlp):
                     seen += 1
                     annotated += bool(example.reference.ents or example.reference.spans.get("gold"))
                     if paths:
@@ -73,15 +118,20 @@ def create_corpus(
             raise CascadeError(Errors.C031.format(path=path, name="the corpus", why=f"it can't be read ({err})")) from err
         if not annotated:
             why = f"none of its {seen} documents has an entity"
+            if gold.others:
+                why += f"; spans stand in {name_groups(gold.others)}, which spans_key takes"
             raise CascadeError(Errors.C031.format(path=path, name="the corpus", why=why))
+        gold.report()
 
     return read
 
 
 def _label_with_paths(doc: Doc) -> None:
+    if not is_annotated(doc):
+        return
     spans = [Span(doc, s.start, s.end, label=p) for s, p in zip(*_gold(doc), strict=True)]
     known = {(s.start, s.end): s for s in spans}
-    doc.set_ents([known.get((e.start, e.end), e) for e in doc.ents])
+    doc.set_ents([known.get((e.start, e.end), e) for e in doc.ents], default="unmodified")
     doc.spans["gold"] = SpanGroup(doc, name="gold", attrs={"paths": [s.label_ for s in spans]}, spans=spans)
 
 

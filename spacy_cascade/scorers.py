@@ -9,11 +9,13 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
+from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
 from spacy.util import registry
 
-from .pipeline.annotate import MENTION, SPANS_KEY, labels_of
+from .annotation import missing_ranges, touches, trim
+from .pipeline.annotate import MENTION, SPANS_KEY, fuse, labels_of
 from .pipeline.gold import gold_chars, known_path
 from .taxonomy import TypePath, parse_path
 
@@ -32,7 +34,8 @@ def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
 
 
 def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any) -> dict[str, Any]:
-    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets.
+    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As in spaCy's scorer, Docs
+    without entity annotation and predictions that touch tokens without it count for nothing.
 
     RETURNS (dict), all in [0, 1], None where there is nothing to score:
         cascade_extraction_p/r/f: boundaries only
@@ -43,6 +46,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
         cascade_string_set_f: UniNER's and GNER's measure, for comparison with their figures only: per sentence the
             set of (normalized string, type) pairs, without positions
         cascade_per_type: p, r, f by path of the gold's depth
+        ents_p/r/f, ents_per_type: spaCy's own, by label alone, which `spacy evaluate` prints
     """
     examples = list(examples)
     pairs = [scored_items(eg.reference, eg.predicted, nested) for eg in examples]
@@ -58,6 +62,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
     out["cascade_accuracy"] = sum(g == q for g, q in matched) / len(matched) if matched else None
     out["cascade_string_set_f"] = _string_set_f(examples, pairs)
     out["cascade_per_type"] = _per_type(pairs)
+    out.update(get_ner_prf(examples))
     return out
 
 
@@ -68,8 +73,12 @@ def _down_to(level: int, item: Item) -> Item | None:
 
 
 def scored_items(reference: Doc, predicted: Doc, nested: bool = False) -> tuple[list[Item], list[Item]]:
-    """Gold and predicted mentions. Paths are as the text's own label set writes them, if it brings one."""
+    """Gold and predicted mentions, without predictions that touch what has no annotation: they are neither right nor wrong.
+    Paths are as the text's own label set writes them, if it brings one."""
     gold, found = _gold(reference, nested), _predicted(predicted, nested)
+    missing = missing_ranges(reference)
+    if missing:
+        found = [item for item in found if not touches(*item[:2], missing)]
     taxonomy = labels_of(reference)
     if taxonomy is None:
         return gold, found
@@ -85,7 +94,10 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
-    flat = {(e.start_char, e.end_char) for e in doc.ents}
+    if not doc.has_annotation("ENT_IOB"):  # spans alone
+        return [items[i] for i in fuse((s, e, 1.0) for s, e, _ in items)]
+    text = doc.text
+    flat = {trim(text, e.start_char, e.end_char) for e in doc.ents}
     return [i for i in items if i[:2] in flat]
 
 

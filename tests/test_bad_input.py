@@ -381,8 +381,8 @@ def test_c020_unknown_adapter_setting() -> None:
     [
         ("cascade_extractor", "rounds", 0),
         ("cascade_extractor", "temperature", 0.0),
-        ("cascade_extractor", "open_threshold", 0.0),
-        ("cascade_extractor", "open_threshold", 1.0),
+        ("cascade_extractor", "open_threshold", -0.1),
+        ("cascade_extractor", "open_threshold", 1.1),
         ("cascade_extractor", "max_tokens", 7),
         ("cascade_extractor", "overlap", -1),
         ("cascade_extractor", "overlap", 129),

@@ -25,7 +25,7 @@ from ..records import (
     SKIPPED,
     Report,
 )
-from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, Seed, say
+from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, Seed, SpansKey, say, warn_unread
 
 SHOWN = 10
 COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, REJECTED_RECORDS)
@@ -64,6 +64,7 @@ def convert_cli(
         str,
         typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK and Thai"),
     ] = "auto",
+    spans_key: SpansKey = "",
     stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
     level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
     dry_run: DryRun = False,
@@ -115,7 +116,7 @@ def convert_cli(
             force=force,
             encoding=encoding,
             limit=limit,
-            read_options={"bio": bio},
+            read_options={"bio": bio, "docbin": {"spans_key": spans_key}},
             write_options=write_options.get(to_format),
             progress=None if quiet or as_json else _progress,
             keep_issues=KEPT if report_path is None else None,
@@ -151,6 +152,7 @@ def _print_report(report: Report, report_path: Path | None) -> None:
     for kind, what in notes:
         if report.total(kind):
             msg.warn(f"{report.total(kind)} {what}")
+    warn_unread(report)
     skipped = report.of_kind(SKIPPED)
     if skipped:
         msg.warn(f"{report.total(SKIPPED)} file(s) of no known format:")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from wasabi import msg, table
 
-from ._shared import FROM_HELP, Json, Limit, Quiet, Seed
+from ._shared import FROM_HELP, Json, Limit, Quiet, Seed, SpansKey, warn_unread
 
 if TYPE_CHECKING:
     from ..report.stats import Group, Stats
@@ -33,6 +33,7 @@ def stats_cli(
     by: Annotated[str, typer.Option(help="Rows of the table: language, dataset, split or all (all three)")] = "dataset",
     top: Annotated[int, typer.Option(min=0, help="Types to list, most frequent first")] = 20,
     lang: Annotated[str, typer.Option(help="Language of all records (default: by their folders)")] = "",
+    spans_key: SpansKey = "",
     seed: Seed = 0,
     limit: Limit = None,
     as_json: Json = False,
@@ -54,6 +55,7 @@ def stats_cli(
             language=lang or None,
             taxonomy=_load_taxonomy(taxonomy),
             limit=limit,
+            spans_key=spans_key,
             progress=None if quiet or as_json else _progress,
         )
     if as_json:
@@ -92,6 +94,7 @@ def _print(stats: Stats, key: Callable[[Group], str], top: int) -> None:
         typer.echo(f"{lists['distinct']:,}{'+' if lists['at_least'] else ''} distinct type lists in {lists['lists']:,}\n")
     if not total["mentions"]:
         msg.warn("There is no mention")
+        _warn(stats)
         return
     both = [("all types", total["types"], total["balance"]), ("coarse types", len(stats.total.at_level(1)), total["coarse_balance"])]
     _table(("", "types", "entropy", "Gini", "variation"), [(n, k, *(f"{v:.3f}" for v in b.values())) for n, k, b in both])
@@ -103,6 +106,7 @@ def _print(stats: Stats, key: Callable[[Group], str], top: int) -> None:
 
 
 def _warn(stats: Stats) -> None:
+    warn_unread(stats.report)
     if stats.paths.unresolved:
         n = sum(stats.paths.unresolved.values())
         msg.warn(f"{n} mention(s) of {len(stats.paths.unresolved)} type(s) that the taxonomy does not resolve: each is its own path")

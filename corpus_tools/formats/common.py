@@ -9,7 +9,7 @@ from typing import Any
 
 from ..files import Item, atomic_path
 from ..locate import INSIDE, Place, is_word
-from ..records import NESTED, REJECTED, REPAIRED, FileLog, Record
+from ..records import NESTED, REJECTED, REPAIRED, UNANNOTATED, FileLog, Record
 
 SHOWN = 60
 
@@ -62,6 +62,7 @@ def count_record(record: Record, log: FileLog, index: int) -> Record:
     """Counts a record that was read and reports mentions that overlap longer ones. Returns the record."""
     log.counts["records"] += 1
     log.counts["mentions"] += len(record.mentions) + len(record.rejected)
+    log.counts[UNANNOTATED] += not record.annotated
     flat = record.flat()
     if len(flat) < len(record.mentions):
         left = list(flat)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import re
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -14,12 +15,13 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly import msgpack_dumps
 
+from spacy_cascade.annotation import name_groups, other_groups, take_spans
 from spacy_cascade.codecs import Codecs
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, CorpusFileNotFoundError, Errors
 from ..files import atomic_path, check_file
-from ..records import Record, Report
+from ..records import REJECTED, REPAIRED, FileLog, Record, Report
 from .common import count_record
 from .docs import GOLD, DocMaker, blank_pipeline, in_zones, to_record
 
@@ -42,7 +44,7 @@ class _Bin(DocBin):
         self.user_data.append(msgpack_dumps(doc.user_data))
         self.span_groups.append(doc.spans.to_bytes())
         self.strings.update(token.text for token in doc)
-        self.strings.update(span.label_ for span in doc.spans[GOLD])
+        self.strings.update(span.label_ for span in doc.spans.get(GOLD) or ())
 
 
 def load(path: Path) -> DocBin:
@@ -57,15 +59,40 @@ def load(path: Path) -> DocBin:
         raise CorpusError(Errors.T004.format(path=path, why=f"{type(err).__name__}: {err}"[:200])) from err
 
 
-def read(path: Path, report: Report, *, source: str = "") -> Iterator[Record]:
-    """Reads the records of a DocBin.
+def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -> Iterator[Record]:
+    """Reads the records of a DocBin. Other span groups than are read are counted in `report.unread_spans`.
 
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin.
+    spans_key (str): Read the mentions of `doc.spans[spans_key]`, such as spancat's "sc", instead of gold spans or entities.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin, T008 if no Doc has that group.
     """
     log = report.file(source or str(path))
+    seen = not spans_key
+    groups: Counter[str] = Counter()
     with Codecs():
         for i, doc in enumerate(load(path).get_docs(Vocab())):
+            unread = other_groups([doc], read=spans_key)
+            groups += unread
+            report.unread_spans.update({(log.name, key): n for key, n in unread.items()})
+            if spans_key:
+                seen = seen or spans_key in doc.spans
+                take_spans(doc, spans_key)
+            _report_edges(doc, log, i)
             yield count_record(to_record(doc), log, i)
+    if not seen:
+        rule = f"the name of a span group of '{path}' ({name_groups(groups) or 'it has none'})"
+        raise CorpusError(Errors.T008.format(option="--spans-key", rule=rule, value=spans_key))
+
+
+def _report_edges(doc: Doc, log: FileLog, index: int) -> None:
+    """Counts mentions with white space at their edges; `to_record` leaves it out."""
+    if "cascade_record" in doc.user_data:
+        return  # the source had them so
+    for span in doc.spans.get(GOLD) or doc.ents:
+        name = span.text
+        if not name.strip():
+            log.add(index, REJECTED, "the mention is nothing but white space", name)
+        elif name != name.strip():
+            log.add(index, REPAIRED, "white space at the edges of the mention was left out", name)
 
 
 def write(

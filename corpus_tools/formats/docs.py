@@ -6,6 +6,9 @@
 * `doc.user_data`: "cascade_record" (source, index, id, language, dataset), "cascade_labels" (label set of the record),
   "cascade_rejected" (entries without a place), "cascade_order" (source order), "cascade_offsets" (exact offsets of
   mentions that are not at token boundaries), "cascade_meta" (what other formats need for the way back, as JSON).
+
+Where a record's annotation is missing (meta "missing", character ranges), the Doc's tokens have none, which spaCy tells apart
+from "no entity"; where it is missing altogether, there is no `doc.spans["gold"]` either.
 """
 
 from __future__ import annotations
@@ -24,11 +27,12 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
 import spacy_cascade.tokenizers  # noqa: F401  (registers the tokenizer)
+from spacy_cascade.annotation import missing_ranges, trim
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..errors import CorpusError, Errors
 from ..label_paths import LabelPaths
-from ..records import MISALIGNED, REJECTED, FileLog, Mention, Record, Rejected, Report
+from ..records import MISALIGNED, MISSING, REJECTED, FileLog, Mention, Record, Rejected, Report
 
 T = TypeVar("T")
 GOLD = "gold"
@@ -113,7 +117,9 @@ class DocMaker:
                 entry["types"] = list(lists[i])
             offsets.append(entry)
             self._report_offset(record, mention, span, log, index)
-        doc.ents = _flat(spans, [record.mentions[i] for i in kept])
+        missing = [doc.char_span(start, end, alignment_mode="contract") for start, end in record.meta.get(MISSING) or ()]
+        flat = _flat(spans, [record.mentions[i] for i in kept])
+        doc.set_ents(flat, missing=[span for span in missing if span is not None and len(span)])
         paths = record.meta.get("paths") or []
         known = len(paths) == len(record.mentions)
         attrs: dict[str, Any] = {
@@ -121,7 +127,8 @@ class DocMaker:
         }
         if lists:
             attrs["type_lists"] = [list(lists[i]) for i in kept]
-        doc.spans[GOLD] = SpanGroup(doc, name=GOLD, spans=spans, attrs=attrs)
+        if doc.has_annotation("ENT_IOB"):
+            doc.spans[GOLD] = SpanGroup(doc, name=GOLD, spans=spans, attrs=attrs)
         _store(doc, record, offsets)
         return doc
 
@@ -163,7 +170,7 @@ def _flat(spans: Iterable[Span], mentions: Iterable[Mention]) -> list[Span]:
 
 def _store(doc: Doc, record: Record, offsets: list[dict[str, Any]]) -> None:
     meta = dict(record.meta)
-    for key in ("type_lists", "order"):
+    for key in ("type_lists", "order", MISSING):
         meta.pop(key, None)
     about = {key: meta.pop(key, None) for key in RECORD_KEYS}
     # msgpack has no integers of more than 64 bits.
@@ -187,17 +194,22 @@ def _store(doc: Doc, record: Record, offsets: list[dict[str, Any]]) -> None:
 
 def to_record(doc: Doc) -> Record:
     """The record of a Doc; exact, also where mentions are not at token boundaries. A Doc without gold spans gives its
-    entities."""
+    entities. White space at the edges of a mention is left out, unless the Doc was made of a record that had it there."""
     group = doc.spans.get(GOLD)
     spans = list(doc.ents) if group is None else list(group)
     lists = list(group.attrs.get("type_lists") or ()) if group is not None else []
     lists = lists if len(lists) == len(spans) else []
     data = doc.user_data
+    made_here = "cascade_record" in data
     offsets = list(data.get("cascade_offsets") or ())
     found: list[tuple[Mention, list[str]]] = []
     for i, span in enumerate(spans):
-        exact = _take(offsets, span)
-        mention = Mention(*(exact or (span.start_char, span.end_char)), span.label_)
+        start, end = _take(offsets, span) or (span.start_char, span.end_char)
+        if not made_here:
+            start, end = trim(doc.text, start, end)
+            if start == end:
+                continue
+        mention = Mention(start, end, span.label_)
         found.append((mention, list(lists[i]) if lists else []))
     for entry in offsets:
         if entry["span"] is None:
@@ -209,6 +221,9 @@ def to_record(doc: Doc) -> Record:
         meta["order"] = list(data["cascade_order"])
     if lists:
         meta["type_lists"] = [one for _, one in found]
+    missing = missing_ranges(doc)
+    if missing:
+        meta[MISSING] = list(map(list, missing))
     labels = data.get("cascade_labels")
     return Record(
         doc.text,

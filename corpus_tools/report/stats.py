@@ -19,7 +19,7 @@ from ..convert import about_file, find_files
 from ..errors import CorpusError, Errors
 from ..formats import read_records
 from ..formats.docs import blank_pipeline, in_zones
-from ..records import SKIPPED, Record, Report
+from ..records import SKIPPED, UNANNOTATED, Record, Report
 from .tally import Paths, Tally
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]
@@ -78,6 +78,10 @@ class Stats:
             ],
             "unresolved_types": dict(self.paths.unresolved.most_common()),
             "rejected": self.report.rejected,
+            "unannotated": self.report.total(UNANNOTATED),
+            "unread_spans": [
+                {"file": file, "group": key, "spans": n} for (file, key), n in self.report.unread_spans.items()
+            ],
             "skipped_files": self.report.total(SKIPPED),
         }
 
@@ -94,6 +98,7 @@ def collect(
     language: str | None = None,
     taxonomy: Taxonomy | None = None,
     limit: int | None = None,
+    spans_key: str = "",
     progress: Progress | None = None,
     seen: Seen | None = None,
 ) -> Stats:
@@ -102,6 +107,7 @@ def collect(
     language (str): Of all records. None: by the names of the folders, or what the records say.
     taxonomy (Taxonomy): Resolves types to paths.
     limit (int): At most so many records per file.
+    spans_key (str): See `formats.docbin.read`.
     progress (Callable): Wraps the records of each file, for a progress bar.
     seen (Callable): Called with each record, its group and the paths of its mentions.
 
@@ -113,9 +119,9 @@ def collect(
         for path, format, name in find_files(source, stats.report, from_format=from_format):
             stats.files += 1
             about = {**about_file(path, format), **({"language": language} if language else {})}
-            records: Iterable[Record] = itertools.islice(
-                read_records(path, stats.report, format=format, source=name, about=about), limit
-            )
+            options = {"spans_key": spans_key} if format == "docbin" else {}
+            read = read_records(path, stats.report, format=format, source=name, about=about, **options)
+            records: Iterable[Record] = itertools.islice(read, limit)
             split = _PART.sub("", path.stem)
             try:
                 with closing(in_zones(nlp, progress(records, name) if progress else records)) as zoned:

@@ -3,9 +3,18 @@
 import typer
 from spacy.cli._util import app
 
+from ..console import escape_unknown
+
 cascade_app = typer.Typer(
     name="cascade", help="Train, score and show NER with small local LLMs (spacy-cascade).", no_args_is_help=True
 )
+
+
+@cascade_app.callback()
+def prepare() -> None:
+    """Before any command."""
+    escape_unknown()
+
 
 from . import average, base, deepen, errors, evaluate, export, finetune, visualize  # noqa: E402, F401
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from wasabi import msg
 
 from ..codecs import Codecs
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..readers import GoldSpans
 
 
 @contextmanager
@@ -29,19 +31,25 @@ def show_errors() -> Iterator[None]:
         msg.fail(str(err), exits=1)
 
 
-def read_docs(path: Path, vocab: Vocab, limit: int = 0) -> Iterator[Doc]:
-    """Docs of a .spacy file. RAISES CascadeError: C031."""
+def read_docs(path: Path, vocab: Vocab, limit: int = 0, *, spans_key: str | None = "") -> Iterator[Doc]:
+    """Docs of a .spacy file. Warns (CW17) of spans in groups that are not read.
+
+    spans_key (Optional[str]): The group that is gold, such as spancat's "sc"; "": gold spans or entities; None: gold is not
+        looked at.
+    RAISES CascadeError: C031, also if no Doc has that group.
+    """
     if not path.is_file():
         raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="this command", why="there is no such file"))
     try:
         docs = DocBin().from_disk(path)
     except Exception as err:  # zlib and msgpack raise whatever they like on a wrong file
         raise CascadeError(Errors.C031.format(path=path, name="this command", why=f"it can't be read ({err})")) from err
+    gold = GoldSpans(path, spans_key or "", "`python -m corpus_tools convert --spans-key NAME` makes gold of a group")
     with Codecs():
-        for i, doc in enumerate(docs.get_docs(vocab)):
-            if limit and i >= limit:
-                return
-            yield doc
+        for doc in itertools.islice(docs.get_docs(vocab), limit or None):
+            yield gold.read(doc)
+    if spans_key is not None:
+        gold.report()
 
 
 def corpora(paths: list[Path], split: str) -> dict[str, Path]:

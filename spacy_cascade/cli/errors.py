@@ -27,6 +27,7 @@ def errors_cli(
     limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
     examples: int = typer.Option(8, min=0, help="Errors of each kind to show, drawn evenly over the languages"),
     seed: int = typer.Option(0, help="Of the draw"),
+    spans_key: str = typer.Option("", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"),
     batch_size: int = typer.Option(64, min=1),
     title: str = typer.Option("Errors of the pipeline"),
     overwrite: bool = typer.Option(False, help="Write over existing files"),
@@ -40,7 +41,17 @@ def errors_cli(
         for path in (output, json):
             if path is not None and path.exists() and not overwrite:
                 raise CascadeError(Errors.C060.format(path=path))
-        analysis = analyse(model, data, split=split, limit=limit, examples=examples, seed=seed, batch_size=batch_size, quiet=quiet)
+        analysis = analyse(
+            model,
+            data,
+            split=split,
+            limit=limit,
+            examples=examples,
+            seed=seed,
+            batch_size=batch_size,
+            quiet=quiet,
+            spans_key=spans_key,
+        )
         output.parent.mkdir(parents=True, exist_ok=True)
         output.write_text(render_page(analysis, title=title, examples=examples), encoding="utf8")
         if json is not None:
@@ -51,6 +62,8 @@ def errors_cli(
     rows = [[name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)] for name, t in sorted(analysis.groups["language"].items())]
     rows.append(["all", analysis.total.gold, analysis.total.found, *(analysis.total.kinds[k] for k in KINDS)])
     msg.table(rows, header=["", "gold", "found", *KINDS], divider=True, aligns=("l", *["r"] * (len(KINDS) + 2)))
+    if analysis.unannotated:
+        msg.warn(f"{analysis.unannotated} document(s) have no entity annotation and are left out")
     msg.good(f"{analysis.total.docs} documents", output)
 
 
@@ -64,10 +77,11 @@ def analyse(
     seed: int = 0,
     batch_size: int = 64,
     quiet: bool = True,
+    spans_key: str = "",
 ) -> Analysis:
     """Run a pipeline on gold Docs and judge what it finds.
 
-    model: A pipeline, or a package name or directory. RAISES CascadeError: C030 without gold mentions, C031.
+    model: A pipeline, or a package name or directory. spans_key (str): See `read_docs`. RAISES CascadeError: C030 without gold mentions, C031.
     """
     import spacy
     from tqdm import tqdm
@@ -77,7 +91,7 @@ def analyse(
 
     def pairs() -> Iterator[tuple[Any, Any]]:
         for name, path in corpora([data], split).items():
-            for gold in read_docs(path, nlp.vocab, limit):
+            for gold in read_docs(path, nlp.vocab, limit, spans_key=spans_key):
                 yield unannotated(nlp, gold), (gold, name)
 
     found = nlp.pipe(pairs(), as_tuples=True, batch_size=batch_size)

@@ -10,6 +10,7 @@ import srsly
 import typer
 from wasabi import msg
 
+from ..annotation import is_annotated
 from ..errors import CascadeError, Errors
 from ..pipeline.annotate import labels_of
 from ..pipeline.gold import known_path
@@ -31,11 +32,22 @@ def evaluate_cli(
     batch_size: int = typer.Option(64, min=1),
     limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
     nested: bool = typer.Option(False, help="Score nested mentions, too"),
+    spans_key: str = typer.Option("", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"),
 ) -> None:
     """Score a pipeline on gold DocBins. Sentences without an entity count. Texts that bring their own label set are run
     with it; entities of other labels, from components that know nothing of it, do not count."""
     with show_errors():
-        scores = evaluate(model, data, split=split, train=train, lexicon=lexicon, batch_size=batch_size, limit=limit, nested=nested)
+        scores = evaluate(
+            model,
+            data,
+            split=split,
+            train=train,
+            lexicon=lexicon,
+            batch_size=batch_size,
+            limit=limit,
+            nested=nested,
+            spans_key=spans_key,
+        )
         print_scores(scores)
         if output is not None:
             output.parent.mkdir(parents=True, exist_ok=True)
@@ -70,6 +82,8 @@ def print_scores(scores: dict[str, Any]) -> None:
         for name, s in scores["corpora"].items()
     ]
     msg.table(rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1)))
+    if scores["all"].get("unannotated"):
+        msg.warn(f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no entity annotation and do not count")
     if scores["all"].get("unseen_recall") is not None:
         a = scores["all"]
         msg.text(
@@ -89,8 +103,9 @@ def evaluate(
     batch_size: int = 64,
     limit: int = 0,
     nested: bool = False,
+    spans_key: str = "",
 ) -> dict[str, Any]:
-    """RETURNS (dict): scores per corpus and over all (see `scorers.cascade_score`), sizes, speed, hardware."""
+    """spans_key (str): See `read_docs`. RETURNS (dict): scores per corpus and over all (see `scorers.cascade_score`), sizes, speed, hardware."""
     import platform
 
     import spacy
@@ -102,7 +117,7 @@ def evaluate(
     nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
     seen = None
     if train is not None:
-        docs = read_docs(train, nlp.vocab)
+        docs = read_docs(train, nlp.vocab, spans_key=spans_key)
         seen = {doc.text[s:e].lower() for doc in docs for s, e, _ in gold_chars(doc)}
         for file in sorted(Path(lexicon).glob("*.json")) if lexicon is not None else ():
             seen.update(name.lower() for names in srsly.read_json(file).values() for name in names)
@@ -110,7 +125,7 @@ def evaluate(
     out: dict[str, Any] = {"corpora": {}}
     seconds = 0.0
     for name, path in corpora(data, split).items():
-        gold = list(read_docs(path, nlp.vocab, limit))
+        gold = list(read_docs(path, nlp.vocab, limit, spans_key=spans_key))
         start = time.perf_counter()
         found = [known_labels(d) for d in nlp.pipe((unannotated(nlp, doc) for doc in gold), batch_size=batch_size)]
         seconds += time.perf_counter() - start
@@ -136,6 +151,7 @@ def known_labels(doc: Any) -> Any:
 def _scores(examples: list[Any], score: Any, nested: bool, seen: set[str] | None) -> dict[str, Any]:
     out = score(examples, nested=nested)
     out["docs"] = len(examples)
+    out["unannotated"] = sum(not is_annotated(eg.reference) for eg in examples)
     out["mentions"] = sum(len(eg.reference.ents) for eg in examples)
     if seen is not None:
         hits: dict[bool, list[bool]] = {True: [], False: []}

@@ -91,7 +91,10 @@ class Adapters:
         from safetensors.torch import save_file
 
         path.mkdir(parents=True, exist_ok=True)
-        state = peft.get_peft_model_state_dict(self._peft, adapter_name=name)
+        # "auto" would ask the hub whether the vocabulary was changed; the fingerprint tells that
+        state = peft.get_peft_model_state_dict(
+            self._peft, adapter_name=name, save_embedding_layers=False
+        )
         state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
         save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
         config = self._peft.peft_config[name]

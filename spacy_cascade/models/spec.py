@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..errors import CascadeError, Errors
 from ..registry import causal_lms
@@ -12,6 +13,9 @@ if TYPE_CHECKING:
     from .hf import HFCausalLM
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
+QUANTIZATIONS = ("int8", "8bit", "4bit")
+
+Spec = TypeVar("Spec", bound="HFSpec")
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,64 @@ class HFSpec:
 
         return load_model(self, path=path, private=private)
 
+    def origin(self) -> dict[str, str]:
+        """What a saved adapter records of its base, to find it again. JSON-serializable."""
+        return {"kind": "hf", "name": self.name, "version": self.revision or ""}
+
+    def as_recorded(self, origin: dict[str, str]) -> HFSpec:
+        """This spec, with what a saved adapter knows of its base (see `origin`)."""
+        return self
+
+
+@dataclass(frozen=True)
+class GGUFSpec(HFSpec):
+    """Where a GGUF file is and how to run the model in it (see `gguf_spec`)."""
+
+    file: str = ""
+    sha256: str = ""
+    # what pip installs where the package that holds the file is missing
+    requirement: str = ""
+
+    def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
+        """The model, from `path` if given (a saved component), else from the file, converted once.
+
+        RAISES CascadeError: As `HFSpec.load`, and C092 to C100.
+        """
+        from .gguf.convert import model_dir
+        from .loading import load_model
+
+        if path is not None or not self.name:
+            return super().load(path, private=private)
+        folder = model_dir(self._source(), sha256=self.sha256, dtype=self.dtype)
+        lm = load_model(self, path=folder, private=private)
+        lm.name = self.name
+        return lm
+
+    def origin(self) -> dict[str, str]:
+        """See `HFSpec.origin`. Where the file is not here, what the config says of it."""
+        from .gguf.source import sha256_of
+
+        found = {"kind": "gguf", "name": self._full_name()}
+        try:
+            source = self._source()
+        except CascadeError:
+            return {**found, "version": self.requirement, "sha256": self.sha256}
+        return {**found, "version": source.version, "sha256": sha256_of(source.path)}
+
+    def as_recorded(self, origin: dict[str, str]) -> HFSpec:
+        """See `HFSpec.as_recorded`: the version to install, if it is this file that was recorded."""
+        if origin.get("name") != self._full_name():
+            return self
+        return replace(self, requirement=origin.get("version", ""))
+
+    def _full_name(self) -> str:
+        return f"{self.name}/{self.file}" if self.file else self.name
+
+    def _source(self) -> Any:
+        from .gguf.source import locate
+
+        return locate(self.name, self.file, self.revision, requirement=self.requirement)
+
 
 @dataclass(frozen=True)
 class SharedSpec:
@@ -64,7 +126,8 @@ def hf_spec(
 ) -> HFSpec:
     """A causal LM of Hugging Face transformers, run in this process.
 
-    name (str): Local directory or hub name. May be empty when the weights come from a saved pipeline.
+    name (str): Local directory or hub name; what ends with .gguf is read as by `gguf_spec`. May be
+        empty when the weights come from a saved pipeline.
     revision (Optional[str]): Branch, tag or commit on the hub.
     dtype (str): auto (as saved; float32 on a CPU without bfloat16), float32, bfloat16, float16.
     device (str): auto (spaCy's GPU setting, else CUDA if present, else CPU), cpu, cuda, cuda:1 ...
@@ -79,27 +142,85 @@ def hf_spec(
         pass runs everything again. Models that can't go on from kept tokens do so, too.
     RAISES CascadeError: C020, C021.
     """
-    if dtype not in DTYPES:
-        raise CascadeError(Errors.C020.format(value=dtype, option="dtype", choices=", ".join(DTYPES)))
-    if quantization not in (None, "int8", "8bit", "4bit"):
-        raise CascadeError(Errors.C020.format(value=quantization, option="quantization", choices="int8, 8bit, 4bit, null"))
-    if batch_tokens < 1:
-        raise CascadeError(Errors.C021.format(option="batch_tokens", rule="positive", value=batch_tokens))
-    if cache_tokens < 0:
-        raise CascadeError(Errors.C021.format(option="cache_tokens", rule="0 or more", value=cache_tokens))
-    return HFSpec(
-        name=name,
-        revision=revision,
-        dtype=dtype,
-        device=device,
-        attention=attention,
-        quantization=quantization,
-        trust_remote_code=trust_remote_code,
-        allow_pickle=allow_pickle,
-        max_length=max_length,
-        batch_tokens=batch_tokens,
-        cache_tokens=cache_tokens,
+    kind = GGUFSpec if name.endswith(".gguf") else HFSpec
+    return _checked(
+        kind(
+            name=name,
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            attention=attention,
+            quantization=quantization,
+            trust_remote_code=trust_remote_code,
+            allow_pickle=allow_pickle,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
+            cache_tokens=cache_tokens,
+        )
     )
+
+
+@causal_lms("spacy-cascade.GGUF.v1")
+def gguf_spec(
+    name: str,
+    file: str = "",
+    sha256: str = "",
+    revision: str | None = None,
+    dtype: str = "auto",
+    device: str = "auto",
+    attention: str = "sdpa",
+    quantization: str | None = None,
+    max_length: int = 0,
+    batch_tokens: int = 4096,
+    cache_tokens: int = 16384,
+) -> GGUFSpec:
+    """A causal LM from a GGUF file (extra `gguf`). It is dequantized once, into the user's cache
+    directory ($SPACY_CASCADE_CACHE moves it), and runs as any other model of transformers.
+
+    name (str): A path, "package:NAME/FILE.gguf" (a file of an installed package, which is not
+        imported), or "owner/repository/FILE.gguf" on the hub. May be empty when the weights come
+        from a saved pipeline.
+    file (str): The file's name, where `name` is a directory, "package:NAME" or "owner/repository".
+    sha256 (str): What the file's SHA-256 has to be; "": anything.
+    revision (Optional[str]): Branch, tag or commit on the hub.
+    dtype (str): Of the weights: float32, bfloat16, float16; auto: the narrowest that holds the
+        dequantized numbers exactly, which is float32 for all quantized files.
+    device, attention, quantization, max_length, batch_tokens, cache_tokens: As in `hf_spec`.
+    RAISES CascadeError: C020, C021.
+    """
+    if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
+        rule = "64 hexadecimal digits"
+        raise CascadeError(Errors.C021.format(option="sha256", rule=rule, value=sha256))
+    return _checked(
+        GGUFSpec(
+            name=name,
+            file=file,
+            sha256=sha256.lower(),
+            revision=revision,
+            dtype=dtype,
+            device=device,
+            attention=attention,
+            quantization=quantization,
+            max_length=max_length,
+            batch_tokens=batch_tokens,
+            cache_tokens=cache_tokens,
+        )
+    )
+
+
+def _checked(spec: Spec) -> Spec:
+    """RAISES CascadeError: C020, C021."""
+    choices = {"dtype": DTYPES, "quantization": (*QUANTIZATIONS, None)}
+    for option, known in choices.items():
+        value = getattr(spec, option)
+        if value not in known:
+            names = ", ".join(name or "null" for name in known)
+            raise CascadeError(Errors.C020.format(value=value, option=option, choices=names))
+    for option, least, rule in (("batch_tokens", 1, "positive"), ("cache_tokens", 0, "0 or more")):
+        value = getattr(spec, option)
+        if value < least:
+            raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
+    return spec
 
 
 @causal_lms("spacy-cascade.SharedLM.v1")

@@ -188,8 +188,17 @@ class CascadeClassifier(LMPipe):
     # -- Running ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, float, TypeResult]]]:
-        """For each Doc: (start token, end token, boundary score, type) of every candidate."""
+        """For each Doc: (start token, end token, boundary score, type) of every candidate.
+
+        RAISES CascadeError: C025 without candidates, unless it is being trained alone: then `score` looks at gold mentions.
+        """
+        if self._trained_alone(docs):
+            return []
         return self.classify(docs, [self._candidates(doc) for doc in docs])
+
+    def _trained_alone(self, docs: Iterable[Doc]) -> bool:
+        """Whether no component gives candidates, while the weights are in training."""
+        return self.source == "spans" and self.weights.in_training and all(SPANS_KEY not in doc.spans for doc in docs)
 
     def classify(
         self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
@@ -237,6 +246,8 @@ class CascadeClassifier(LMPipe):
         return [(s.start, s.end, p) for s, p in zip(group, scores, strict=True)]
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+        if not results:
+            return
         for doc, found in zip(docs, results, strict=True):
             spans = []
             for start, end, _, result in found:
@@ -272,6 +283,16 @@ class CascadeClassifier(LMPipe):
         scores = [r.score for results in found for *_, r in results]
         right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]
         return scores, right
+
+    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+        """Scores of the pipeline; while this is trained without a component that finds mentions, of gold mentions that it types
+        (they are written to the predicted Docs)."""
+        examples = list(examples)
+        docs = [eg.predicted for eg in examples]
+        if self._trained_alone(docs):
+            gold = [[(s, e, 1.0) for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))] for eg in examples]
+            self.set_annotations(docs, self.classify(docs, gold))
+        return super().score(examples, **kwargs)
 
     # -- Training ---------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch
 
+from ..annotation import is_annotated
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, decode
 from ..decoding.drafters import CuesDrafter, Drafter
@@ -22,7 +23,7 @@ from ..taxonomy import Taxonomy
 from ..ty import TrainingItem, Unit
 from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, report_gold
+from .gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from .items import copy_item
 from .template import Frames
 from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
@@ -106,7 +107,8 @@ class CascadeExtractor(LMPipe):
     adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
     rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
     temperature (float): Of the sampled rounds.
-    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no cost.
+    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no cost. At 0 one is opened
+        wherever it may be, at 1 nowhere.
     window (str): auto (sentences where the Doc has them), sents, or stride.
     max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
     drafter (Drafter): Where first drafts come from, `@drafters`: the better they are, the fewer passes; the result is the
@@ -139,7 +141,7 @@ class CascadeExtractor(LMPipe):
         for option, value, rule, ok in (
             ("rounds", rounds, "1 or more", rounds >= 1),
             ("temperature", temperature, "above 0", temperature > 0),
-            ("open_threshold", open_threshold, "between 0 and 1", 0 < open_threshold < 1),
+            ("open_threshold", open_threshold, "from 0 to 1", 0 <= open_threshold <= 1),
         ):
             if not ok:
                 raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
@@ -205,7 +207,7 @@ class CascadeExtractor(LMPipe):
         lm = self.lm
         if lm.recall is not None:
             lm.recall.clear()
-        bias = math.log((1 - self.open_threshold) / self.open_threshold)
+        bias = open_bias(self.open_threshold)
         samplings = [Sampling(bias, self.temperature if r else 0.0, r) for r in range(self.rounds)]
         ents = [[e for e in doc.ents if e.label_ != MENTION] for doc in docs]
         keep = any(self._leads_to(p) for _, p in self._nlp.pipeline)
@@ -254,12 +256,15 @@ class CascadeExtractor(LMPipe):
                 set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
-        """Every candidate's score, and whether a gold mention has these boundaries."""
+        """Every candidate's score, and whether a gold mention has these boundaries; where annotation is missing, none."""
         scores, right = [], []
         for eg, (candidates, _) in zip(examples, self.predict([eg.predicted for eg in examples]), strict=True):
             gold = {(s, e) for s, e, _ in gold_mentions(eg)}
-            scores += [p for _, _, p in candidates]
-            right += [(s, e) in gold for s, e, _ in candidates]
+            missing = missing_tokens(eg)
+            for start, end, score in candidates:
+                if missing.isdisjoint(range(start, end)):
+                    scores.append(score)
+                    right.append((start, end) in gold)
         return scores, right
 
     def on_failure(self, doc: Doc) -> None:
@@ -285,25 +290,29 @@ class CascadeExtractor(LMPipe):
             examples = list(get_examples())
             report_gold(examples, marks=True)
             self.start_training()
-            self.drafter.fit([item for eg in examples for item in self._gold_units(eg)])
+            self.drafter.fit([(unit, spans) for eg in examples for unit, spans, missing in self._gold_units(eg) if not missing])
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
         for example in examples:
             items = []
-            for unit, spans in self._gold_units(example):
+            for unit, spans, missing in self._gold_units(example):
                 job = self.template.job(self.lm, unit, Guess(unit, spans))
-                items.append(copy_item(job, self.template.text_range(self.lm, job)))
+                items.append(copy_item(job, self.template.text_range(self.lm, job), missing))
             out.append(items)
         return out
 
-    def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]]]]:
-        """The windows of a text with their flat gold mentions, as token indices."""
-        gold = flat_gold(example)
+    def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]], set[int]]]:
+        """The windows of a text with their flat gold mentions, and the tokens without annotation, as token indices; of a text
+        without any annotation none."""
+        if not is_annotated(example.reference):
+            return []
+        gold, missing = flat_gold(example), missing_tokens(example)
         out = []
         for w in self._cut(example.predicted, self._labels(example.reference))[0]:
             if w.status in (PROCESSED, SPLIT):
-                out.append((w.unit, [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]))
+                inside = [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]
+                out.append((w.unit, inside, {i - w.start for i in missing if w.start <= i < w.end}))
         return out
 
     # -- Saving -----------------------------------------------------------------------------------------------
@@ -326,6 +335,13 @@ def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:
     """What earlier components found in a window, as token indices of its unit. ents: Those of the Doc, in order."""
     inside = bisect_left(ents, window.start, key=lambda e: e.start), bisect_right(ents, window.end, key=lambda e: e.end)
     return [(e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]]
+
+
+def open_bias(threshold: float) -> float:
+    """What to add to the logit of opening a mention, so that it is chosen at this probability."""
+    if not 0 < threshold < 1:
+        return -math.inf if threshold else math.inf
+    return math.log((1 - threshold) / threshold)
 
 
 def token_spans(job: Job) -> list[tuple[int, int, float]]:

@@ -10,13 +10,13 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example
 
+from ..annotation import GOLD_KEY, is_annotated, missing_ranges, trim
 from ..errors import CascadeError, Warnings
 from ..taxonomy import Taxonomy, TypePath, format_path, parse_path
 from .annotate import LABELS_KEY, fuse, labels_of
 
 logger = logging.getLogger("spacy_cascade")
 
-GOLD_KEY = "gold"
 # (start token, end token, label path)
 GoldMention = tuple[int, int, TypePath]
 
@@ -31,12 +31,13 @@ def unannotated(nlp: Language, gold: Doc) -> Doc:
 
 def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:
     """All gold mentions of a reference Doc as character spans: `doc.spans["gold"]` with its paths if it is there
-    (nested ones included), else `doc.ents` with their labels as one-step paths."""
+    (nested ones included), else `doc.ents` with their labels as one-step paths. White space at their edges is left out."""
     group = doc.spans.get(GOLD_KEY)
-    if group is None:
-        return [(e.start_char, e.end_char, parse_path(e.label_)) for e in doc.ents]
-    paths = group.attrs.get("paths") or [s.label_ for s in group]
-    return [(s.start_char, s.end_char, parse_path(p)) for s, p in zip(group, paths, strict=True)]
+    spans = list(doc.ents if group is None else group)
+    paths = (group.attrs.get("paths") if group is not None else None) or [s.label_ for s in spans]
+    text = doc.text
+    found = [(*trim(text, s.start_char, s.end_char), parse_path(p)) for s, p in zip(spans, paths, strict=True)]
+    return [(start, end, path) for start, end, path in found if start < end]
 
 
 def gold_mentions(example: Example) -> list[GoldMention]:
@@ -47,6 +48,29 @@ def gold_mentions(example: Example) -> list[GoldMention]:
         if span is not None and len(span):
             out.append((span.start, span.end, path))
     return out
+
+
+def missing_tokens(example: Example) -> set[int]:
+    """Tokens of `example.predicted` of which the gold annotation says nothing."""
+    out: set[int] = set()
+    for start, end in missing_ranges(example.reference):
+        span = example.predicted.char_span(start, end, alignment_mode="expand")
+        if span is not None:
+            out.update(range(span.start, span.end))
+    return out
+
+
+def report_missing(examples: Iterable[Example]) -> None:
+    """Warn, once and with counts, of Docs that have no entity annotation or only some: what is missing counts for nothing."""
+    n = none = some = 0
+    for example in examples:
+        n += 1
+        if not is_annotated(example.reference):
+            none += 1
+        elif missing_ranges(example.reference):
+            some += 1
+    if none or some:
+        logger.warning(Warnings.W015.format(none=none, some=some, n=n))
 
 
 def mention_lists(example: Example) -> dict[GoldMention, tuple[str, list[str]]]:
@@ -69,9 +93,12 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
     marks (bool): For the extractor: of overlapping mentions only the longest can be marked.
     taxonomy (Taxonomy): For the classifier: types that are not in it.
     """
-    misaligned, nested, unknown = [], [], Counter[str]()
+    misaligned, nested, padded, unknown = [], [], [], Counter[str]()
+    examples = list(examples)
+    report_missing(examples)
     for example in examples:
         text = example.reference.text
+        padded += [e.text for e in example.reference.ents if e.text != e.text.strip()]
         for start, end, path in gold_chars(example.reference):
             if example.predicted.char_span(start, end) is None:
                 misaligned.append(text[start:end])
@@ -81,6 +108,8 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
         nested += [example.predicted[s:e].text for s, e, _ in gold_mentions(example) if marks and (s, e) not in flat]
     if misaligned:
         logger.warning(Warnings.W001.format(n=len(misaligned), first=misaligned[0]))
+    if padded:
+        logger.warning(Warnings.W016.format(n=len(padded), first=padded[0]))
     if nested:
         logger.warning(Warnings.W002.format(n=len(nested), first=nested[0]))
     if unknown:

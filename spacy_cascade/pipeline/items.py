@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
+from ..decoding.automaton import CopyAutomaton
 from ..decoding.copy import Job, copy_depths
 from ..decoding.labels import LabelTrie
 from ..decoding.listing import ListJob
@@ -13,10 +14,12 @@ from ..taxonomy import Taxonomy, TypePath
 from ..ty import Asked, Query, TrainingItem
 
 
-def copy_item(job: Job, text: Iterable[int]) -> TrainingItem:
+def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> TrainingItem:
     """The marked copy that a job's guess writes.
 
     text (Iterable[int]): Where the plain text stands in the prompt.
+    missing (Collection[int]): Tokens of the unit without annotation: whether a mention begins there is not known, so it is no
+        decision to learn from.
     """
     automaton, state = job.automaton, job.automaton.start()
     tokens = automaton.draft(state, job.guess)
@@ -25,7 +28,7 @@ def copy_item(job: Job, text: Iterable[int]) -> TrainingItem:
     for k, token in enumerate(tokens):
         states.append(state)
         allowed = automaton.allowed(state)
-        if len(allowed) > 1 and token in allowed:
+        if len(allowed) > 1 and token in allowed and not (missing and _opens(automaton, state, allowed, missing)):
             positions.append(len(job.prompt) + k - 1)
             candidates.append(allowed)
             gold.append(list(allowed).index(token))
@@ -33,6 +36,11 @@ def copy_item(job: Job, text: Iterable[int]) -> TrainingItem:
     n = len(job.prompt)
     query = Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states))
     return TrainingItem(query, gold, answer=list(range(n, n + len(tokens))), text=list(text))
+
+
+def _opens(automaton: CopyAutomaton, state: Any, allowed: Sequence[int], tokens: Collection[int]) -> bool:
+    """Whether it is decided here if a mention begins at one of these tokens."""
+    return any(c.kind == "open" and c.token in tokens for t in allowed for c in automaton.choices(state, t))
 
 
 def list_item(job: ListJob, answer: Iterable[int]) -> TrainingItem:

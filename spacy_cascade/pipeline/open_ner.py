@@ -18,7 +18,7 @@ from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..ty import TrainingItem
 from .annotate import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
 from .component import LMPipe
-from .gold import known_mentions, report_gold
+from .gold import known_mentions, missing_tokens, report_gold
 from .items import list_item
 from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
 
@@ -292,13 +292,15 @@ class OpenNER(LMPipe):
         for example in examples:
             labels = self._labels_for(example.reference)
             gold = self._gold(example)
+            missing = missing_tokens(example)
             if self.list_noise is not None:
                 right = {name for name, path in zip(labels.names, labels.paths, strict=True) if path in gold.values()}
                 labels = labels.select(self.list_noise.labels(labels.names, right))
             index = {path: i for i, path in enumerate(labels.paths)}
             items = []
             for w in self._cut(example.predicted, labels)[0]:
-                if w.status not in (PROCESSED, SPLIT):
+                # a list says of every token whether it is in a mention, so there is none to learn from where that is not known
+                if w.status not in (PROCESSED, SPLIT) or not missing.isdisjoint(range(w.start, w.end)):
                     continue
                 spans = [
                     (s - w.start, e - w.start, index[path])

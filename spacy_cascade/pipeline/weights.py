@@ -81,6 +81,11 @@ class Weights:
 
     # -- Training ---------------------------------------------------------------------------------------------
 
+    @property
+    def in_training(self) -> bool:
+        """Whether training has begun, and the weights were not loaded since."""
+        return self._trainable is not None
+
     def trainable(self, adapter: dict[str, Any] | None) -> Any:
         """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
 
@@ -156,7 +161,7 @@ class Weights:
         if self._lm is None and self._base_path is None:
             return {**meta, "adapter": False, "weights": "none"}
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
-        meta["base"] = {"name": self.lm.name if shared else getattr(self.spec, "name", ""), "hash": self.lm.fingerprint()}
+        meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         meta["adapter"] = bool(self.adapter) and how != "none"
         meta["weights"] = how
         if how == "full" and not shared:
@@ -164,6 +169,20 @@ class Weights:
         if meta["adapter"]:
             self.lm.save_adapter(self.adapter, path / "adapter")
         return meta
+
+    def _origin(self, shared: bool) -> dict[str, str]:
+        """Kind, name and version of the base, for whoever has to find it again."""
+        if shared:
+            return {"kind": "shared", "name": self.lm.name}
+        if isinstance(self.spec, HFSpec):
+            return self.spec.origin()
+        return {"name": getattr(self.spec, "name", "")}
+
+    @staticmethod
+    def _describe(origin: dict[str, str]) -> str:
+        """A recorded base, for messages."""
+        version = origin.get("version")
+        return f"'{origin.get('name')}'" + (f" ({version})" if version else "")
 
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Load what `save` wrote; the base is loaded on first use where it was not saved along.
@@ -184,7 +203,13 @@ class Weights:
                 base = meta["base"]["name"]
                 raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
         if meta["adapter"]:
+            if isinstance(self.spec, HFSpec):
+                self.spec = self.spec.as_recorded(meta["base"])
             found = self.lm.fingerprint()
             if found != meta["base"]["hash"]:
-                raise CascadeError(Errors.C016.format(path=path, expected=meta["base"]["hash"], found=found))
+                base = self._describe(meta["base"])
+                message = Errors.C016.format(
+                    path=path, expected=meta["base"]["hash"], found=found, base=base
+                )
+                raise CascadeError(message)
             self.load_adapter(path / "adapter")

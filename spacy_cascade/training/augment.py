@@ -13,9 +13,10 @@ from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
+from ..annotation import GOLD_KEY, missing_ranges
 from ..errors import CascadeFileNotFoundError, Errors
 from ..pipeline.annotate import fuse
-from ..pipeline.gold import GOLD_KEY, gold_chars
+from ..pipeline.gold import gold_chars
 from ..taxonomy import Taxonomy, TypePath, format_path
 
 ANY = ""
@@ -93,6 +94,8 @@ class MentionReplacer:
 
     def __call__(self, nlp: Language, reference: Doc, rng: Any = random) -> Doc | None:
         """RETURNS (Optional[Doc]): A new gold Doc, or None if nothing was replaced."""
+        if missing_ranges(reference):
+            return None  # a new Doc would say that there is nothing else
         gold = gold_chars(reference)
         top = [gold[i] for i in fuse((s, e, 1.0) for s, e, _ in gold)]
         if not all(any(s <= start and end <= e for s, e, _ in top) for start, end, _ in gold):

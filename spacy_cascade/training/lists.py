@@ -10,6 +10,7 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from ..annotation import missing_ranges
 from ..pipeline.annotate import LABELS_KEY, labels_of
 from ..pipeline.gold import gold_chars, known_path
 from ..taxonomy import normalize_name, parse_path
@@ -54,7 +55,7 @@ class ListNoise:
         largest (int): Most labels that the set keeps, beside those of the text's mentions.
         """
         labels = reference.user_data.get(LABELS_KEY)
-        if not isinstance(labels, (list, tuple)) or self.rng.random() >= self.dynamic:
+        if not isinstance(labels, (list, tuple)) or missing_ranges(reference) or self.rng.random() >= self.dynamic:
             return reference
         taxonomy = labels_of(reference)
         assert taxonomy is not None

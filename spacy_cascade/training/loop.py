@@ -17,6 +17,7 @@ from spacy.training import Example
 
 from ..errors import CascadeError, Errors
 from ..pipeline.component import LMPipe
+from ..pipeline.gold import report_missing
 from .checkpoint import load_checkpoint, save_checkpoint
 from .data import TrainingData, Work
 from .evaluate import dev_scores
@@ -53,6 +54,7 @@ class Run:
         self.dev = list(dev)
         if 0 < s.dev_limit < len(self.dev):  # evenly, as corpora are often several in a row
             self.dev = [self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)]
+        report_missing(self.dev)
         self.data = TrainingData(s, nlp, self.pipes, train)
         self.trainables = [p.start_training() for p in self.pipes]
         self.parameters = {
