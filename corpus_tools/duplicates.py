@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from spacy_cascade.words import words_only
 
 from .errors import CorpusError, Errors
 
@@ -30,10 +31,10 @@ class Match:
 
 
 def normalise(text: str) -> str:
-    """Compatibility forms resolved, case folded, only letters and digits, single spaces; the stripped text if nothing of
-    it is left."""
+    """Compatibility forms resolved, case folded, only letters with their marks and digits, single
+    spaces; the stripped text if nothing of it is left."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return re.sub(r"[\W_]+", " ", folded).strip() or text.strip()
+    return words_only(folded) or text.strip()
 
 
 class DuplicateIndex:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -19,8 +20,9 @@ CHUNK = 2048
 
 @embedders("spacy-cascade.HashEmbedder.v1")
 def hash_embedder(dim: int = 512, min_n: int = 1, max_n: int = 4) -> Embedder:
-    """Hashed counts of character n-grams, case ignored: needs no model and no network, and works in every language.
-    Similar spelling means similar vectors; meaning is out of its reach.
+    """Hashed counts of character n-grams, case and the composition of accents ignored: needs no
+    model and no network, and works in every language. Similar spelling means similar vectors; meaning
+    is out of its reach.
 
     dim (int): Dimensions. min_n (int), max_n (int): Lengths of n-grams.
     """
@@ -28,7 +30,7 @@ def hash_embedder(dim: int = 512, min_n: int = 1, max_n: int = 4) -> Embedder:
     def embed(texts: Sequence[str]) -> np.ndarray:
         out = np.zeros((len(texts), dim), dtype=np.float32)
         for row, text in enumerate(texts):
-            padded = f"\x02{text.casefold()}\x03"
+            padded = f"\x02{unicodedata.normalize('NFC', text).casefold()}\x03"
             grams = (padded[i : i + n] for n in range(min_n, max_n + 1) for i in range(len(padded) - n + 1))
             codes = np.fromiter((zlib.crc32(g.encode("utf8", "surrogatepass")) for g in grams), dtype=np.uint32)
             # one bit of the hash is the sign, so that collisions cancel out on average

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from spacy_cascade.words import words_only
 
 from .errors import CorpusError, Errors
 from .records import Record
@@ -50,8 +53,8 @@ def masked(record: Record) -> str:
 
 
 def _normalise(text: str) -> str:
-    text = re.sub(r"\d+", "0", text.casefold())
-    return re.sub(r"[\W_]+", " ", text).strip()
+    folded = unicodedata.normalize("NFC", text).casefold()
+    return words_only(re.sub(r"\d+", "0", folded))
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from .annotation import missing_ranges, touches, trim
 from .pipeline.annotate import MENTION, SPANS_KEY, fuse, labels_of
 from .pipeline.gold import gold_chars, known_path
 from .taxonomy import TypePath, parse_path
+from .words import MARKS
 
 _LEVEL_NAMES = {1: ("fine",), 2: ("coarse", "fine"), 3: ("coarse", "medium", "fine")}
 Item = tuple[int, int, TypePath]
@@ -154,10 +155,14 @@ def _hierarchical(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, Any]:
     return _named("hierarchical", prf(tp, n_pred, n_gold))
 
 
+# Whole words, and no letter with an accent of its own.
+_ARTICLES = re.compile(rf"(?<!\w)(?<![{MARKS}])(a|an|the)(?!\w|[{MARKS}])")
+
+
 def normalize_string(text: str) -> str:
     """As UniNER's and GNER's scripts: lower case, no ASCII punctuation, no articles, single spaces."""
     text = "".join(ch for ch in text.lower() if ch not in string.punctuation)
-    return " ".join(re.sub(r"\b(a|an|the)\b", " ", text).split())
+    return " ".join(_ARTICLES.sub(" ", text).split())
 
 
 def _string_set_f(examples: Iterable[Example], pairs: list[tuple[list[Item], list[Item]]]) -> float | None:

@@ -10,6 +10,8 @@ from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex, registry
 
+from .words import MARKS
+
 # One token each: Han (with extensions and iteration marks), Kana, Hangul syllables and jamo, CJK punctuation and
 # full-width forms. A combining mark or variation selector stays with its character.
 _CJK = (
@@ -29,6 +31,12 @@ CHARACTER_TOKEN = rf"(?:[{_CJK}][{_MARKS}]*|[{_THAI}][{_THAI_MARKS}]*)"
 # time grows with the square of its length: minutes for a long Chinese text. No stretch is given to it that is longer.
 _STRETCH = 256
 _LONG = re.compile(rf"\S{{{_STRETCH + 1},}}")
+# No URL or protected word is longer.
+_LONGEST = 2048
+_FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
+# Brackets, quotes and dashes inside a word: names in running text are often glued to them.
+_GLUE = r"[/\\()\[\]{}<>|\"“”„«»‹›：:;,!?…–—~=+*]"
+_APOSTROPHE = rf"(?:(?<=[^\W\d_])|(?<=[{MARKS}]))['’](?=[^\W\d_])"
 _BORDER = re.compile(rf"{CHARACTER_TOKEN}(?![{_MARKS}{_THAI_MARKS}])(?={CHARACTER_TOKEN})")
 
 
@@ -60,11 +68,19 @@ def _pieces(text: str) -> Iterator[str]:
 
 
 @registry.tokenizers("spacy-cascade.MultilingualTokenizer.v1")
-def create_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
+def create_multilingual_tokenizer(
+    whole: bool = True,
+) -> Callable[[Language], Tokenizer]:
     """Registered factory for `[nlp.tokenizer]`.
 
-    Han, Kana, Hangul and Thai become one token per character, so that a mention in Chinese, Japanese, Korean or Thai
-    always ends at token boundaries; everything else follows the language's own rules. No character is lost.
+    Han, Kana, Hangul and Thai become one token per character, so that a mention in Chinese,
+    Japanese, Korean or Thai always ends at token boundaries. Brackets, quotes, dashes and slashes
+    inside of a word are tokens, and an apostrophe is, where the language has no rule for it.
+    Everything else follows the language's own rules. No character is lost. A saved pipeline keeps
+    the rules that it was saved with.
+
+    whole (bool): URLs, e-mail addresses and what else the language protects ("Aix-en-Provence" in
+        French) stay whole, if they hold no characters of the scripts above.
     RETURNS (Callable): Language -> MultilingualTokenizer.
     """
 
@@ -73,16 +89,29 @@ def create_multilingual_tokenizer() -> Callable[[Language], Tokenizer]:
         piece = [CHARACTER_TOKEN]
         prefixes = compile_prefix_regex([*piece, *(defaults.prefixes or ())])
         suffixes = compile_suffix_regex([*(defaults.suffixes or ()), *piece])
-        # Brackets, quotes and dashes inside a word: names in running text are often glued to them.
-        infixes = compile_infix_regex(
-            [*piece, *(defaults.infixes or ()), r"[/\\()\[\]{}<>|\"“”„«»‹›：:;,!?…–—~=+*]", r"(?<=[^\W\d_])['’](?=[^\W\d_])"]
-        )
+        own = list(defaults.infixes or ())
+        elision = [] if own and compile_infix_regex(own).search("l'a") else [_APOSTROPHE]
+        infixes = compile_infix_regex([*piece, *own, _GLUE, *elision])
         return MultilingualTokenizer(
             nlp.vocab,
             rules=defaults.tokenizer_exceptions,
             prefix_search=prefixes.search,
             suffix_search=suffixes.search,
             infix_finditer=infixes.finditer,
+            token_match=_protected(defaults.token_match) if whole else None,
+            url_match=_protected(defaults.url_match) if whole else None,
         )
 
     return make
+
+
+def _protected(match: Callable | None) -> Callable | None:
+    """A language's pattern for words that stay whole, but not for those with a character that is a
+    token of its own, nor for very long ones: time may grow with the square of the length."""
+    if match is None:
+        return None
+    pattern: re.Pattern = match.__self__  # type: ignore[attr-defined]
+    flags = _FLAGS.match(pattern.pattern)
+    rest = pattern.pattern[flags.end() :] if flags else pattern.pattern
+    rule = rf"(?!\S{{{_LONGEST + 1}}})(?!\S*?{CHARACTER_TOKEN})(?:{rest})"
+    return re.compile((flags[0] if flags else "") + rule).match

@@ -157,3 +157,82 @@ def test_time_grows_with_the_length_of_a_text_without_spaces(nlp: Language) -> N
         nlp.tokenizer.suffix_search = search
     assert len(doc) == 5000
     assert seen and max(seen) <= 300
+
+
+# -- Words that stay whole -----------------------------------------------------------------------
+
+
+def _texts(nlp: Language, text: str) -> list[str]:
+    return [t.text for t in nlp.make_doc(text)]
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("https://www.example.com/path?x=1&y=2", ["https://www.example.com/path?x=1&y=2"]),
+        ("(see www.a-b.org/c_d#e),", ["(", "see", "www.a-b.org/c_d#e", ")", ","]),
+        ("Mail: ann.lee@x-y.de.", ["Mail", ":", "ann.lee@x-y.de", "."]),
+        ("请看https://example.com/a。谢", ["请", "看", "https://example.com/a", "。", "谢"]),
+        ("서울은https://a.kr에", ["서", "울", "은", "https://a.kr", "에"]),
+    ],
+)
+def test_urls_and_mail_addresses_are_one_token(nlp: Language, text: str, tokens: list[str]) -> None:
+    assert _texts(nlp, text) == tokens
+
+
+def test_urls_are_known_as_such(nlp: Language) -> None:
+    doc = nlp.make_doc("https://a.com/b-c ann@x.de")
+    assert (doc[0].like_url, doc[1].like_email) == (True, True)
+
+
+def test_no_url_hides_a_mention_in_a_script_without_spaces(nlp: Language) -> None:
+    tokens = _texts(nlp, "https://a.com/x,北京在a")
+    assert {"北", "京"} <= set(tokens)
+
+
+@pytest.mark.parametrize(
+    ("lang", "text"),
+    [
+        ("fr", "Aix-en-Provence"),
+        ("fr", "aujourd'hui prud'hommes"),
+        ("fr", "l'Espagne"),
+        ("it", "dell'Umbria"),
+        ("ca", "l'Hospitalet"),
+        ("hu", "10-20%"),
+        ("en", "He didn't visit Rome's e.g. https://a.io/b."),
+    ],
+)
+def test_a_language_protects_its_words(lang: str, text: str) -> None:
+    assert _texts(spacy.blank(lang, config=util.TOKENIZER), text) == _texts(spacy.blank(lang), text)
+
+
+def test_an_apostrophe_behind_an_accent_of_its_own(nlp: Language) -> None:
+    assert _texts(nlp, "d\u0301'Evry") == ["d\u0301", "'", "Evry"]
+
+
+def test_whole_words_can_be_switched_off() -> None:
+    make = {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1", "whole": False}
+    nlp = spacy.blank("fr", config={"nlp": {"tokenizer": make}})
+    assert _texts(nlp, "Aix-en-Provence") == ["Aix", "-", "en", "-", "Provence"]
+    assert len(_texts(nlp, "https://a.com/b")) > 1
+
+
+def test_a_saved_pipeline_keeps_its_rules(tmp_path: Path) -> None:
+    """Weights are trained on the tokens of then."""
+    nlp = util.blank()
+    nlp.tokenizer.url_match = None
+    before = _texts(nlp, "see https://a.com/b-c")
+    nlp.to_disk(tmp_path / "nlp")
+    assert _texts(spacy.load(tmp_path / "nlp"), "see https://a.com/b-c") == before
+    whole = util.blank()
+    whole.to_disk(tmp_path / "whole")
+    assert _texts(spacy.load(tmp_path / "whole"), "https://a.com/b-c") == ["https://a.com/b-c"]
+
+
+@pytest.mark.parametrize("lang", ["xx", "fr"])
+def test_long_stretches_are_not_looked_through_for_urls(lang: str) -> None:
+    nlp = spacy.blank(lang, config=util.TOKENIZER)
+    for text in ("https://a.com/" + "b" * 3000 + ":c", "a:" * 3000, "aix-en-" * 600):
+        assert nlp.make_doc(text).text == text
+        assert nlp.tokenizer.url_match(text) is None
+    assert nlp.tokenizer.url_match("https://a.com/" + "b" * 1000)

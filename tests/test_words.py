@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import random
 import unicodedata
 
 import pytest
@@ -7,6 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cascade import words
+from spacy_cascade.decoding import tagger
+from spacy_cascade.scorers import normalize_string
+from spacy_cascade.training.augment import MentionReplacer
 
 WORDS = {
     "hindi": "दिल्ली",
@@ -81,3 +85,23 @@ def test_marks_agree_with_unicode(char: str) -> None:
     if unicodedata.category(char)[0] in "LMN":
         assert words.is_word_character(char)
         assert words.words_only(char) == char
+
+
+def test_articles_end_where_words_end() -> None:
+    assert normalize_string("The a\u0301rt of a lie") == "a\u0301rt of lie"
+
+
+def test_invented_names_keep_letters_and_their_marks_together() -> None:
+    names = {"hi": {("place",): ["दिल्ली", "सिक्किम", "चेन्नई"]}}
+    replacer = MentionReplacer(names, invent=1.0)
+    known = {part for name in names["hi"]["place",] for part in words.characters(name)}
+    rng = random.Random(0)
+    found = {replacer._invented("hi", "दिल्ली", rng) for _ in range(30)}
+    assert len(found) > 1
+    assert all(part in known for name in found for part in words.characters(name))
+
+
+@pytest.mark.parametrize("accent", ["Hélène", "दिल्ली"])
+def test_the_shape_of_a_word_is_that_of_its_letters(accent: str) -> None:
+    composed = tagger._attributes(unicodedata.normalize("NFC", accent))
+    assert composed[3] == tagger._attributes(unicodedata.normalize("NFD", accent))[3]

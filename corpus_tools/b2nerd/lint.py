@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from spacy_cascade.taxonomy import Taxonomy, parse_path
+from spacy_cascade.words import words_only
 
 from .labelmap import OTHERS, arrow_path
 
@@ -161,6 +162,6 @@ def skeleton(name: str) -> str:
     for part in parse_path(name.lower()):
         for pattern, to in (*_SPELLINGS, *_PLURALS):
             part = re.sub(pattern, to, part)
-        alternatives = sorted(re.sub(r"[\W_]", "", a) for a in part.split(" or "))
+        alternatives = sorted(words_only(a).replace(" ", "") for a in part.split(" or "))
         parts.append("|".join(alternatives))
     return ">".join(parts)

@@ -13,6 +13,7 @@ from functools import lru_cache
 import numpy as np
 
 from ..ty import Unit
+from ..words import is_mark
 
 OUTSIDE, BEGIN, INSIDE = range(3)
 _BITS = 17
@@ -137,6 +138,8 @@ def _attributes(word: str) -> np.ndarray:
     lower = word.lower()
     shape: list[str] = []
     for ch in word:
+        if is_mark(ch):  # has the shape of its letter
+            continue
         kind = "A" if ch.isupper() else "a" if ch.islower() else "0" if ch.isdigit() else "w" if ch.isalpha() else ch
         if shape[-2:] != [kind, kind]:
             shape.append(kind)

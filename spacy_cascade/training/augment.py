@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -18,6 +19,7 @@ from ..errors import CascadeFileNotFoundError, Errors
 from ..pipeline.annotate import fuse
 from ..pipeline.gold import gold_chars
 from ..taxonomy import Taxonomy, TypePath, format_path
+from ..words import characters, is_letters
 
 ANY = ""
 
@@ -80,14 +82,18 @@ class MentionReplacer:
         """Words of four letters or more (two without spaces between words) get the beginning of another name."""
         stems = self._stems.get(language)
         if stems is None:
-            words = {w for names in self.names[language].values() for n in names for w in n.split() if w.isalpha()}
+            names = itertools.chain(*self.names[language].values())
+            words = {w for w in " ".join(names).split() if is_letters(w)}
             stems = self._stems[language] = sorted(w for w in words if len(w) > 2 or not w.isascii())
         out = []
         for word in name.split(" "):
             spaced = word[:1].isupper() or word[:1].islower()
-            if word.isalpha() and len(word) > (3 if spaced else 1) and stems and rng.random() < 0.7:
-                stem, keep = rng.choice(stems), len(word) // 2
-                new = stem[: max(1, (len(stem) + 1) // 2)].lower() + word[len(word) - keep :].lower()
+            parts = characters(word)
+            long = len(parts) > (3 if spaced else 1)
+            if is_letters(word) and long and stems and rng.random() < 0.7:
+                stem, keep = characters(rng.choice(stems)), len(parts) // 2
+                begin = "".join(stem[: max(1, (len(stem) + 1) // 2)])
+                new = begin.lower() + "".join(parts[len(parts) - keep :]).lower()
                 word = new.upper() if word.isupper() else new.capitalize() if word[0].isupper() else new
             out.append(word)
         return " ".join(out)

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Any
 
 from spacy_cascade.tokenizers import CHARACTER_TOKEN
+from spacy_cascade.words import LETTER, MARKS, is_word
 
 from ...records import Record
 from .evidence import EDGES, PARTIALLY_EXTRACTED, WRONG_CATEGORY, Evidence, wilson
@@ -25,14 +26,15 @@ MIN_COUNT = 2
 EXAMPLES = 3
 FIRST, LAST = "first", "last"
 Edge = tuple[str, str]  # side and word in lower case, or '' and the name of a class of words
-_LETTER = r"(?:(?!" + CHARACTER_TOKEN + r")[^\W\d_])"
+_LETTER = rf"(?:(?!{CHARACTER_TOKEN}){LETTER})"
+_NOT_BEFORE, _NOT_BEHIND = rf"(?<!\w)(?<![{MARKS}])", rf"(?!\w|[{MARKS}])"
 _WORD = _LETTER + "{3,}"  # shorter ones, and numbers, stand beside mentions by chance
 # side, inside the mention or outside -> the word at its edge; inside, something else must be left of the mention
 _WORDS = {
-    (FIRST, True): re.compile(rf"^({_WORD})\b\.?\s+\S"),
+    (FIRST, True): re.compile(rf"^({_WORD}){_NOT_BEHIND}\.?\s+\S"),
     (LAST, True): re.compile(rf"\S\s+({_WORD})$"),
-    (FIRST, False): re.compile(rf"\b({_WORD})\.?\s+$"),
-    (LAST, False): re.compile(rf"^\s+({_WORD})\b"),
+    (FIRST, False): re.compile(rf"{_NOT_BEFORE}({_WORD})\.?\s+$"),
+    (LAST, False): re.compile(rf"^\s+({_WORD}){_NOT_BEHIND}"),
 }
 _INSIDE_WORD = re.compile(_LETTER + "{2}")
 WIDTH = 40
@@ -155,7 +157,7 @@ def class_of_rest(rest: str) -> str:
     word = rest.strip(" .").lower()
     classes, _ = _classes()
     found = classes.get((FIRST, word)) or classes.get((LAST, word))
-    return found or (word if word.isalnum() else "")
+    return found or (word if is_word(word) else "")
 
 
 def boundary_words() -> dict[str, Any]:

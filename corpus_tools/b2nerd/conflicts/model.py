@@ -20,6 +20,8 @@ import thinc
 from spacy.language import Language
 from thinc.api import Config
 
+from spacy_cascade.words import is_word_character
+
 from ...errors import CorpusError, CorpusFileNotFoundError, Errors
 from ...files import atomic_path
 from ...formats import docbin
@@ -124,7 +126,7 @@ def _key(name: str, config: Config, *contents: str) -> str:
 
 
 def _safe(name: str) -> str:
-    return "".join(c if c.isalnum() or c in "-_" else "-" for c in name)
+    return "".join(c if is_word_character(c) or c in "-_" else "-" for c in name)
 
 
 def _tagger(home: Path, config: Config, train: list[Record], dev: list[Record]) -> Language:

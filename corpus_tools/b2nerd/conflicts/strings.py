@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from spacy_cascade.tokenizers import CHARACTER_TOKEN
+from spacy_cascade.words import WORD_CHARACTER
 
 from ...records import Mention, Record
 from .sets import DataSet
@@ -17,7 +18,9 @@ EXACT, PARTIAL, UNMARKED = "exact", "partial", "unmarked"
 EXAMPLES = 2
 # Context-free, so that a mention has the same tokens as its occurrence in a text: one per character in scripts without
 # spaces, else runs of letters and digits, else single symbols.
-_TOKEN = re.compile(rf"{CHARACTER_TOKEN}|(?:(?!{CHARACTER_TOKEN})\w)+|[^\w\s]")
+_TOKEN = re.compile(
+    rf"{CHARACTER_TOKEN}|(?:(?!{CHARACTER_TOKEN})(?:{WORD_CHARACTER}|_))+|[^\w\s]"
+)
 _CHARACTER = re.compile(CHARACTER_TOKEN)
 
 
