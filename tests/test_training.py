@@ -24,7 +24,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.training.augment import MentionReplacer, gold_doc, language_of, mention_replacement
 from spacy_cascade.training.evaluate import dev_scores
 from spacy_cascade.training.loop import Run
-from spacy_cascade.training.objectives import item_loss, merge_items, trim
+from spacy_cascade.training.objectives import group_sizes, item_loss, merge_items, trim
 from spacy_cascade.training.sft import SFT
 from spacy_cascade.training.weights import Trainable
 
@@ -74,18 +74,42 @@ def fresh(tmp_path_factory: Any, base: Path) -> Callable[[], Path]:
 # -- spacy train -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
-def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> None:
+def loss_of(nlp: Language, stage: str, examples: list[Example]) -> float:
+    """The mean loss of a stage's decisions as the model is used: dropout is off, and nothing is learned."""
+    pipe: Any = nlp.get_pipe(stage)
+    items = [item for found in pipe.training_items(examples) for item in found if item.gold]
+    with torch.no_grad(), pipe.weights.active():
+        loss, _ = item_loss(pipe.lm, items, group_sizes(items, "decisions"))
+    return float(loss)
+
+
+def losses_around_updates(path: Path, settings: dict[str, Any], rate: float) -> dict[str, tuple[float, float]]:
+    """The loss on the training examples before and after 80 updates, by stage.
+
+    rate (float): Learning rate. With Adam's usual 0.01 this base jumps between valleys, and where it is after 80 steps
+        hangs on the last bit of every sum, which differs from processor to processor.
+    """
     fix_random_seed(0)
-    nlp = two(fresh(), settings)
+    nlp = two(path, settings)
     examples = util.examples(nlp)
     sgd = nlp.initialize(lambda: examples)
-    sgd.learn_rate = 0.01
-    history = [nlp.update(examples, sgd=sgd, losses={}) for _ in range(80)]
-    for stage in STAGES:
-        # single steps are noisy: LoRA's dropout is on
-        late = sum(h[stage] for h in history[-10:]) / 10
-        assert late < 0.8 * history[0][stage]
+    sgd.learn_rate = rate
+    before = {stage: loss_of(nlp, stage, examples) for stage in STAGES}
+    for _ in range(80):
+        nlp.update(examples, sgd=sgd, losses={})
+    return {stage: (before[stage], loss_of(nlp, stage, examples)) for stage in STAGES}
+
+
+@pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
+def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> None:
+    for before, after in losses_around_updates(fresh(), settings, 0.003).values():
+        assert after < 0.7 * before
+
+
+def test_the_loss_stays_where_it_is_without_a_step(fresh: Any) -> None:
+    """What the test before this one measures moves by learning alone, not by dropout or by the order of sums."""
+    for before, after in losses_around_updates(fresh(), LORA, 0.0).values():
+        assert after == pytest.approx(before, abs=1e-6)
 
 
 def test_update_without_sgd_sums_gradients_until_finish_update(fresh: Any) -> None:
