@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 from srsly import msgpack_decoders, msgpack_encoders
@@ -10,18 +11,21 @@ from srsly import msgpack_decoders, msgpack_encoders
 class Codecs:
     """srsly collects its msgpack codecs anew, from all installed packages and all registered functions, at every single
     call, several times per Doc, which takes longer than all other work on a DocBin together. Inside this context it
-    collects them once. May be nested, and left in any order."""
+    collects them once. May be nested, and left in any order, by any thread."""
 
     depth = 0
+    _changing = threading.Lock()
 
     def __enter__(self) -> None:
-        if Codecs.depth == 0:
-            for registry in (msgpack_encoders, msgpack_decoders):
-                vars(registry)["get_all"] = partial(dict, registry.get_all())
-        Codecs.depth += 1
+        with Codecs._changing:
+            if Codecs.depth == 0:
+                for registry in (msgpack_encoders, msgpack_decoders):
+                    vars(registry)["get_all"] = partial(dict, registry.get_all())
+            Codecs.depth += 1
 
     def __exit__(self, *error: object) -> None:
-        Codecs.depth -= 1
-        if Codecs.depth == 0:
-            for registry in (msgpack_encoders, msgpack_decoders):
-                del vars(registry)["get_all"]
+        with Codecs._changing:
+            Codecs.depth -= 1
+            if Codecs.depth == 0:
+                for registry in (msgpack_encoders, msgpack_decoders):
+                    del vars(registry)["get_all"]

@@ -6,6 +6,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from spacy.language import Language
@@ -18,7 +19,9 @@ from .codecs import Codecs
 from .errors import CascadeError, CascadeFileNotFoundError, Errors, Warnings
 
 logger = logging.getLogger("spacy_cascade")
-_read: dict[tuple[Path, int, bool, str, int], list[Example]] | None = None
+_Known = dict[tuple[Path, int, bool, str, int], list[Example]]
+# of this thread: two may initialize a pipeline each
+_known: ContextVar[_Known | None] = ContextVar("_known", default=None)
 
 
 class GoldSpans:
@@ -58,12 +61,11 @@ class GoldSpans:
 def read_once() -> Iterator[None]:
     """Inside this context a corpus without augmenter is read from disk once for each pipeline, and then kept in memory:
     spaCy's initialization reads it again for every component."""
-    global _read
-    _read = {}
+    token = _known.set({})
     try:
         yield
     finally:
-        _read = None
+        _known.reset(token)
 
 
 @registry.readers("spacy-cascade.Corpus.v1")
@@ -86,13 +88,14 @@ def create_corpus(
         raise CascadeError(Errors.C031.format(path="None", name="the corpus", why="no path is given ([paths] in the config)"))
 
     def read(nlp: Language) -> Iterable[Example]:
-        if _read is None or augmenter is not None:
+        known = _known.get()
+        if known is None or augmenter is not None:
             yield from from_disk(nlp)
             return
         key = (Path(path), limit, paths, spans_key, id(nlp))
-        if key not in _read:
-            _read[key] = list(from_disk(nlp))
-        yield from _read[key]
+        if key not in known:
+            known[key] = list(from_disk(nlp))
+        yield from known[key]
 
     def from_disk(nlp: Language) -> Iterable[Example]:
         if not Path(path).exists():

@@ -27,11 +27,7 @@ Item = tuple[int, int, TypePath]
 @registry.scorers("spacy-cascade.CascadeScorer.v1")
 def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
     """nested (bool): Score all mentions, nested ones included, instead of the flat entities."""
-
-    def score(examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        return cascade_score(examples, nested=nested)
-
-    return score
+    return partial(cascade_score, nested=nested)
 
 
 def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any) -> dict[str, Any]:

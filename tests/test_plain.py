@@ -17,7 +17,6 @@ from transformers import Qwen2ForCausalLM
 
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.plain import PlainDecoder, PlainLM, runs_plain
-from spacy_cascade.models.pretrained import read_parts
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.training.weights import lora_config
@@ -54,7 +53,7 @@ def general(folder: Path) -> Any:
 def own(folder: Path, tmp_path: Path) -> Any:
     """A model that no other test shares."""
     shutil.copytree(folder, tmp_path / "own")
-    return PlainLM(tmp_path / "own", name="own", spec=SPEC, general=lambda path: read_parts(SPEC, str(path), "cpu", local=True))
+    return PlainLM(tmp_path / "own", name="own", spec=SPEC)
 
 
 def assert_close(found: Any, expected: Any) -> None:
@@ -124,8 +123,9 @@ def test_positions_as_transformers_5_saves_them(folder: Path) -> None:
     torch.testing.assert_close(PlainDecoder(now, state).turns, PlainDecoder(before, state).turns)
 
 
-def test_saving_gives_the_files_back(folder: Path, tmp_path: Path) -> None:
-    lm = PlainLM(folder, name="x", spec=SPEC, general=lambda path: pytest.fail("read by transformers"))
+def test_saving_gives_the_files_back(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setattr(PlainLM, "_read", lambda self: pytest.fail("read by transformers"))
+    lm = PlainLM(folder, name="x", spec=SPEC)
     print_before = lm.fingerprint()
     lm.save(tmp_path)
     before, after = load_file(str(folder / "model.safetensors")), load_file(str(tmp_path / "model.safetensors"))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from .turns import Turns
 
 
 class Adapters:
-    """What an HFCausalLM does with its adapters. One at most is in use at a time."""
+    """What an HFCausalLM does with its adapters. One at most is in use at a time: threads that want the same one run together,
+    others take turns."""
 
     name: str
     model: Any
@@ -22,7 +23,7 @@ class Adapters:
 
     def __init__(self) -> None:
         self._peft: Any = None
-        self._active: str | None = None
+        self._turns = Turns(self._switch)
         self._released: list[str] = []
 
     @property
@@ -36,18 +37,20 @@ class Adapters:
         """
         import peft
 
-        try:
-            # the same seed gives the same adapter, whatever drew random numbers before
-            with torch.random.fork_rng():
-                torch.manual_seed(torch.initial_seed())
-                if self._peft is None:
-                    self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
-                else:
-                    self._peft.add_adapter(name, config)
-        except ValueError as err:
-            modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
-            raise CascadeError(Errors.C037.format(targets=config.target_modules, modules=", ".join(modules))) from err
-        self._settle()
+        with self.alone():
+            try:
+                # the same seed gives the same adapter, whatever drew random numbers before
+                with torch.random.fork_rng():
+                    torch.manual_seed(torch.initial_seed())
+                    if self._peft is None:
+                        self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
+                    else:
+                        self._peft.add_adapter(name, config)
+            except ValueError as err:
+                modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
+                targets = config.target_modules
+                raise CascadeError(Errors.C037.format(targets=targets, modules=", ".join(modules))) from err
+            self._settle()
 
     def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
         """RAISES CascadeError: C013 if files are missing, C018 if they are damaged."""
@@ -59,22 +62,24 @@ class Adapters:
             if not (path / file).is_file():
                 raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
         check_safetensors(path / "adapter_model.safetensors")
-        try:
-            if self._peft is None:
-                self._peft = peft.PeftModel.from_pretrained(
-                    self.model, str(path), adapter_name=name, is_trainable=trainable, torch_device=str(self.device)
-                )
-            else:
-                self._peft.load_adapter(str(path), name, is_trainable=trainable, torch_device=str(self.device))
-        except (RuntimeError, ValueError, KeyError, TypeError) as err:
-            raise CascadeError(Errors.C013.format(path=path, why=err)) from err
-        self._settle()
+        options: dict[str, Any] = {"is_trainable": trainable, "torch_device": str(self.device)}
+        with self.alone():
+            try:
+                if self._peft is None:
+                    load = peft.PeftModel.from_pretrained
+                    self._peft = load(self.model, str(path), adapter_name=name, **options)
+                else:
+                    self._peft.load_adapter(str(path), name, **options)
+            except (RuntimeError, ValueError, KeyError, TypeError) as err:
+                raise CascadeError(Errors.C013.format(path=path, why=err)) from err
+            self._settle()
 
     def release(self, name: str) -> None:
         """Nobody uses this adapter any more. It goes when the next one comes: now, the model may be running."""
         self._released.append(name)
 
     def _settle(self) -> None:
+        """No adapter is on, as before."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # peft names another one active; which one is, is set below
             for name in self._released:
@@ -83,7 +88,6 @@ class Adapters:
         self._released.clear()
         self._peft.to(self.device)
         self._peft.eval()
-        self._active = None
         self._peft.base_model.disable_adapter_layers()
 
     def save_adapter(self, name: str, path: Path) -> None:
@@ -102,17 +106,23 @@ class Adapters:
         config.inference_mode = True
         config.save_pretrained(str(path))
 
-    @contextmanager
-    def adapter(self, name: str | None) -> Iterator[None]:
-        """Switching is skipped if the adapter is on already, so alternating stages pay only for real changes."""
-        if name != self._active and self._peft is not None:
-            if name is None:
-                self._peft.base_model.disable_adapter_layers()
-            else:
-                self._peft.base_model.enable_adapter_layers()
-                self._peft.base_model.set_adapter(name)
-            self._active = name
-        yield
+    def adapter(self, name: str | None) -> AbstractContextManager[None]:
+        """Use this adapter (None: the bare base) inside the context. Switching is skipped if it is on already, so that
+        alternating stages pay only for real changes."""
+        return self._turns.turn(name)
+
+    def alone(self, name: str | None = None) -> AbstractContextManager[None]:
+        """The same for who changes weights or adapters: no other thread uses the model meanwhile."""
+        return self._turns.turn(name, alone=True)
+
+    def _switch(self, name: Any) -> None:
+        if self._peft is None:
+            return
+        if name is None:
+            self._peft.base_model.disable_adapter_layers()
+        else:
+            self._peft.base_model.enable_adapter_layers()
+            self._peft.base_model.set_adapter(name)
 
     def adapter_parameters(self, name: str) -> dict[str, Any]:
         """Trainable tensors of an adapter, by name."""

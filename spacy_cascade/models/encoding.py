@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
@@ -12,6 +13,12 @@ from .casing import split_case
 from .vocab import token_bytes
 
 _LONGEST_WORD = 256
+
+
+class _Noise(threading.local):
+    """Subword regularization in this thread: where to draw from, at which rate, and what was drawn for which text."""
+
+    now: tuple[Any, float, dict[str, list[int]]] | None = None
 
 
 class Encoding:
@@ -31,12 +38,14 @@ class Encoding:
         self._encode_cached = lru_cache(maxsize=1 << 16)(self._encode)
         self._token_ids: dict[str, int] = {}
         self._bytes: list[bytes | None] | None = None
-        self._noise: tuple[Any, float, dict[str, list[int]]] | None = None
+        self._noise = _Noise()
+        self._tokenizing = threading.Lock()
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Token ids of a piece of text; see `ty.CausalLM.encode`."""
-        if self._noise is not None and not control and len(text) > 2:
-            rng, rate, known = self._noise
+        noise = self._noise.now
+        if noise is not None and not control and len(text) > 2:
+            rng, rate, known = noise
             if text not in known:
                 cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
                 known[text] = [*self._encode_cached(text[:cut], False), *self._encode_cached(text[cut:], False)]
@@ -48,35 +57,33 @@ class Encoding:
     @contextmanager
     def subword_noise(self, rng: Any, rate: float) -> Iterator[None]:
         """Subword regularization for training: a piece of text is, at this rate, written in two parts, the same ones
-        wherever it stands inside the context. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so that a run
-        can be resumed exactly."""
-        self._noise = (rng, rate, {}) if rate else None
+        wherever it stands inside the context, in this thread. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so
+        that a run can be resumed exactly."""
+        self._noise.now = (rng, rate, {}) if rate else None
         try:
             yield
         finally:
-            self._noise = None
+            self._noise.now = None
 
     def _encode(self, text: str, control: bool) -> tuple[int, ...]:
         if not text:
             return ()
         if self.case_marks and not control:
             mark, text = split_case(text)
-            return (*((self.token_id(mark),) if mark else ()), *self._plain(text))
-        if control:
-            if self._backend is not None:
-                return tuple(self._backend.encode(text, add_special_tokens=False).ids)
-            return tuple(self.tokenizer.encode(text, add_special_tokens=False))
-        return tuple(self._plain(text))
+            return (*((self.token_id(mark),) if mark else ()), *self._tokens(text, control=False))
+        return tuple(self._tokens(text, control=control))
 
-    def _plain(self, text: str) -> list[int]:
+    def _tokens(self, text: str, *, control: bool) -> list[int]:
+        """What the tokenizer makes of a text: what to do with special tokens is a setting of its own, not an argument."""
         backend = self._backend
-        if backend is None:
-            return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True)
-        backend.encode_special_tokens = True
-        try:
-            return backend.encode(text, add_special_tokens=False).ids
-        finally:
-            backend.encode_special_tokens = False
+        with self._tokenizing:
+            if backend is None:
+                return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not control)
+            backend.encode_special_tokens = not control
+            try:
+                return backend.encode(text, add_special_tokens=False).ids
+            finally:
+                backend.encode_special_tokens = False
 
     def token_id(self, token: str) -> int:
         """Id of one token. RAISES CascadeError: C015 if the vocabulary lacks it."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
-import os
+import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,7 +20,8 @@ from ..ty import Query
 from .adapters import Adapters
 from .batching import batches_of, known, new_tokens, out_of_memory
 from .encoding import Encoding
-from .forks import keep_tokenizers_quiet
+from .files import pack_dir
+from .forks import keep_tokenizers_quiet, watch
 from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
 from .probe import probe
 from .recall import Recall
@@ -32,12 +34,30 @@ keep_tokenizers_quiet()
 _CALL_TOKENS = (64, 1024)
 
 
+class _Working(threading.local):
+    """What one thread remembers of what it has run: its pool, as long as there are rows in it, and what one stage leaves
+    to the next."""
+
+    pool: weakref.ref[KVPool] | None = None
+
+    def __init__(self, tokens: int):
+        self.recall = Recall(tokens)
+
+
 class HFCausalLM(Adapters, Encoding):
     """A causal LM with its tokenizer, and any number of named LoRA adapters on it.
 
     Only hidden states at asked positions meet the output embedding, and of that only the candidates' rows: logits
     over the whole vocabulary never exist for a whole sequence.
+
+    It may be used by several threads. What a call remembers belongs to its thread; weights and adapters are changed while
+    nobody else is inside (`models.turns`).
+
+    key (tuple | None): What it is known by in this process, if it is shared. on_hub (bool): Whether its spec's name says all.
     """
+
+    key: tuple[Any, ...] | None = None
+    on_hub = False
 
     def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
         self.model = model.eval()
@@ -47,6 +67,7 @@ class HFCausalLM(Adapters, Encoding):
         marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
         backend = getattr(tokenizer, "backend_tokenizer", None)
         self._start(decoder, model.get_output_embeddings(), backend, limit=limit, case_marks=marks, name=name, spec=spec)
+        self._base_as_loaded = self._base_version()
         self.exact_rows, self.trees, self.rows = probe(self)
 
     def _start(
@@ -55,14 +76,16 @@ class HFCausalLM(Adapters, Encoding):
         Adapters.__init__(self)
         Encoding.__init__(self, backend, case_marks)
         self.name = name
+        self.spec = spec
         self.decoder = decoder
         self.head = head
         self.batch_tokens = spec.batch_tokens
         self.cache_tokens = spec.cache_tokens
         self.max_length = min(spec.max_length, limit) if spec.max_length else limit
-        self._pid = os.getpid()
-        self._pool: Any = None
-        self._recall = Recall(spec.cache_tokens // 2)
+        self._working = _Working(spec.cache_tokens // 2)
+        self._running = threading.RLock()
+        self._base_as_loaded = 0
+        watch(self)
 
     @property
     def embeddings(self) -> list[Any]:
@@ -85,7 +108,6 @@ class HFCausalLM(Adapters, Encoding):
 
         options: For the decoder.
         """
-        self._after_fork()
         longest = max(len(q.ids) for q in queries)
         if longest > self.max_length:
             deepest = max(int(positions(q).max()) + 1 for q in queries)
@@ -99,7 +121,7 @@ class HFCausalLM(Adapters, Encoding):
         x = torch.from_numpy(ids).to(self.device)
         if all(q.parents is None and q.depths is None for q in queries):
             # Padding stands on the right, where causal attention never looks: no mask is needed.
-            return self.decoder(input_ids=x, use_cache=False, **options).last_hidden_state
+            return self.run(input_ids=x, use_cache=False, **options).last_hidden_state
         see = np.zeros((len(queries), longest, longest), dtype=bool)
         pos = np.zeros((len(queries), longest), dtype=np.int64)
         see[:, np.arange(longest), np.arange(longest)] = True
@@ -109,13 +131,19 @@ class HFCausalLM(Adapters, Encoding):
             pos[row, :n] = positions(q)
         dtype = self.head.weight.dtype
         mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
-        return self.decoder(
+        return self.run(
             input_ids=x,
             attention_mask=mask[:, None].to(self.device),
             position_ids=torch.from_numpy(pos).to(self.device),
             use_cache=False,
             **options,
         ).last_hidden_state
+
+    def run(self, **inputs: Any) -> Any:
+        """One pass of the decoder. They take turns: models of transformers may keep something from pass to pass, as the
+        rotary tables of those that stretch with the longest sequence."""
+        with self._running:
+            return self.decoder(**inputs)
 
     def gather(
         self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int] | None = None
@@ -157,24 +185,32 @@ class HFCausalLM(Adapters, Encoding):
         return torch.tanh(logits / cap) * cap if cap else logits
 
     def memory(self, tokens: int) -> KVPool | None:
-        """See `ty.CausalLM.memory`. There is one pool at a time; it goes when its last row does."""
+        """See `ty.CausalLM.memory`. A thread has one pool at a time; it goes when its last row does."""
         if not (self.rows and self.cache_tokens):
             return None
-        pool = self._pool() if self._pool is not None else None
+        mine = self._working
+        pool = mine.pool() if mine.pool is not None else None
         if pool is None:
             pool = KVPool(min(tokens, self.cache_tokens))
-            self._pool = weakref.ref(pool)
+            mine.pool = weakref.ref(pool)
         pool.reserve(min(tokens, self.cache_tokens))
         return pool
 
     @property
     def recall(self) -> Recall:
-        """See `ty.CausalLM.recall`. Empty as soon as weights or the adapter in use have changed."""
-        return self._recall.of((self._active, self._version()))
+        """See `ty.CausalLM.recall`: what this thread has run. Empty as soon as weights or the adapter in use have changed."""
+        return self._recall.of((self._turns.state, self._version()))
+
+    @property
+    def _recall(self) -> Recall:
+        return self._working.recall
 
     def _version(self) -> int:
         """Another one whenever weights have changed."""
         return sum(p._version for p in self.model.parameters())
+
+    def _base_version(self) -> int:
+        return sum(p._version for n, p in self.model.named_parameters() if ".lora_" not in n)
 
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
@@ -229,11 +265,13 @@ class HFCausalLM(Adapters, Encoding):
         """
         return batches_of(queries, self.batch_tokens, padding)
 
-    def _after_fork(self) -> None:
-        # OpenMP's worker threads do not survive a fork; using them in the child (nlp.pipe with n_process) hangs.
-        if os.getpid() != self._pid:
-            torch.set_num_threads(1)
-            self._pid = os.getpid()
+    def after_fork(self) -> None:
+        """Get ready to run in the child (nlp.pipe with n_process): OpenMP's worker threads do not survive a fork, and using
+        them hangs; nor do threads that hold locks."""
+        torch.set_num_threads(1)
+        self._turns.after_fork()
+        self._running = threading.RLock()
+        self._tokenizing = threading.Lock()
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
@@ -247,6 +285,19 @@ class HFCausalLM(Adapters, Encoding):
             state[key.replace(".base_layer.", ".")] = value
         self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
         self.tokenizer.save_pretrained(str(path))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """The base: by its name on the hub if that is all there is to it, else as files. Adapters go with the components that
+        use them (see `pipeline.weights`)."""
+        from .loading import restore
+
+        changed = self.key is None or self._base_version() != self._base_as_loaded
+        files = None
+        if changed or not self.on_hub:
+            with tempfile.TemporaryDirectory() as tmp:
+                self.save(Path(tmp))
+                files = pack_dir(Path(tmp))
+        return restore, (self.spec, self.name, None if changed else self.key, self.fingerprint(), files)
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """All weights by their names in transformers."""

@@ -40,13 +40,14 @@ class Int8Linear(nn.Linear):
     def _weights(self) -> tuple[Any, torch.Tensor, torch.Tensor]:
         """The weights in the kernel's layout, their scales and zero points, made anew when they have changed."""
         state = self.weight.data_ptr(), self.weight._version
-        if self._packed is None or self._packed[0] != state:
+        packed = self._packed
+        if packed is None or packed[0] != state:
             weight = self.weight.detach()
             scales = (weight.abs().amax(1) / 127).clamp_min(1e-12)
             rounded = (weight / scales[:, None]).round_().to(torch.int8)
-            packed = torch.ops.onednn.qlinear_prepack(rounded, None)
-            self._packed = state, (packed, scales, torch.zeros(len(weight), dtype=torch.int64))
-        return self._packed[1]
+            made = torch.ops.onednn.qlinear_prepack(rounded, None)
+            packed = self._packed = state, (made, scales, torch.zeros(len(weight), dtype=torch.int64))
+        return packed[1]
 
 
 def int8_runs(device: str) -> bool:

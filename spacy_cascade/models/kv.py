@@ -6,6 +6,7 @@ without padding, are cut back and run on in another way, and share the slots of 
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Hashable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 class KVPool:
     """Preallocated keys and values, a row of storage per token and layer. It grows if there is no slot left.
 
+    A pool belongs to one thread. Its rows may go anywhere and at any time, by the hand of the garbage collector: what they
+    give back is put aside (appending to a deque needs no lock) until slots are asked for.
+
     tokens (int): Slots to begin with.
     """
 
@@ -30,11 +34,16 @@ class KVPool:
         self.capacity = max(1, tokens)
         self._refs = np.zeros(self.capacity, dtype=np.int32)
         self._free = np.arange(self.capacity)[::-1]
+        self._returned: deque[np.ndarray] = deque()
         self._storage: dict[Hashable, torch.Tensor] = {}
 
     @property
     def room(self) -> int:
         """Slots that are free."""
+        while self._returned:
+            slots = self._returned.popleft()
+            self._refs[slots] -= 1
+            self._free = np.concatenate([self._free, slots[self._refs[slots] == 0][::-1]])
         return len(self._free)
 
     @property
@@ -66,8 +75,7 @@ class KVPool:
         self._refs[slots] += 1
 
     def give_back(self, slots: np.ndarray) -> None:
-        self._refs[slots] -= 1
-        self._free = np.concatenate([self._free, slots[self._refs[slots] == 0][::-1]])
+        self._returned.append(slots)
 
     def storage(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
         """Storage for one kind of states, made or enlarged to fit: (slots, heads, head width) for states (..., heads, head width)."""
@@ -200,7 +208,7 @@ def cached_states(lm: HFCausalLM, queries: Sequence[Query], **options: Any) -> t
                 ]
             )
         mask = _mask(lm, queries, old, longest, longest if index is None else index.shape[1])
-        hidden = lm.decoder(
+        hidden = lm.run(
             input_ids=torch.from_numpy(ids).to(lm.device),
             attention_mask=mask,
             position_ids=torch.from_numpy(pos).to(lm.device),

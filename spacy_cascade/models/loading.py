@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -9,12 +12,14 @@ from weakref import WeakValueDictionary
 import torch
 
 from ..errors import CascadeError, Errors
-from .files import check_model_dir, files_hash
+from .files import check_model_dir, files_hash, unpack_dir
 from .hf import HFCausalLM
 from .plain import PlainLM, runs_plain
 from .spec import HFSpec
 
 _LOADED: WeakValueDictionary[tuple[Any, ...], HFCausalLM] = WeakValueDictionary()
+# two threads that want the same model load it once
+_loading = threading.RLock()
 
 
 def pick_device(device: str) -> str:
@@ -52,27 +57,52 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
         key: tuple[Any, ...] = (files_hash(source), *settings)
     else:
         key = (spec.name, spec.revision, *settings)
-    if not private and key in _LOADED:
-        return _LOADED[key]
-    lm = None if private or not local else _plain(spec, source, device)
-    if lm is None:
-        from .pretrained import read
-
-        lm = read(spec, str(source) if local else spec.name, device, local=local)
-    if not private:
-        _LOADED[key] = lm
+    if private:
+        return _read(spec, source, device, local=local)
+    with _loading:
+        lm = _LOADED.get(key)
+        if lm is None:
+            lm = (_plain(spec, source, device) if local else None) or _read(spec, source, device, local=local)
+            lm.key, lm.on_hub = key, not local
+            _LOADED[key] = lm
     return lm
 
 
+def _read(spec: HFSpec, source: Path, device: str, *, local: bool) -> HFCausalLM:
+    from .pretrained import read
+
+    return read(spec, str(source) if local else spec.name, device, local=local)
+
+
+def restore(
+    spec: HFSpec, name: str, key: tuple[Any, ...] | None, fingerprint: str, files: Mapping[str, bytes] | None
+) -> HFCausalLM:
+    """A model that was pickled. One that is shared under its key is taken, as long as it has the same weights.
+
+    key (tuple | None): None: it was changed, or a component's own. files (Mapping | None): None: load it by its name.
+    """
+    if files is None:
+        return load_model(spec)
+    with _loading:
+        lm = None if key is None else _LOADED.get(key)
+        if lm is not None and lm.fingerprint() == fingerprint:
+            return lm
+        with tempfile.TemporaryDirectory() as tmp:
+            unpack_dir(dict(files), Path(tmp))
+            device = pick_device(spec.device)
+            made = None if key is None else _plain(spec, Path(tmp), device)
+            made = made or _read(spec, Path(tmp), device, local=True)
+        made.name = name
+        if lm is None and key is not None:
+            made.key = key
+            _LOADED[key] = made
+    return made
+
+
 def _plain(spec: HFSpec, path: Path, device: str) -> HFCausalLM | None:
-    def general(copy: Path) -> tuple[Any, Any]:
-        from .pretrained import read_parts
-
-        return read_parts(spec, str(copy), device, local=True)
-
     if not runs_plain(spec, path, device):
         return None
     try:
-        return PlainLM(path, name=str(path), spec=spec, general=general)
+        return PlainLM(path, name=str(path), spec=spec)
     except Exception:  # a damaged file: transformers' reader says which
         return None

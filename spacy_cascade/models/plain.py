@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+import threading
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -114,9 +114,10 @@ class PlainDecoder(nn.Module):
         mask = causal(n, self.norm) if attention_mask is None else attention_mask
         x = embedding(input_ids.reshape(-1), self.embeddings)
         places = torch.arange(n) if position_ids is None else position_ids
-        if int(places.max()) >= len(self.turns):
-            self.turns = self._turns_up_to(2 * int(places.max()))
-        turns = self.turns[places.expand(rows, n).reshape(-1)]
+        turns = self.turns  # another thread may put a table of its own there
+        if int(places.max()) >= len(turns):
+            turns = self.turns = self._turns_up_to(2 * int(places.max()))
+        turns = turns[places.expand(rows, n).reshape(-1)]
         for i, layer in enumerate(self.layers):
             qkv = layer.qkv(_normed(x, self.eps), turns).view(rows, n, -1)
             q, kv = qkv.split([x.shape[1], 2 * x.shape[1]], dim=-1)
@@ -192,11 +193,12 @@ class PlainLM(HFCausalLM):
     """A small decoder, run by `PlainDecoder` until somebody asks for transformers' own model.
 
     path (Path): A model directory for which `runs_plain` is true.
-    general (Callable): Reads a model directory by transformers: model and tokenizer.
     """
 
-    def __init__(self, path: Path, *, name: str, spec: HFSpec, general: Callable[[Path], tuple[Any, Any]]):
-        self._general = general
+    def __init__(self, path: Path, *, name: str, spec: HFSpec):
+        self._model: Any = None
+        self._tokenizer: Any = None
+        self._reading = threading.RLock()
         self._files = {
             f.name: f.read_bytes()
             for f in path.iterdir()
@@ -216,25 +218,43 @@ class PlainLM(HFCausalLM):
 
     # -- transformers' own, when somebody asks for it -----------------------------------------------------------
 
-    @cached_property
+    @property
     def model(self) -> Any:  # type: ignore[override]
         """transformers' model, which is the one that runs from now on: who asks for it may change it."""
+        if self._model is None:
+            with self.alone(), self._reading:
+                if self._model is None:
+                    self._give_way()
+        return self._model
+
+    def _give_way(self) -> None:
         model = self._read()[0].eval()
         self.decoder, self.head = model.get_decoder(), model.get_output_embeddings()
-        self._recall.clear()
-        self._pool = None
-        return model
+        # what other threads have kept was run by the plain decoder
+        self._working = type(self._working)(self._recall.tokens)
+        self._model = model
+        self._base_as_loaded = self._base_version()
 
-    @cached_property
+    @property
     def tokenizer(self) -> Any:  # type: ignore[override]
-        return self._read()[1]
+        if self._tokenizer is None:
+            with self._reading:
+                if self._tokenizer is None:
+                    self._tokenizer = self._read()[1]
+        return self._tokenizer
 
     def _read(self) -> tuple[Any, Any]:
+        from .pretrained import read_parts
+
         with tempfile.TemporaryDirectory() as tmp:
             self._write(Path(tmp))
-            model, tokenizer = self._general(Path(tmp))
+            model, tokenizer = read_parts(self.spec, tmp, "cpu", local=True)
         model.name_or_path = self.name  # adapters look there for the base's config
         return model, tokenizer
+
+    def after_fork(self) -> None:
+        super().after_fork()
+        self._reading = threading.RLock()
 
     def _write(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
@@ -243,7 +263,7 @@ class PlainLM(HFCausalLM):
 
     @property
     def _unchanged(self) -> bool:
-        return "model" not in self.__dict__
+        return self._model is None
 
     def save(self, path: Path) -> None:
         if self._unchanged:
@@ -259,6 +279,9 @@ class PlainLM(HFCausalLM):
     def _version(self) -> int:
         return 0 if self._unchanged else super()._version()
 
+    def _base_version(self) -> int:
+        return 0 if self._unchanged else super()._base_version()
+
     def _find(self, token: str) -> int | None:
         return self._backend.token_to_id(token)
 
@@ -267,6 +290,10 @@ class PlainLM(HFCausalLM):
     @property
     def cache_class(self) -> type[PassCache]:
         return PassCache if self._unchanged else super().cache_class
+
+    def run(self, **inputs: Any) -> Any:
+        """Nothing is kept from pass to pass: threads run side by side."""
+        return self.decoder(**inputs) if self._unchanged else super().run(**inputs)
 
     def _answer(self, queries: Sequence[Query]) -> np.ndarray:
         if not self._unchanged:

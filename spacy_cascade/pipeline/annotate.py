@@ -167,19 +167,25 @@ def get_coverage(doc: Doc) -> list[tuple[int, int, str]]:
     return found
 
 
-def _set_labels(doc: Doc, value: Any) -> None:
+def get_labels(doc: Doc) -> Any:
+    """The label set that this Doc brings, as it was set; None if it has none."""
+    return doc.user_data.get(LABELS_KEY)
+
+
+def set_labels(doc: Doc, value: Any) -> None:
     # user_data must survive Doc.to_bytes
     doc.user_data[LABELS_KEY] = value.to_dict() if isinstance(value, Taxonomy) else value
 
 
 def register_extensions() -> None:
     """`span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_entities`, `doc._.cascade_coverage`,
-    `doc._.cascade_labels`."""
+    `doc._.cascade_labels`. Functions that can be imported: spaCy pickles them for its worker processes, also for those of
+    pipelines without a component of ours."""
     Span.set_extension(PATH, getter=get_path, force=True)
     Span.set_extension(SCORE, getter=get_score, force=True)
     Doc.set_extension("cascade_entities", getter=get_entities, force=True)
     Doc.set_extension("cascade_coverage", getter=get_coverage, force=True)
-    Doc.set_extension("cascade_labels", getter=lambda doc: doc.user_data.get(LABELS_KEY), setter=_set_labels, force=True)
+    Doc.set_extension("cascade_labels", getter=get_labels, setter=set_labels, force=True)
 
 
 register_extensions()

@@ -218,10 +218,11 @@ class CascadeClassifier(LMPipe):
         self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
     ) -> Iterator[tuple[int, int, Asked, Taxonomy]]:
         """Index of the Doc and of the candidate, and what to ask about it."""
+        own = self.taxonomy  # one for all, also if it is set anew meanwhile
         for i, doc in enumerate(docs):
             if not candidates[i]:
                 continue
-            taxonomy = labels_of(doc) or self.taxonomy
+            taxonomy = labels_of(doc) or own
             labels = taxonomy.roots if self.template.labels else ()
             windows = self._windows(doc, labels)
             flat = [candidates[i][k][:2] for k in fuse(candidates[i])]

@@ -88,6 +88,16 @@ class LMPipe(Pipe):
         """Whether both run the same base with the same adapter."""
         return self.weights.same(other.weights)
 
+    # -- Pickling ---------------------------------------------------------------------------------------------
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Cython's own way looks at the base class's fields alone
+        return _blank, (type(self),), {**self.__dict__, "name": self.name}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)
+
     # -- Running ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[Any]:
@@ -267,3 +277,8 @@ class LMPipe(Pipe):
             unpack_dir(srsly.msgpack_loads(data), Path(tmp))
             self.from_disk(Path(tmp), exclude=exclude)
         return self
+
+
+def _blank(kind: type[LMPipe]) -> LMPipe:
+    """A component to be filled: it is in the pipeline that it belongs to, which is filled at the same time."""
+    return kind.__new__(kind)

@@ -225,7 +225,7 @@ class OpenNER(LMPipe):
     def _load_adapter(self) -> None:
         """RAISES CascadeError: C013, C018."""
         if self.adapter_path and self.weights.adapter is None:
-            self.weights.load_adapter(Path(self.adapter_path))
+            self.weights.begin_with(Path(self.adapter_path))
 
     def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm

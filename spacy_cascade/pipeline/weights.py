@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from typing import Any
 from spacy.language import Language
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..models.files import pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
 
 _counter = itertools.count()
@@ -39,12 +41,15 @@ class Weights:
         self._base_path: Path | None = None
         # whether what was loaded had been trained
         self._was_trained = False
+        self._loading = threading.RLock()
 
     @property
     def lm(self) -> Any:
         """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
         if self._lm is None:
-            self._lm = self._load_base()
+            with self._loading:
+                if self._lm is None:
+                    self._lm = self._load_base()
         return self._lm
 
     @lm.setter
@@ -92,17 +97,18 @@ class Weights:
         adapter (dict | None): LoRA settings (see `training.weights.lora_config`); None: the base.
         RETURNS (training.weights.Trainable)
         """
-        if self._trainable is None:
-            from ..training.weights import Trainable, lora_config
+        with self._loading:
+            if self._trainable is None:
+                from ..training.weights import Trainable, lora_config
 
-            if self.adapter is None and adapter is not None:
-                name = self._new_name()
-                self.lm.add_adapter(name, lora_config(adapter))
-                self._use(name)
-            elif self.adapter is None:
-                self._take_base()
-            self._trainable = Trainable(self.lm, self.adapter)
-        return self._trainable
+                if self.adapter is None and adapter is not None:
+                    name = self._new_name()
+                    self.lm.add_adapter(name, lora_config(adapter))
+                    self._use(name)
+                elif self.adapter is None:
+                    self._take_base()
+                self._trainable = Trainable(self.lm, self.adapter)
+            return self._trainable
 
     @property
     def trained(self) -> bool:
@@ -125,6 +131,12 @@ class Weights:
         self._owns_base = True
 
     # -- Adapters ---------------------------------------------------------------------------------------------
+
+    def begin_with(self, path: Path) -> None:
+        """Use a trained adapter if there is none yet. RAISES CascadeError: C013, C018."""
+        with self._loading:
+            if self.adapter is None:
+                self.load_adapter(path)
 
     def load_adapter(self, path: Path) -> None:
         """Use a trained adapter. RAISES CascadeError: C013, C018."""
@@ -213,3 +225,24 @@ class Weights:
                 )
                 raise CascadeError(message)
             self.load_adapter(path / "adapter")
+
+    # -- Pickling ---------------------------------------------------------------------------------------------
+
+    def __getstate__(self) -> dict[str, Any]:
+        """The base as it pickles itself (once, for all that share it), and the files of the adapter. Gradients that no
+        optimizer has used yet are left behind."""
+        state = {k: v for k, v in self.__dict__.items() if k not in ("_loading", "_trainable")}
+        state["_was_trained"] = self.trained
+        if self.adapter is not None:
+            with tempfile.TemporaryDirectory() as tmp:
+                self.lm.save_adapter(self.adapter, Path(tmp))
+                state["adapter"] = pack_dir(Path(tmp))
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        files = state["adapter"]
+        self.__dict__.update(state, adapter=None, _trainable=None, _loading=threading.RLock())
+        if files is not None:
+            with tempfile.TemporaryDirectory() as tmp:
+                unpack_dir(files, Path(tmp))
+                self.load_adapter(Path(tmp))

@@ -46,7 +46,7 @@ def frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
 
 def _frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     tokenizer = lm.tokenizer
-    end = _end_of_turn(tokenizer)
+    end = _end_of_turn(lm)
     if end is None:
         end = end_of_sequence(lm)
     if not getattr(tokenizer, "chat_template", None):
@@ -56,12 +56,13 @@ def _frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
     return lm.encode(head, control=True), lm.encode(tail, control=True), end
 
 
-def _end_of_turn(tokenizer: Any) -> int | None:
+def _end_of_turn(lm: Any) -> int | None:
     """What ends an answer: in some chat formats (Gemma's, Qwen's with a base model) it is not the token that ends a sequence."""
+    tokenizer = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):
         turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _HOLE}]
         behind = tokenizer.apply_chat_template(turns, tokenize=False).split(_HOLE)[-1]
-        found = tokenizer.encode(behind, add_special_tokens=False)[:1]
+        found = lm.encode(behind, control=True)[:1]
         if found and found[0] in tokenizer.added_tokens_decoder:
             return int(found[0])
     return None

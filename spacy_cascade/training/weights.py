@@ -53,9 +53,10 @@ class Trainable:
 
     @contextmanager
     def active(self) -> Iterator[None]:
-        """Training mode, with gradients for these tensors alone: the base may carry other components' adapters."""
+        """Training mode, with gradients for these tensors alone: the base may carry other components' adapters. Other threads
+        wait."""
         own = {id(p) for p in self.parameters.values()}
-        with self.lm.adapter(self.adapter):
+        with self.lm.alone(self.adapter):
             for p in self.lm.model.parameters():
                 p.requires_grad_(id(p) in own)
             self.lm.model.train()
@@ -100,10 +101,11 @@ class Trainable:
 
     def thinc_step(self, sgd: Any) -> None:
         """Step with a thinc optimizer (schedules, clipping and weight decay as in spaCy's [training.optimizer])."""
-        for name, p in self.parameters.items():
-            if p.grad is None:
-                continue
-            value, grad = p.data.float().cpu().numpy(), p.grad.float().cpu().numpy()
-            updated, _ = sgd((id(self), name), value, grad)
-            p.data.copy_(torch.from_numpy(updated))
-            p.grad = None
+        with self.lm.alone(self.adapter), torch.no_grad():
+            for name, p in self.parameters.items():
+                if p.grad is None:
+                    continue
+                value, grad = p.float().cpu().numpy(), p.grad.float().cpu().numpy()
+                updated, _ = sgd((id(self), name), value, grad)
+                p.copy_(torch.from_numpy(updated))  # not its `data`: whoever keeps what was made of it must see the change
+                p.grad = None
