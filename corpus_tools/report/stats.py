@@ -119,7 +119,7 @@ def collect(
         for path, format, name in find_files(source, stats.report, from_format=from_format):
             stats.files += 1
             about = {**about_file(path, format), **({"language": language} if language else {})}
-            options = {"spans_key": spans_key} if format == "docbin" else {}
+            options: dict[str, Any] = {"spans_key": spans_key} if format == "docbin" else {}
             read = read_records(path, stats.report, format=format, source=name, about=about, **options)
             records: Iterable[Record] = itertools.islice(read, limit)
             split = _PART.sub("", path.stem)
