@@ -13,9 +13,8 @@ from wasabi import msg
 
 from spacy_cascade.annotation import name_groups
 
-from ..records import UNANNOTATED, Report
-
 from ..formats import FORMATS
+from ..records import UNANNOTATED, Report
 
 FROM_HELP = "auto, or " + ", ".join(FORMATS)
 
