@@ -138,4 +138,9 @@ def _model_of(gguf: GGUFFile, dtype: str) -> Any:
     missing = sorted(info["missing_keys"])
     if missing:
         raise gguf.unreadable(f"{len(missing)} weights are missing, such as '{missing[0]}'")
+    # transformers 5 still calls it quantized, and would not save it
+    if getattr(model, "hf_quantizer", None) is not None:
+        model.hf_quantizer = None
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     return model
