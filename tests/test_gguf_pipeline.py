@@ -19,6 +19,7 @@ from spacy_cascade.cli.export import export
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.gguf.convert import VARIABLE
 from spacy_cascade.models.gguf.source import sha256_of
+from spacy_cascade.models.vocab import byte_level_alphabet
 
 from . import gguf_files, util
 
@@ -161,6 +162,24 @@ def test_what_is_installed_is_the_version_that_was_recorded(package: Path, tmp_p
     with pytest.raises(CascadeError, match=r"pip install --no-deps tiny-base==1\.2`") as err:
         spacy.load(tmp_path / "nlp")
     assert err.value.code == "C092"
+
+
+def test_characters_that_no_token_writes(package: Path) -> None:
+    """SmolLM2's vocabulary, for one, lacks some control characters: they are left out of the copy."""
+    chars = {byte: char for char, byte in byte_level_alphabet().items()}
+    tokens, merges = gguf_files.vocabulary([*util.SENTENCES, *util.ODD] * 3)
+    left = [t for t in tokens if t not in (chars[0x04], chars[0x16], chars[0xF1])]
+    gguf_files.write(package / "tiny.gguf", tokens=(left, merges))
+    nlp = pipeline()
+    texts = [*util.SENTENCES, "John\x04 Smith in \x16 Paris", "\x04", "\x04 Ann \x04", "a\U00045678b c"]
+    docs = list(nlp.pipe(texts))
+    extractor: Any = nlp.get_pipe("cascade_extractor")
+    assert not any(b and b"\x04" in b for b in extractor.lm.token_bytes())
+    assert [doc.text for doc in docs] == texts
+    assert sum(len(doc.ents) for doc in docs) > 3
+    covered = [part[2] for doc in docs for part in doc._.cascade_coverage]
+    assert "failed" not in covered
+    assert "processed" in covered
 
 
 def test_a_whole_pipeline_needs_no_base(package: Path, tmp_path: Path) -> None:

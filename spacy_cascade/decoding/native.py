@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 
 from ..ty import Unit
 from .automaton import Choice, Guess
@@ -20,6 +21,7 @@ class Vocabulary:
         self.ids: dict[bytes, int] = {}
         self.prefixes: set[bytes] = set()
         self._free: dict[bytes, tuple[int, ...]] = {}
+        self._writes: dict[str, bytes] = {}
         for i, b in enumerate(table):
             if b:
                 self.ids.setdefault(b, i)
@@ -40,6 +42,18 @@ class Vocabulary:
             data = data[found:]
         return out
 
+    def written(self, char: str) -> bytes:
+        """The bytes of a character; none if no tokens write it (some vocabularies lack rare bytes)."""
+        found = self._writes.get(char)
+        if found is None:
+            found = char.encode("utf8")
+            try:
+                self.longest(found)
+            except KeyError:
+                found = b""
+            self._writes[char] = found
+        return found
+
     def free(self, stops: bytes) -> tuple[int, ...]:
         """Tokens, sorted, that write none of these bytes."""
         found = self._free.get(stops)
@@ -49,8 +63,10 @@ class Vocabulary:
         return found
 
     def spell(self, text: str, tokenize: Callable[[str], list[int]]) -> list[int]:
-        """Tokens of a text in the model's own way, if these write it exactly; else longest matches."""
-        data = text.encode("utf8")
+        """Tokens of a text in the model's own way, if these write it exactly; else longest matches.
+        Characters that no token writes are left out.
+        """
+        data = b"".join(map(self.written, text))
         tokens = tokenize(text)
         if b"".join(self.table[t] or b"" for t in tokens) == data:
             return tokens
@@ -62,7 +78,7 @@ class NativeAutomaton:
 
     Markers are plain characters and may share a token with the text around them (' ##', '##.', '####'). Where the
     sentence itself goes on with the marker's first character, copying wins and no marker starts: so the output can
-    always be read back without doubt.
+    always be read back without doubt. Characters that no token writes are left out of the copy.
 
     unit (Unit): The sentence; markers may stand at the starts and ends of its tokens. Must not end in white space.
     vocabulary (Vocabulary): Bytes of all tokens.
@@ -74,18 +90,18 @@ class NativeAutomaton:
     def __init__(
         self, unit: Unit, vocabulary: Vocabulary, tokenize: Callable[[str], list[int]], *, marker: str, end: int, close: str = ""
     ):
-        self.text = unit.text.encode("utf8")
+        chars = [vocabulary.written(ch) for ch in unit.text]
+        self.text = b"".join(chars)
         self.vocabulary = vocabulary
         self.tokenize = tokenize
         # what opens a mention, and what closes it
         self.markers = (marker.encode("utf8"), (close or marker).encode("utf8"))
         self.end = end
-        offset, at = 0, [0]
-        for ch in unit.text:
-            offset += len(ch.encode("utf8"))
-            at.append(offset)
-        self.opens = {at[s]: i for i, (s, _) in enumerate(unit.tokens) if not unit.spaces[i]}
-        self.closes = {at[e]: i + 1 for i, (_, e) in enumerate(unit.tokens) if not unit.spaces[i]}
+        at = [0, *accumulate(map(len, chars))]
+        borders = [(at[s], at[e]) for s, e in unit.tokens]
+        seen = [i for i, (s, e) in enumerate(borders) if s < e and not unit.spaces[i]]
+        self.opens = {borders[i][0]: i for i in seen}
+        self.closes = {borders[i][1]: i + 1 for i in seen}
         self._allowed: dict[_State, tuple[int, ...]] = {}
 
     def start(self) -> _State:
