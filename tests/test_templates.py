@@ -82,6 +82,16 @@ def test_another_template_is_refused_when_the_weights_are_loaded(trained: Path, 
     assert "template = null" in str(found.value)
 
 
+def test_variables_are_saved_with_their_values(base: Path, tmp_path: Path) -> None:
+    config = spacy.util.load_config(find_config("cascade_pretrained"), {"paths.base": str(base)})
+    nlp = spacy.util.load_model_from_config(config, auto_fill=True)
+    extractor, classifier = (nlp.get_pipe(f"cascade_{n}") for n in ("extractor", "classifier"))
+    assert classifier.template.goes_on_from(extractor.template)  # type: ignore[attr-defined]
+    saved = classifier._template_of.description()  # type: ignore[attr-defined]
+    assert saved["system"] == extractor.template.system  # type: ignore[attr-defined]
+    assert "${" not in str(saved)
+
+
 def test_other_wording_is_another_template(trained: Path) -> None:
     with pytest.raises(CascadeError, match=r"C105.*Be exact"):
         spacy.load(trained / "extractor", config={"components": {"cascade_extractor": {"template": {"system": "Be brief."}}}})

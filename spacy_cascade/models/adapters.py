@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from .turns import Turns
+
+
+class _Merged(NamedTuple):
+    """An adapter that is in use as a part of the weights."""
+
+    adapter: str
 
 
 class Adapters:
@@ -25,6 +31,10 @@ class Adapters:
         self._peft: Any = None
         self._turns = Turns(self._switch)
         self._released: list[str] = []
+        # whether the adapter in use is added to the weights; which one is now, and the weights without it
+        self.merges = False
+        self._merged: str | None = None
+        self._unmerged: dict[Any, torch.Tensor] = {}
 
     @property
     def adapters(self) -> list[str]:
@@ -107,24 +117,68 @@ class Adapters:
         config.save_pretrained(str(path))
 
     def adapter(self, name: str | None) -> AbstractContextManager[None]:
-        """Use this adapter (None: the bare base) inside the context. Switching is skipped if it is on already, so that
-        alternating stages pay only for real changes."""
-        return self._turns.turn(name)
+        """Use this adapter (None: the bare base) inside the context, added to the weights where that is wanted. Switching
+        is skipped if it is on already, so that alternating stages pay only for real changes."""
+        return self._turns.turn(_Merged(name) if self.merges and name is not None else name)
 
     def alone(self, name: str | None = None) -> AbstractContextManager[None]:
-        """The same for who changes weights or adapters: no other thread uses the model meanwhile."""
+        """The same for who changes weights or adapters: no other thread uses the model meanwhile, and nothing is added to
+        the weights."""
         return self._turns.turn(name, alone=True)
 
-    def _switch(self, name: Any) -> None:
+    def _without_merged(self) -> AbstractContextManager[None]:
+        """For who reads the weights of the base."""
+        return self.alone() if self.merges else nullcontext()
+
+    def _switch(self, state: Any) -> None:
+        """state (str | _Merged | None): The adapter to use, and how."""
         if self._peft is None:
             return
+        name = state.adapter if isinstance(state, _Merged) else state
+        self._merge(None)  # peft would do that at a change, too, but not exactly
         if name is None:
             self._peft.base_model.disable_adapter_layers()
         else:
             self._peft.base_model.enable_adapter_layers()
             self._peft.base_model.set_adapter(name)
+        if isinstance(state, _Merged):
+            self._merge(name)
+
+    def _merge(self, name: str | None) -> None:
+        """Add this adapter to the weights; None: take the one that was added out again, exactly."""
+        if name == self._merged or self._peft is None:
+            return
+        from peft.tuners.lora import Linear
+
+        for layer, weight in self._unmerged.items():
+            merged = layer.get_base_layer().weight
+            merged.data = weight.to(merged.device)
+            layer.merged_adapters.clear()
+        self._unmerged.clear()
+        for layer in self._peft.modules() if name is not None else ():
+            # others (quantized layers, embeddings that are tied to the output) run beside their adapter as ever
+            if not (isinstance(layer, Linear) and isinstance(layer.get_base_layer(), torch.nn.Linear)):
+                continue
+            if name in layer.lora_A:
+                weight = layer.get_base_layer().weight
+                self._unmerged[layer] = weight.data.to("cpu")
+                weight.data = weight.data.clone()
+                layer.merge(adapter_names=[name])
+        self._merged = name
+
+    def adapter_hash(self, name: str) -> str:
+        """Identifies an adapter by its values."""
+        import hashlib
+
+        import peft
+
+        digest = hashlib.sha256()
+        for key, value in sorted(peft.get_peft_model_state_dict(self._peft, adapter_name=name).items()):
+            digest.update(key.encode())
+            digest.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
+        return digest.hexdigest()[:16]
 
     def adapter_parameters(self, name: str) -> dict[str, Any]:
         """Trainable tensors of an adapter, by name."""
-        with self.adapter(name):
+        with self.alone(name):
             return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}

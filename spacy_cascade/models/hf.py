@@ -86,6 +86,7 @@ class HFCausalLM(Adapters, Encoding):
         self._running = threading.RLock()
         self._base_as_loaded = 0
         watch(self)
+        self.merges = spec.merge_adapter
 
     @property
     def embeddings(self) -> list[Any]:
@@ -278,12 +279,13 @@ class HFCausalLM(Adapters, Encoding):
     def save(self, path: Path) -> None:
         """Base weights (without adapters) as safetensors, config and tokenizer."""
         path.mkdir(parents=True, exist_ok=True)
-        state = {}
-        for key, value in self.model.state_dict().items():
-            if ".lora_" in key or ".modules_to_save." in key:
-                continue
-            state[key.replace(".base_layer.", ".")] = value
-        self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
+        with self._without_merged():
+            state = {}
+            for key, value in self.model.state_dict().items():
+                if ".lora_" in key or ".modules_to_save." in key:
+                    continue
+                state[key.replace(".base_layer.", ".")] = value
+            self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
         self.tokenizer.save_pretrained(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -308,7 +310,10 @@ class HFCausalLM(Adapters, Encoding):
         import hashlib
 
         digest = hashlib.sha256()
-        for key, value in sorted(self._tensors().items()):
+        with self._without_merged():
+            # detached: a later merge puts other tensors into the same parameters
+            tensors = sorted((k, v.detach()) for k, v in self._tensors().items())
+        for key, value in tensors:
             if ".lora_" in key or value.numel() == 0 or not value.is_floating_point():
                 continue
             flat = value.detach().reshape(-1)

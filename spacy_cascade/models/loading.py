@@ -39,6 +39,8 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
     RAISES CascadeError: C010 (nothing to load), C011 (no causal LM), C012 (not on disk and no hub), C018, C019.
     """
     source = Path(path) if path is not None else Path(spec.name)
+    if path is None and source.is_dir():
+        source /= spec.subfolder
     if path is None and not spec.name:
         raise CascadeError(Errors.C010.format(name="cascade_*"))
     device = pick_device(spec.device)
@@ -51,12 +53,14 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
         spec.batch_tokens,
         spec.cache_tokens,
         spec.max_length,
+        spec.merge_adapter,
+        spec.device_map,
     )
     if local:
         check_model_dir(source, allow_pickle=spec.allow_pickle)
         key: tuple[Any, ...] = (files_hash(source), *settings)
     else:
-        key = (spec.name, spec.revision, *settings)
+        key = (spec.name, spec.revision, spec.subfolder, *settings)
     if private:
         return _read(spec, source, device, local=local)
     with _loading:

@@ -34,6 +34,8 @@ def read_parts(spec: HFSpec, name: str, device: str, *, local: bool) -> tuple[An
     common: dict[str, Any] = {"trust_remote_code": spec.trust_remote_code, "local_files_only": local}
     if spec.revision and not local:
         common["revision"] = spec.revision
+    if spec.subfolder and not local:
+        common["subfolder"] = spec.subfolder
     dtype: Any = "auto" if spec.dtype == "auto" else getattr(torch, spec.dtype)
     extra: dict[str, Any] = {}
     if spec.quantization == "int8" and not int8_runs(device):
@@ -44,6 +46,8 @@ def read_parts(spec: HFSpec, name: str, device: str, *, local: bool) -> tuple[An
         from transformers import BitsAndBytesConfig
 
         extra["quantization_config"] = BitsAndBytesConfig(**{f"load_in_{spec.quantization}": True})
+    if spec.device_map:
+        extra["device_map"] = spec.device_map
     extra["dtype" if int(transformers.__version__.split(".")[0]) >= 5 else "torch_dtype"] = dtype
     if not spec.allow_pickle:
         extra["use_safetensors"] = True
@@ -71,7 +75,7 @@ def read_parts(spec: HFSpec, name: str, device: str, *, local: bool) -> tuple[An
         )
     if spec.quantization == "int8" or (device == "cpu" and model.dtype == torch.float16):
         model = model.float()
-    if spec.quantization not in ("8bit", "4bit"):
+    if spec.quantization not in ("8bit", "4bit") and not spec.device_map:
         model = model.to(device)
     for mark in CASE_MARKS.values():
         if tokenizer.init_kwargs.get("cascade_case_marks") and mark not in tokenizer.get_vocab():

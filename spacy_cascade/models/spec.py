@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("int8", "8bit", "4bit")
+DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
 
 Spec = TypeVar("Spec", bound="HFSpec")
 
@@ -33,6 +34,9 @@ class HFSpec:
     max_length: int = 0
     batch_tokens: int = 4096
     cache_tokens: int = 16384
+    merge_adapter: bool = False
+    subfolder: str = ""
+    device_map: str | None = None
 
     def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
         """The model, from `path` if given (a saved component), else by name. Equal weights are loaded once.
@@ -105,9 +109,10 @@ class GGUFSpec(HFSpec):
 
 @dataclass(frozen=True)
 class SharedSpec:
-    """The language model of another component of the same pipeline."""
+    """The language model of another component of the same pipeline, with its adapter or one of one's own."""
 
     component: str
+    adapter: bool = False
 
 
 @causal_lms("spacy-cascade.HF.v1")
@@ -123,6 +128,9 @@ def hf_spec(
     max_length: int = 0,
     batch_tokens: int = 4096,
     cache_tokens: int = 16384,
+    merge_adapter: bool = False,
+    subfolder: str = "",
+    device_map: str | None = None,
 ) -> HFSpec:
     """A causal LM of Hugging Face transformers, run in this process.
 
@@ -140,6 +148,12 @@ def hf_spec(
     batch_tokens (int): Tokens (with padding) per forward pass.
     cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text is run once; 0: none are, and every
         pass runs everything again. Models that can't go on from kept tokens do so, too.
+    merge_adapter (bool): Add the adapter in use to the weights while nothing is trained, which is faster. Made for one
+        adapter for all components of a pipeline: each change of adapters merges anew. The weights without it are kept on
+        the CPU meanwhile.
+    subfolder (str): Folder of the model inside of the directory or hub repository, for those that keep several.
+    device_map (Optional[str]): auto, balanced or sequential: spread the layers over all GPUs (for inference), as
+        accelerate does; `device` is not looked at then.
     RAISES CascadeError: C020, C021.
     """
     kind = GGUFSpec if name.endswith(".gguf") else HFSpec
@@ -156,6 +170,9 @@ def hf_spec(
             max_length=max_length,
             batch_tokens=batch_tokens,
             cache_tokens=cache_tokens,
+            merge_adapter=merge_adapter,
+            subfolder=subfolder,
+            device_map=device_map,
         )
     )
 
@@ -210,7 +227,11 @@ def gguf_spec(
 
 def _checked(spec: Spec) -> Spec:
     """RAISES CascadeError: C020, C021."""
-    choices = {"dtype": DTYPES, "quantization": (*QUANTIZATIONS, None)}
+    choices = {
+        "dtype": DTYPES,
+        "quantization": (*QUANTIZATIONS, None),
+        "device_map": (*DEVICE_MAPS, None),
+    }
     for option, known in choices.items():
         value = getattr(spec, option)
         if value not in known:
@@ -224,9 +245,12 @@ def _checked(spec: Spec) -> Spec:
 
 
 @causal_lms("spacy-cascade.SharedLM.v1")
-def shared_spec(component: str) -> SharedSpec:
-    """Use the base model of another component, with an adapter of one's own: one base in memory and on disk.
+def shared_spec(component: str, adapter: bool = False) -> SharedSpec:
+    """Use the base model of another component: one base in memory and on disk.
 
     component (str): Name of the other component in the pipeline.
+    adapter (bool): Use its adapter, too: both run the same weights, are trained together, and the second one goes on from
+        what the first one has run. The component's own adapter settings are not looked at then. Without it, each
+        component has an adapter of its own.
     """
-    return SharedSpec(component)
+    return SharedSpec(component, adapter)

@@ -49,7 +49,8 @@ class TemplateOf:
             return None
         if self.name not in self._nlp.component_names:
             return None
-        found = self._nlp.get_pipe_config(self.name).get("template")
+        # with the values of variables: they are other ones, or none, where the component is loaded again
+        found = self._nlp.config.interpolate()["components"][self.name].get("template")
         return dict(found) if isinstance(found, dict) and "@prompts" in found else None
 
     def save(self, path: Path) -> dict[str, Any]:

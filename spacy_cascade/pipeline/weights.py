@@ -30,8 +30,10 @@ class Weights:
     def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec):
         self.name = name
         self.spec = spec
-        # of the base; None: that itself
-        self.adapter: str | None = None
+        # of one's own on the base
+        self._adapter: str | None = None
+        # whether weights were loaded that had been trained with the owner's adapter
+        self._joined = False
         self._nlp = nlp
         self._lm: Any = None
         self._trainable: Any = None
@@ -56,15 +58,38 @@ class Weights:
     def lm(self, lm: Any) -> None:
         self._lm = lm
 
+    @property
+    def adapter(self) -> str | None:
+        """Name of the adapter in use, one's own or that of the base's owner; None: the base itself.
+
+        RAISES CascadeError: C017.
+        """
+        if self._adapter is None and self.joins:
+            return self._owner().weights.adapter  # type: ignore[no-any-return]
+        return self._adapter
+
+    @property
+    def joins(self) -> bool:
+        """Whether the adapter of the component that owns the base is used, if there is none of one's own."""
+        return isinstance(self.spec, SharedSpec) and (self.spec.adapter or self._joined)
+
+    def _owner(self) -> Any:
+        """The component whose base is shared. RAISES CascadeError: C017."""
+        assert isinstance(self.spec, SharedSpec)
+        pipes = dict(self._nlp.components)
+        found = pipes.get(self.spec.component)
+        other = getattr(found, "weights", None)
+        if not isinstance(other, Weights) or other is self:
+            raise CascadeError(
+                Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing")
+            )
+        return found
+
     def _load_base(self, path: Path | None = None) -> Any:
         if path is not None:
             return self._own_spec().load(path)
         if isinstance(self.spec, SharedSpec):
-            pipes = dict(self._nlp.components)
-            other = getattr(pipes.get(self.spec.component), "weights", None)
-            if not isinstance(other, Weights) or other is self:
-                raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing"))
-            return other.lm
+            return self._owner().lm
         if not self.spec.name:
             raise CascadeError(Errors.C010.format(name=self.name))
         return self.spec.load()
@@ -98,16 +123,18 @@ class Weights:
         RETURNS (training.weights.Trainable)
         """
         with self._loading:
+            if self._trainable is None and self.joins and self._adapter is None:
+                self._trainable = self._owner().start_training()
             if self._trainable is None:
                 from ..training.weights import Trainable, lora_config
 
-                if self.adapter is None and adapter is not None:
+                if self._adapter is None and adapter is not None:
                     name = self._new_name()
                     self.lm.add_adapter(name, lora_config(adapter))
                     self._use(name)
-                elif self.adapter is None:
+                elif self._adapter is None:
                     self._take_base()
-                self._trainable = Trainable(self.lm, self.adapter)
+                self._trainable = Trainable(self.lm, self._adapter)
             return self._trainable
 
     @property
@@ -149,7 +176,7 @@ class Weights:
 
     def _use(self, name: str) -> None:
         """Use an adapter of the base; it is given up with these weights."""
-        self.adapter = name
+        self._adapter = name
         weakref.finalize(self, self.lm.release, name).atexit = False
 
     # -- Saving -----------------------------------------------------------------------------------------------
@@ -170,16 +197,19 @@ class Weights:
         how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written.
         """
         meta: dict[str, Any] = {"trained": self.trained}
-        if self._lm is None and self._base_path is None:
+        joined = None if self._adapter else self.adapter
+        if self._lm is None and self._base_path is None and joined is None:
             return {**meta, "adapter": False, "weights": "none"}
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
-        meta["adapter"] = bool(self.adapter) and how != "none"
+        meta["adapter"] = bool(self._adapter) and how != "none"
+        if how != "none" and joined is not None:
+            meta["joined_adapter"] = self.lm.adapter_hash(joined)
         meta["weights"] = how
         if how == "full" and not shared:
             self.lm.save(path / "model")
         if meta["adapter"]:
-            self.lm.save_adapter(self.adapter, path / "adapter")
+            self.lm.save_adapter(self._adapter, path / "adapter")
         return meta
 
     def _origin(self, shared: bool) -> dict[str, str]:
@@ -196,14 +226,31 @@ class Weights:
         version = origin.get("version")
         return f"'{origin.get('name')}'" + (f" ({version})" if version else "")
 
+    def _join(self, path: Path, trained: str | None) -> None:
+        """Go on with the adapter of the base's owner, if the weights were trained so.
+
+        trained (Optional[str]): Hash of that adapter.
+        RAISES CascadeError: C107 if there is no such owner, or if it has another adapter.
+        """
+        self._joined = trained is not None
+        if trained is None:
+            return
+        if not isinstance(self.spec, SharedSpec):
+            raise CascadeError(Errors.C107.format(path=path, name=self.name, expected=trained, found="none"))
+        used = self.adapter
+        found = self._owner().lm.adapter_hash(used) if used is not None else "none"
+        if found != trained:
+            raise CascadeError(Errors.C107.format(path=path, name=self.name, expected=trained, found=found))
+
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Load what `save` wrote; the base is loaded on first use where it was not saved along.
 
-        RAISES CascadeError: C013, C016, C018, C040, C041.
+        RAISES CascadeError: C013, C016, C018, C040, C041, C107.
         """
-        if self.adapter is not None:
-            self.lm.release(self.adapter)
-        self._trainable, self.adapter, self._owns_base = None, None, False
+        if self._adapter is not None:
+            self.lm.release(self._adapter)
+        self._trainable, self._adapter, self._owns_base = None, None, False
+        self._join(path, meta.get("joined_adapter"))
         self._was_trained = bool(meta.get("trained", meta["adapter"]))
         if (path / "model").is_dir():
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"
@@ -233,15 +280,15 @@ class Weights:
         optimizer has used yet are left behind."""
         state = {k: v for k, v in self.__dict__.items() if k not in ("_loading", "_trainable")}
         state["_was_trained"] = self.trained
-        if self.adapter is not None:
+        if self._adapter is not None:
             with tempfile.TemporaryDirectory() as tmp:
-                self.lm.save_adapter(self.adapter, Path(tmp))
-                state["adapter"] = pack_dir(Path(tmp))
+                self.lm.save_adapter(self._adapter, Path(tmp))
+                state["_adapter"] = pack_dir(Path(tmp))
         return state
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        files = state["adapter"]
-        self.__dict__.update(state, adapter=None, _trainable=None, _loading=threading.RLock())
+        files = state["_adapter"]
+        self.__dict__.update(state, _adapter=None, _trainable=None, _loading=threading.RLock())
         if files is not None:
             with tempfile.TemporaryDirectory() as tmp:
                 unpack_dir(files, Path(tmp))
