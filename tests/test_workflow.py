@@ -58,10 +58,11 @@ def _installed(project: Path) -> list[Any]:
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
     subprocess.run([*pip, str(wheel)], check=True)
     shutil.rmtree(project / "training")
-    script = (
-        "import json, spacy; nlp = spacy.load('xx_cascade_mini'); doc = nlp(%r); "
-        "print(json.dumps([[s.start_char, s.end_char, s.label_] for s in doc.spans['cascade']]))" % TEXT
-    )
+    script = f"""
+import json, spacy
+doc = spacy.load("xx_cascade_mini")({TEXT!r})
+print(json.dumps([[s.start_char, s.end_char, s.label_] for s in doc.spans["cascade"]]))
+"""
     env = {**os.environ, "PYTHONPATH": f"{target}{os.pathsep}{ROOT}"}
     done = subprocess.run([sys.executable, "-c", script], cwd=target, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-3000:]

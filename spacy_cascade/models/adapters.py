@@ -155,12 +155,15 @@ class Adapters:
             merged.data = weight.to(merged.device)
             layer.merged_adapters.clear()
         self._unmerged.clear()
-        for layer in self._peft.modules() if name is not None else ():
+        self._merged = None
+        if name is None:
+            return
+        for layer in self._peft.modules():
             # others (quantized layers, embeddings that are tied to the output) run beside their adapter as ever
             if not (isinstance(layer, Linear) and isinstance(layer.get_base_layer(), torch.nn.Linear)):
                 continue
-            if name in layer.lora_A:
-                weight = layer.get_base_layer().weight
+            if name in layer.lora_A.keys():  # noqa: SIM118  a ModuleDict
+                weight: Any = layer.get_base_layer().weight
                 self._unmerged[layer] = weight.data.to("cpu")
                 weight.data = weight.data.clone()
                 layer.merge(adapter_names=[name])
