@@ -32,7 +32,7 @@ class Errors:
     C002 = "[C002] '{name}' is ambiguous in taxonomy '{taxonomy}': {paths}. Give the whole path, joined with ' > '."
     C003 = "[C003] The taxonomy or label list is empty. Give at least one type name."
     C004 = "[C004] Can't read a taxonomy from {source}: {why}. Known forms: nested dict, flat 'first-level' JSON, list of 'parent->child' names, plain list, {{'tree': ...}}."
-    C005 = "[C005] The type '{name}' stands twice under '{parent}'. Names must differ among siblings."
+    C005 = "[C005] The types '{other}' and '{name}' under '{parent}' differ in nothing but case or white space. Names must differ among siblings: give one of them another name."
     C006 = "[C006] A type name must be a non-empty string without '{sep}' or line breaks, but found {name!r}."
     # Models
     C010 = "[C010] The component '{name}' has no language model. Set [components.{name}.model] name to a local directory or hub name of a causal LM, or load a trained pipeline with spacy.load()."
@@ -126,6 +126,10 @@ class Errors:
         "\"package:NAME/FILE.gguf\" for a file of an installed package, or "
         "\"owner/repository/FILE.gguf\" for one on the hub."
     )
+
+
+    # What stands on a Doc
+    C075 = "[C075] doc._.cascade_entities must be a list of {{'start': 0, 'end': 5, 'label': 'city', 'path': 'location > city', 'score': 0.9}}, with offsets in characters, but is {found}."
 
 
 class Warnings:

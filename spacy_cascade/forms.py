@@ -9,11 +9,12 @@ from typing import Any
 import srsly
 
 from .errors import CascadeError, CascadeFileNotFoundError, Errors
-from .names import SEP, normalize_name, parse_path
+from .names import SEP, correct_name, parse_path
 
 
 def nest_labels(labels: Iterable[str]) -> dict[str, Any]:
-    """The tree of a plain list; 'parent->child' and 'parent > child' entries make deeper levels. Duplicates collapse.
+    """The tree of a plain list; 'parent->child' and 'parent > child' entries make deeper levels. Entries that are the same,
+    letter by letter, collapse.
 
     RAISES CascadeError: C006 for a name that can't be used.
     """
@@ -22,8 +23,10 @@ def nest_labels(labels: Iterable[str]) -> dict[str, Any]:
         if not isinstance(label, str) or not parse_path(label):
             raise CascadeError(Errors.C006.format(name=label, sep=SEP.strip()))
         node = tree
-        for part in parse_path(label):
-            node = node.setdefault(normalize_name(part), {})
+        parts = parse_path(label)
+        # white space around a name belongs to its spelling; in a path it belongs to the separators
+        for part in (label,) if parts == (label.strip(),) else parts:
+            node = node.setdefault(correct_name(part), {})
     return tree
 
 

@@ -1,17 +1,19 @@
-"""The type tree. Nodes are identified by path, since names may repeat on different branches and levels."""
+"""The type tree. Nodes are identified by path, since names may repeat on different branches and levels.
+
+Names stay as users spell them; case and white space make no difference where a name is looked up.
+"""
 
 from __future__ import annotations
 
 import difflib
 import logging
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .errors import CascadeError, CascadeTypeError, Errors, Warnings
 from .forms import nest_labels, read_file, read_form
-from .names import SEP, TypePath, format_path, normalize_name, parse_path
+from .names import SEP, TypePath, correct_name, format_path, normalize_name, normalize_path, parse_path
 from .registry import taxonomies
 
 logger = logging.getLogger("spacy_cascade")
@@ -28,7 +30,8 @@ class Taxonomy:
     descriptions (Mapping[str, str]): One line per type, keyed by path string or by name.
     aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or name.
     names (Mapping[str, Mapping[str, str]]): Names in other languages, by language and path string. They resolve too.
-    RAISES CascadeError: C003 if empty, C005 for equal siblings, C006 for an unusable name.
+    RAISES CascadeError: C003 if empty, C005 for siblings that differ in nothing but case or white space, C006 for an
+        unusable name.
     """
 
     def __init__(
@@ -44,7 +47,9 @@ class Taxonomy:
         self.name = name
         self.notes: list[str] = []
         self._children: dict[TypePath, list[str]] = {(): []}
+        # by normalized names
         self._by_name: dict[str, list[TypePath]] = {}
+        self._spelled: dict[TypePath, TypePath] = {}
         self._reported: set[str] = set()
         self._add(tree, ())
         if not self._by_name:
@@ -55,8 +60,13 @@ class Taxonomy:
         if len(self.levels) != self.depth:
             self.levels = tuple(f"level{i + 1}" for i in range(self.depth))
         self.descriptions = dict(descriptions or {})
+        self._described = {normalize_path(parse_path(k)): v for k, v in self.descriptions.items()}
         self.aliases = {normalize_name(k): v for k, v in (aliases or {}).items()}
         self.names = {language: dict(table) for language, table in (names or {}).items()}
+        self._local = {
+            language: {normalize_path(parse_path(p)): n for p, n in table.items()}
+            for language, table in self.names.items()
+        }
         self._localized = {normalize_name(n): p for table in self.names.values() for p, n in table.items()}
 
     def _add(self, tree: Any, parent: TypePath) -> None:
@@ -64,7 +74,7 @@ class Taxonomy:
         if isinstance(tree, Mapping):
             items = tree.items()
         elif isinstance(tree, str):
-            items = [(t, None) for t in tree.split(",") if t.strip()]
+            items = [(t.strip(), None) for t in tree.split(",") if t.strip()]
         elif isinstance(tree, Sequence):
             items = [(t, None) for t in tree]
         else:
@@ -72,15 +82,17 @@ class Taxonomy:
         for raw, children in items:
             if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
                 raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
-            name = normalize_name(raw)
-            if name != re.sub(r"\s+", " ", raw.strip()).lower():
+            name = correct_name(raw)
+            if name != raw:
                 self.notes.append(f"'{raw}' read as '{name}'")
             path = (*parent, name)
-            if path in self._children:
-                raise CascadeError(Errors.C005.format(name=name, parent=format_path(parent) or "the root"))
+            twin = self._spelled.setdefault(normalize_path(path), path)
+            if twin != path or path in self._children:
+                names = {"name": name, "other": twin[-1], "parent": format_path(parent) or "the root"}
+                raise CascadeError(Errors.C005.format(**names))
             self._children[parent].append(name)
             self._children[path] = []
-            self._by_name.setdefault(name, []).append(path)
+            self._by_name.setdefault(normalize_name(name), []).append(path)
             if children:
                 self._add(children, path)
 
@@ -88,7 +100,7 @@ class Taxonomy:
 
     @classmethod
     def from_labels(cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any) -> Taxonomy:
-        """A plain list; 'parent->child' and 'parent > child' entries make deeper levels. Duplicates collapse."""
+        """A plain list; 'parent->child' and 'parent > child' entries make deeper levels. Equal entries collapse."""
         return cls(nest_labels(labels), name=name, **kwargs)
 
     @classmethod
@@ -175,42 +187,37 @@ class Taxonomy:
         return tuple(p for p, children in self._children.items() if p and not children)
 
     def description(self, path: TypePath) -> str:
-        return self.descriptions.get(format_path(path)) or self.descriptions.get(path[-1], "")
+        key = normalize_path(path)
+        return self._described.get(key) or self._described.get(key[-1:], "")
 
     def localized(self, path: TypePath, language: str) -> str:
         """Name of a node in a language; '' if the taxonomy has none."""
-        return self.names.get(language, {}).get(format_path(path), "")
+        return self._local.get(language, {}).get(normalize_path(path), "")
+
+    def find(self, path: Sequence[str]) -> TypePath | None:
+        """The whole path of a node as it is spelled here, or None. Case and white space of what is given don't matter."""
+        return self._spelled.get(normalize_path(path))
 
     def resolve(self, name: str, *, finest: bool = False) -> TypePath:
-        """Path of a name, an alias or a path string. Prefers the deepest node of that name, with a warning (CW04) if there
-        are others on other branches.
+        """Path of a name, an alias or a path string. Case and white space don't matter, but nodes that are spelled just so
+        come first. Prefers the deepest node of that name, with a warning (CW04) if there are others on other branches.
 
         finest (bool): The name is known to be that of a finest type, so that only other leaves are worth a warning.
         RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
         """
-        parts = tuple(normalize_name(p) for p in parse_path(name)) if isinstance(name, str) else ()
-        if len(parts) > 1 and parts in self._children:
-            return parts
+        spelled = parse_path(name) if isinstance(name, str) else ()
+        whole = self.find(spelled) if len(spelled) > 1 else None
+        if whole is not None:
+            return whole
         key = normalize_name(name) if isinstance(name, str) else ""
         if key not in self._by_name and key in self.aliases:
             return self.resolve(self.aliases[key], finest=finest)
         if key not in self._by_name and key in self._localized:
-            return parse_path(self._localized[key])
-        if len(parts) > 1:
-            found = [p for p in self._by_name.get(parts[-1], ()) if _is_subsequence(parts, p)]
-        else:
-            found = self._by_name.get(key, [])
+            path = parse_path(self._localized[key])
+            return self.find(path) or path
+        found = self._named(spelled) if len(spelled) > 1 else self._alike(name, key)
         if not found:
-            names = list(self._by_name)
-            raise CascadeError(
-                Errors.C001.format(
-                    name=name,
-                    taxonomy=self.name,
-                    n=len(self),
-                    close=", ".join(difflib.get_close_matches(key, names, 3)) or "nothing close",
-                    some=", ".join(names[:12]),
-                )
-            )
+            raise CascadeError(self._unknown(name, key))
         best = max(found, key=len)
         rivals = [p for p in found if p != best and p != best[: len(p)]]
         if any(len(p) == len(best) for p in rivals):
@@ -223,6 +230,29 @@ class Taxonomy:
             paths = "; ".join(map(format_path, found))
             logger.warning(Warnings.W004.format(name=name, taxonomy=self.name, paths=paths, taken=format_path(best)))
         return best
+
+    def _alike(self, name: Any, key: str) -> list[TypePath]:
+        """The nodes with this name: those spelled just so, else those with the key."""
+        found = self._by_name.get(key, [])
+        return [p for p in found if p[-1] == name] or found
+
+    def _named(self, spelled: TypePath) -> list[TypePath]:
+        """The nodes whose paths end with the last of these names and hold the others before it, likewise."""
+        parts = normalize_path(spelled)
+        named = self._by_name.get(parts[-1], [])
+        found = [p for p in named if _is_subsequence(parts, normalize_path(p))]
+        return [p for p in found if p[-1] == spelled[-1] and _is_subsequence(spelled, p)] or found
+
+    def _unknown(self, name: Any, key: str) -> str:
+        names = {k: paths[0][-1] for k, paths in self._by_name.items()}
+        close = [names[k] for k in difflib.get_close_matches(key, names, 3)]
+        return Errors.C001.format(
+            name=name,
+            taxonomy=self.name,
+            n=len(self),
+            close=", ".join(close) or "nothing close",
+            some=", ".join(list(names.values())[:12]),
+        )
 
     def subset(self, names: Iterable[str]) -> Taxonomy:
         """The part of the tree that holds these types, their ancestors and their descendants."""

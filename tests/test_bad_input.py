@@ -129,8 +129,10 @@ def test_c004_string_that_names_no_file() -> None:
 
 
 def test_c005_equal_siblings() -> None:
-    fails("C005", lambda: Taxonomy({"A": {"b": None, " B": None}}), "'b'", "'a'", "must differ")
-    fails("C005", lambda: Taxonomy(["A", "a"]), "the root")
+    fails("C005", lambda: Taxonomy({"A": {"b": None, " B": None}}), "'b'", "' B'", "'A'", "must differ")
+    fails("C005", lambda: Taxonomy(["A", "a"]), "'A'", "'a'", "the root")
+    fails("C005", lambda: Taxonomy.from_labels(["US", "DE", "us"]), "'US'", "'us'")
+    fails("C005", lambda: Taxonomy.from_labels(["LOC->city", "loc->country"]), "'LOC'", "'loc'")
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a > b", "a\nb", 3])

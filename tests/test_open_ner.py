@@ -200,9 +200,18 @@ def test_names_of_the_big_taxonomy_differ() -> None:
         assert len(set(names)) == len(names) > 5
 
 
-def test_labels_that_differ_in_case_only_or_are_given_twice_are_one(talkative: Path) -> None:
-    nlp = pipeline(talkative, taxonomy=["Person", "person", " PERSON", "city", "CI\nTY", "city"])
-    assert pipe_of(nlp).labels == ("person", "city", "ci ty")
+def test_labels_that_are_given_twice_are_one(talkative: Path) -> None:
+    nlp = pipeline(talkative, taxonomy=["Person", "city", "CI TY", "city", "Person"])
+    assert pipe_of(nlp).labels == ("Person", "city", "CI TY")
+
+
+@pytest.mark.parametrize("other", ["person", " PERSON", "PERSON"])
+def test_labels_that_differ_in_case_or_white_space_alone_are_refused(talkative: Path, other: str) -> None:
+    pipe = pipe_of(pipeline(talkative))
+    with pytest.raises(CascadeError) as err:
+        pipe.set_labels(["Person", other, "city"])
+    assert code(err) == "C005" and "'Person'" in str(err.value) and repr(other) in str(err.value)
+    assert pipe.labels == ("person", "city", "country"), "the old set stays"
 
 
 @pytest.mark.parametrize("labels", [[], {}, ["->"], [""], ["a>b"], [3], "person", 3])

@@ -94,8 +94,8 @@ def test_unknown_name_gets_suggestions() -> None:
     assert "politician" in str(err.value)
 
 
-def test_names_are_compared_without_case_and_spaces() -> None:
-    assert Taxonomy({"Real  Person": None}).resolve(" real person ") == ("real person",)
+def test_names_are_compared_without_case_and_spaces_and_stay_as_they_are_spelled() -> None:
+    assert Taxonomy({"Real  Person": None}).resolve(" real person ") == ("Real  Person",)
 
 
 def test_spelling_slips_of_the_published_files_are_corrected_and_noted() -> None:

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spacy_cascade.taxonomy import Taxonomy, TypePath, normalize_name, parse_path
+from spacy_cascade.names import normalize_path
+from spacy_cascade.taxonomy import Taxonomy, TypePath, parse_path
 
 from ..errors import CorpusError, Errors
 from ..files import check_file
@@ -202,11 +203,12 @@ class _Branches:
 
 
 def _resolve(label_map: LabelMap, raw: str, target: str, taxonomy: Taxonomy) -> TypePath:
-    path = tuple(normalize_name(part) for part in parse_path(target))
-    if path in taxonomy:
-        return path
+    path = parse_path(target)
+    found = taxonomy.find(path)
+    if found is not None:
+        return found
     known = [arrow_path(p) for p in taxonomy]
-    names = [arrow_path(p) for p in taxonomy if p[-1] in path[-1:]]
+    names = [arrow_path(p) for p in taxonomy if normalize_path(p[-1:]) == normalize_path(path[-1:])]
     close = ", ".join(list(dict.fromkeys(names + difflib.get_close_matches(target, known, 3)))[:3]) or "none"
     raise CorpusError(Errors.T052.format(name=label_map.name, raw=raw, target=target, taxonomy=taxonomy.name, close=close))
 

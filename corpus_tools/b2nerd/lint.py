@@ -134,7 +134,7 @@ def lint_taxonomy(taxonomy: Taxonomy) -> list[Problem]:
     for language, table in taxonomy.names.items():
         seen: dict[str, str] = {}
         for path_string, local in table.items():
-            if parse_path(path_string) not in taxonomy:
+            if taxonomy.find(parse_path(path_string)) is None:
                 problems.append(Problem("names", path_string, f"has the name '{local}' ({language}), but is no type"))
             if seen.setdefault(local, path_string) != path_string:
                 problems.append(Problem("names", path_string, f"'{local}' ({language}) is also '{seen[local]}'"))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import srsly
 
+from spacy_cascade.names import normalize_path
 from spacy_cascade.taxonomy import Taxonomy, TypePath, normalize_name, parse_path
 
 from ..errors import CorpusError, Errors
@@ -46,10 +47,11 @@ def load(lang: str, *, taxonomy: Taxonomy) -> Table:
     if not isinstance(data, Mapping) or not all(isinstance(v, list) for v in data.values()):
         why = 'it is no object {"type": ["name", "synonym", ...]}'
         raise CorpusError(Errors.T031.format(name=lang, why=why, known=known))
-    table = {tuple(map(normalize_name, parse_path(key))): tuple(names) for key, names in data.items()}
+    paths = ((parse_path(key), tuple(names)) for key, names in data.items())
+    table = {taxonomy.find(key) or normalize_path(key): names for key, names in paths}
     check(table, taxonomy=taxonomy, source=str(path.name))
     return {
-        key: tuple(dict.fromkeys(n for n in names if normalize_name(n) != key[-1]))
+        key: tuple(dict.fromkeys(n for n in names if normalize_name(n) != normalize_name(key[-1])))
         for key, names in table.items()
         if key in taxonomy
     }
@@ -63,7 +65,7 @@ def check(table: Mapping[TypePath, tuple[str, ...]], *, taxonomy: Taxonomy, sour
     """
     owner: dict[str, TypePath] = {}
     for path in taxonomy:
-        owner.setdefault(path[-1], path)
+        owner.setdefault(normalize_name(path[-1]), path)
     for path, names in table.items():
         for i, name in enumerate(names):
             if (
@@ -75,8 +77,8 @@ def check(table: Mapping[TypePath, tuple[str, ...]], *, taxonomy: Taxonomy, sour
                 why = f"must be a non-empty string without surrounding space and without any of {' '.join(map(repr, FORBIDDEN))}"
                 raise CorpusError(Errors.T032.format(source=source, name=name, path=_show(path), why=why))
             first = owner.setdefault(normalize_name(name), path)
-            own = i == 0 or normalize_name(name) == path[-1]  # the first entry is the name, not a synonym
-            same = first == path or (own and first[-1] == path[-1])
+            own = i == 0 or normalize_name(name) == normalize_name(path[-1])  # the first entry is the name, not a synonym
+            same = first == path or (own and normalize_name(first[-1]) == normalize_name(path[-1]))
             if not same:
                 why = f"also names '{_show(first)}'"
                 raise CorpusError(Errors.T032.format(source=source, name=name, path=_show(path), why=why))

@@ -59,13 +59,15 @@ def build(
     from ..models.tiny import build_base
     from ..pipeline.gold import gold_chars
     from ..pipeline.windows import make_unit
+    from ..taxonomy import normalize_name
 
     vocab, segments, n = Vocab(), [], 0
     types: dict[str, None] = {}
     for path in corpus:
         for doc in read_docs(path, vocab):
             n += 1
-            types.update((name, None) for *_, path in gold_chars(doc) for name in path)
+            # as the compact templates write them
+            types.update((normalize_name(name), None) for *_, path in gold_chars(doc) for name in path)
             if len(doc):
                 segments += make_unit(doc, 0, len(doc)).segments()
     if lexicon is not None:

@@ -21,6 +21,12 @@ logger = logging.getLogger("spacy_cascade")
 GoldMention = tuple[int, int, TypePath]
 
 
+def label_set(nlp: Language) -> Taxonomy | None:
+    """The labels that a pipeline's entities have: those of its last component that has any."""
+    taxonomies = [getattr(pipe, "taxonomy", None) for _, pipe in nlp.components]
+    return next((t for t in reversed(taxonomies) if isinstance(t, Taxonomy)), None)
+
+
 def unannotated(nlp: Language, gold: Doc) -> Doc:
     """The text of a gold Doc, to run a pipeline on, with the label set that it brings."""
     doc = nlp.make_doc(gold.text)
@@ -118,11 +124,12 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
 
 
 def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
-    """The path in this taxonomy of a gold path, or None. A label set may name types without their ancestors: for
-    'organization > company' also 'company' will do."""
+    """The path in this taxonomy, as it is spelled there, of a gold path, or None. A label set may name types without their
+    ancestors: for 'organization > company' also 'company' will do."""
     for k in range(len(path)):
-        if path[k:] in taxonomy:
-            return path[k:]
+        found = taxonomy.find(path[k:])
+        if found is not None:
+            return found
     try:
         return taxonomy.resolve(format_path(path))
     except CascadeError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 
 from ..decoding.labels import LabelJob, LabelScorer, LabelTrie, score_labels
 from ..errors import CascadeError, Errors
-from ..taxonomy import Taxonomy, TypePath, format_path
+from ..taxonomy import Taxonomy, TypePath, format_path, normalize_name
 from ..ty import Asked, CausalLM, TypeResult, Unit
 from .windows import Window, make_unit
 
@@ -69,7 +69,7 @@ class Typer:
                     grown[i].append(_Beam((*beam.path, name), (*beam.steps, float(value))))
             for i, (_, taxonomy) in enumerate(asked):
                 best = sorted(grown[i], key=lambda b: -b.log_prob)[: self.width]
-                beams[i] = [b for b in best if b.path[-1:] != (UNKNOWN,) and taxonomy.children(b.path)]
+                beams[i] = [b for b in best if not self._is_unknown(b.path) and taxonomy.children(b.path)]
                 done[i] += [b for b in best if b not in beams[i]]
         return [self._result(sorted(d, key=lambda b: -b.log_prob)) for d in done]
 
@@ -77,9 +77,17 @@ class Typer:
         types = [p[-1] for p in taxonomy.children(parent)]
         if not types:
             raise CascadeError(Errors.C023.format(level=len(parent) + 1, parent=format_path(parent)))
-        if self.unknown and not parent and UNKNOWN not in types:
+        if not parent and self._lacks_unknown(types):
             types.append(UNKNOWN)
         return types
+
+    def _lacks_unknown(self, names: Iterable[str]) -> bool:
+        """Whether `unknown` has to be offered beside these names of the first level."""
+        return self.unknown and UNKNOWN not in map(normalize_name, names)
+
+    def _is_unknown(self, path: TypePath) -> bool:
+        """Whether the answer is `unknown`. Where that is not offered, a type of this name is one like all others."""
+        return self.unknown and len(path) == 1 and normalize_name(path[0]) == UNKNOWN
 
     def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
         prompt, depths = self.template.prompt(lm, a, parent, types)
@@ -97,7 +105,7 @@ class Typer:
         other; else it is written out."""
         jobs, leaves = [], []
         for a, taxonomy in asked:
-            paths = [*taxonomy.leaves, *([(UNKNOWN,)] if self.unknown else [])]
+            paths = [*taxonomy.leaves, *([(UNKNOWN,)] if self._lacks_unknown(taxonomy.roots) else [])]
             leaves.append(paths)
             if self.template.continues:
                 prompt, depths = self.template.prompt(lm, a, (), [p[0] for p in paths])
@@ -137,7 +145,7 @@ class Typer:
 
     def _back_off(self, beam: _Beam) -> TypeResult:
         path, steps = beam.path, beam.steps
-        if path == (UNKNOWN,):
+        if self._is_unknown(path):
             return TypeResult((), (math.exp(beam.log_prob),))
         while path and sum(steps) < self.floor:
             path, steps = path[:-1], steps[:-1]

@@ -11,6 +11,7 @@ from ..decoding.automaton import Guess
 from ..decoding.copy import Job
 from ..decoding.native import NativeAutomaton, Vocabulary
 from ..errors import CascadeError, Errors
+from ..names import single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..ty import Asked, Unit
@@ -104,7 +105,7 @@ class ChatExtract:
         return "{types}" in self.user
 
     def _user(self, text: str, labels: Sequence[str]) -> str:
-        return self.user.format(text=text, types=", ".join(labels) or _ANY)
+        return self.user.format(text=text, types=", ".join(map(single_spaced, labels)) or _ANY)
 
     def prompt(self, lm: Any, unit: Unit) -> list[int]:
         """Token ids up to where the answer begins."""
@@ -156,7 +157,7 @@ class ChatClassify:
         begin, stop = unit.tokens[asked.start][0], unit.tokens[asked.end - 1][1]
         text, mention = unit.text, unit.text[begin:stop]
         question = self.user.format(
-            types=", ".join(t for t in types if t != "unknown"),
+            types=", ".join(single_spaced(t) for t in types if t != "unknown"),
             text=text,
             mention=mention,
             marked=f"{text[:begin]}##{mention}##{text[stop:]}",
@@ -166,7 +167,7 @@ class ChatClassify:
         return [*head, *lm.encode(question), *tail], None
 
     def answer(self, lm: Any, name: str) -> list[int]:
-        return lm.encode(name, control=True)
+        return lm.encode(single_spaced(name), control=True)  # type: ignore[no-any-return]
 
     def end_id(self, lm: Any) -> int:
         return frame(lm, self.system)[2]

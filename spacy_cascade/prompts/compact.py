@@ -4,6 +4,8 @@ choice among them is left to the constraint.
 
 A copied token gets the position of its original, so that "what comes next in the text?" is a constant distance for
 the model's rotary position encoding, and need not be learned by induction from a few thousand sentences.
+
+Types are written in lower case, however users spell them: the tokens of a name are the same for all spellings.
 """
 
 from __future__ import annotations
@@ -15,8 +17,13 @@ from typing import Any
 from ..decoding.automaton import Guess, SegmentAutomaton
 from ..decoding.copy import Job
 from ..registry import prompts
-from ..taxonomy import TypePath
+from ..taxonomy import TypePath, normalize_name
 from ..ty import Asked, Unit
+
+
+def type_tokens(lm: Any, name: str) -> list[int]:
+    """Token ids of a type's name."""
+    return lm.encode(f" {normalize_name(name)}", control=True)  # type: ignore[no-any-return]
 
 
 def _text(lm: Any, unit: Unit) -> list[list[int]]:
@@ -27,7 +34,7 @@ def _head(lm: Any, unit: Unit, begin: str, sep: str, labels: bool) -> list[int]:
     """What stands before the text. All of it has position 0, so that a label's place in the list means nothing."""
     if not (labels and unit.labels):
         return [lm.token_id(begin)]
-    names = [t for name in unit.labels for t in lm.encode(f" {name}", control=True)]
+    names = [t for name in unit.labels for t in type_tokens(lm, name)]
     return [lm.token_id(begin), *names, lm.token_id(sep)]
 
 
@@ -63,7 +70,7 @@ class CompactExtract:
 
     def overhead(self, lm: Any, labels: Sequence[str] = ()) -> int:
         """Model tokens of everything else."""
-        return 4 + sum(len(lm.encode(f" {name}", control=True)) for name in labels if self.labels)
+        return 4 + sum(len(type_tokens(lm, name)) for name in labels if self.labels)
 
 
 @dataclass(frozen=True)
@@ -115,7 +122,7 @@ class CompactClassify:
         return self.context and isinstance(template, CompactExtract) and replace(template, end=shown.end) == shown
 
     def answer(self, lm: Any, name: str) -> list[int]:
-        return lm.encode(f" {name}", control=True)
+        return type_tokens(lm, name)
 
     def end_id(self, lm: Any) -> int:
         return lm.token_id(self.sep)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CascadeError, Errors
+from ..names import single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..ty import Asked, Unit
@@ -57,7 +58,7 @@ class ChatClassifyContinued:
         return out
 
     def answer(self, lm: Any, name: str) -> list[int]:
-        return lm.encode(f" {name}", control=True)
+        return lm.encode(f" {single_spaced(name)}", control=True)  # type: ignore[no-any-return]
 
     def end_id(self, lm: Any) -> int:
         """RAISES CascadeError: C015 if the vocabulary can't write a line break as one token."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CascadeError, Errors
-from ..taxonomy import normalize_name, parse_path
+from ..names import normalize_path
+from ..taxonomy import TypePath, parse_path
 from .labelset import LabelSet
 
 
@@ -19,11 +20,16 @@ class Demo:
     mentions: tuple[tuple[str, str], ...]
 
     def known(self, labels: LabelSet) -> list[tuple[str, int]]:
-        """(mention, index of its label) of the mentions whose label is in the set."""
-        index = {name: i for i, name in enumerate(labels.names)}
-        index |= {path[-1]: i for i, path in reversed(list(enumerate(labels.paths))) if path[-1] not in index}
-        index |= {"->".join(path): i for i, path in enumerate(labels.paths)}
-        return [(name, index[label]) for name, label in self.mentions if label in index]
+        """(mention, index of its label) of the mentions whose label is in the set; case and white space don't matter."""
+        index: dict[TypePath, int] = {}
+        for i, path in enumerate(labels.paths):
+            index[normalize_path(path)] = i
+        for i, name in enumerate(labels.names):
+            index.setdefault(normalize_path(parse_path(name)), i)
+        for i, path in enumerate(labels.paths):
+            index.setdefault(normalize_path(path[-1:]), i)
+        found = [(name, index.get(normalize_path(parse_path(label)))) for name, label in self.mentions]
+        return [(name, i) for name, i in found if i is not None]
 
 
 def read_demos(examples: Sequence[Mapping[str, Any]] | None) -> tuple[Demo, ...]:
@@ -44,6 +50,6 @@ def read_demos(examples: Sequence[Mapping[str, Any]] | None) -> tuple[Demo, ...]
                 raise CascadeError(Errors.C051.format(number=number, why=why, found=repr(entity)[:80]))
             if name not in text:
                 raise CascadeError(Errors.C051.format(number=number, why="a mention is not in its text", found=repr(name)))
-            mentions.append((name, "->".join(map(normalize_name, parse_path(label)))))
+            mentions.append((name, label))
         out.append(Demo(text, tuple(mentions)))
     return tuple(out)

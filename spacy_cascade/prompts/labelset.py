@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ..names import normalize_path, single_spaced
 from ..taxonomy import Taxonomy, TypePath
 
 ARROW = "->"
@@ -12,7 +13,8 @@ ARROW = "->"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """paths, names, descriptions: parallel. Names differ from each other."""
+    """paths, names, descriptions: parallel. Names are as users spell them, with single spaces; they differ from each other
+    in more than case."""
 
     paths: tuple[TypePath, ...]
     names: tuple[str, ...]
@@ -26,7 +28,8 @@ class LabelSet:
         full_paths (bool): Write 'location->city', as B2NERD does; else as much of the path as tells types apart.
         """
         paths = tuple(dict.fromkeys(p[:level] if level else p for p in taxonomy.leaves))
-        names = tuple(map(ARROW.join, paths)) if full_paths else _short_names(paths)
+        written = [tuple(map(single_spaced, path)) for path in paths]
+        names = tuple(map(ARROW.join, written)) if full_paths else _short_names(written)
         return cls(paths, names, tuple(taxonomy.description(p) for p in paths))
 
     def select(self, indices: Sequence[int]) -> LabelSet:
@@ -43,9 +46,10 @@ def _short_names(paths: Sequence[TypePath]) -> tuple[str, ...]:
     endings: dict[TypePath, int] = {}
     for path in paths:
         for k in range(len(path)):
-            endings[path[k:]] = endings.get(path[k:], 0) + 1
+            ending = normalize_path(path[k:])
+            endings[ending] = endings.get(ending, 0) + 1
     out = []
     for path in paths:
-        unique = [path[k:] for k in range(len(path)) if endings[path[k:]] == 1]
+        unique = [path[k:] for k in range(len(path)) if endings[normalize_path(path[k:])] == 1]
         out.append(ARROW.join(unique[-1] if unique else path))
     return tuple(out)

@@ -11,6 +11,7 @@ from ..decoding.listing import ListJob
 from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
+from ..taxonomy import normalize_name
 from ..ty import Unit
 from .chat import end_of_sequence, frame, vocabulary
 from .demos import Demo, read_demos
@@ -104,7 +105,8 @@ def _language(text: str) -> str:
 
 @dataclass(frozen=True)
 class CompactOpen:
-    """`<type> label<type> label<s>text<sep><type>` -> ` label<sep> mention<type> label<sep> mention</s>`.
+    """`<type> label<type> label<s>text<sep><type>` -> ` label<sep> mention<type> label<sep> mention</s>`. Labels are written in
+    lower case, as in all compact templates.
 
     list_labels (bool): Begin with the label set. Without it, the constraint alone holds the labels.
     descriptions (bool): `<type> label<sep> description` in that list.
@@ -151,8 +153,9 @@ class CompactOpen:
 
     def _name(self, lm: Any, name: str) -> list[int]:
         # a name may have a token of its own (see models.tiny), but must not spell one of the others
-        whole = lm.encode(f" {name}", control=True)
-        return whole if len(whole) == 1 else lm.encode(f" {name}")
+        written = f" {normalize_name(name)}"
+        whole = lm.encode(written, control=True)
+        return whole if len(whole) == 1 else lm.encode(written)
 
     def _head(self, lm: Any, labels: LabelSet) -> list[int]:
         sep, ask, begin = (lm.token_id(t) for t in (self.sep, self.ask, self.begin))

@@ -13,7 +13,7 @@ from spacy.tokens import Doc
 from ..annotation import missing_ranges
 from ..pipeline.annotate import LABELS_KEY, labels_of
 from ..pipeline.gold import gold_chars, known_path
-from ..taxonomy import normalize_name, parse_path
+from ..taxonomy import parse_path
 from .augment import gold_doc
 
 
@@ -59,7 +59,7 @@ class ListNoise:
             return reference
         taxonomy = labels_of(reference)
         assert taxonomy is not None
-        names = {tuple(map(normalize_name, parse_path(x))): x for x in labels}
+        names = {taxonomy.find(parse_path(x)): x for x in labels}
         gold = [(s, e, path, names.get(known_path(taxonomy, path) or ())) for s, e, path in gold_chars(reference)]
         right = {label for *_, label in gold}
         if None in right:  # a mention of some other level of the set

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from spacy_cascade.names import normalize_path
 from spacy_cascade.taxonomy import Taxonomy, normalize_name, parse_path
 
 from ...embedding import Embedder
@@ -123,7 +124,7 @@ class Names:
 
 def _resolve(taxonomy: Taxonomy, name: str) -> tuple[str, ...] | None:
     try:
-        return taxonomy.resolve(name)
+        return normalize_path(taxonomy.resolve(name))
     except ValueError:  # unknown or ambiguous: the name speaks for itself
         return None
 
