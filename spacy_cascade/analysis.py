@@ -14,7 +14,7 @@ from spacy.tokens import Doc
 
 from .annotation import is_annotated
 from .scorers import Item, prf, scored_items
-from .taxonomy import TypePath, format_path
+from .taxonomy import Taxonomy, TypePath, format_path
 
 RIGHT, TYPE, LONG, SHORT, OVERLAP, MISSED, SPURIOUS = KINDS = ("right", "type", "long", "short", "overlap", "missed", "spurious")
 BOUNDARY = (LONG, SHORT, OVERLAP)
@@ -181,13 +181,15 @@ class Analysis:
     """Judges Docs one by one: counts, and errors drawn at random, evenly over languages.
 
     size (int): How many errors of a kind to draw in each language. seed (int): Of the draw.
+    taxonomy (Optional[Taxonomy]): The pipeline's label set, as in `scorers.scored_items`.
 
     groups (dict[str, dict[str, Tally]]): Counts by "language", "dataset" and "type" (the first level of the gold path, or of
         the prediction where there is no gold). total (Tally): Of everything. unannotated (int): Docs left out, because they
         have no entity annotation.
     """
 
-    def __init__(self, *, size: int = 3, seed: int = 0):
+    def __init__(self, *, size: int = 3, seed: int = 0, taxonomy: Taxonomy | None = None):
+        self.taxonomy = taxonomy
         self.size = size
         self.seed = seed
         self.total = Tally()
@@ -204,7 +206,7 @@ class Analysis:
         if not is_annotated(gold):
             self.unannotated += 1
             return
-        items, predicted = scored_items(gold, found)
+        items, predicted = scored_items(gold, found, taxonomy=self.taxonomy)
         judged = judge(items, predicted)
         about = gold.user_data.get("cascade_record") or {}
         language, dataset = about.get("language") or "", about.get("dataset") or name

@@ -15,9 +15,9 @@ from spacy.training import Example
 from spacy.util import registry
 
 from .annotation import missing_ranges, touches, trim
-from .pipeline.annotate import MENTION, SPANS_KEY, fuse, labels_of
+from .pipeline.annotate import SPANS_KEY, candidates, fuse, labels_of, placeholders
 from .pipeline.gold import gold_chars, known_path
-from .taxonomy import TypePath, parse_path
+from .taxonomy import Taxonomy, TypePath, parse_path
 from .words import MARKS
 
 _LEVEL_NAMES = {1: ("fine",), 2: ("coarse", "fine"), 3: ("coarse", "medium", "fine")}
@@ -30,10 +30,13 @@ def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
     return partial(cascade_score, nested=nested)
 
 
-def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any) -> dict[str, Any]:
+def cascade_score(
+    examples: Iterable[Example], *, nested: bool = False, taxonomy: Taxonomy | None = None, **_: Any
+) -> dict[str, Any]:
     """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As in spaCy's scorer, Docs
     without entity annotation and predictions that touch tokens without it count for nothing.
 
+    taxonomy (Optional[Taxonomy]): The pipeline's label set: gold paths that it spells in another case are taken for its own.
     RETURNS (dict), all in [0, 1], None where there is nothing to score:
         cascade_extraction_p/r/f: boundaries only
         cascade_coarse_f, _medium_f, _fine_f (and _p, _r): boundaries and label path down to that level
@@ -46,7 +49,7 @@ def cascade_score(examples: Iterable[Example], *, nested: bool = False, **_: Any
         ents_p/r/f, ents_per_type: spaCy's own, by label alone, which `spacy evaluate` prints
     """
     examples = list(examples)
-    pairs = [scored_items(eg.reference, eg.predicted, nested) for eg in examples]
+    pairs = [scored_items(eg.reference, eg.predicted, nested, taxonomy) for eg in examples]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
@@ -69,21 +72,26 @@ def _down_to(level: int, item: Item) -> Item | None:
     return (start, end, path[:level]) if len(path) >= level else None
 
 
-def scored_items(reference: Doc, predicted: Doc, nested: bool = False) -> tuple[list[Item], list[Item]]:
+def scored_items(
+    reference: Doc, predicted: Doc, nested: bool = False, taxonomy: Taxonomy | None = None
+) -> tuple[list[Item], list[Item]]:
     """Gold and predicted mentions, without predictions that touch what has no annotation: they are neither right nor wrong.
-    Paths are as the text's own label set writes them, if it brings one."""
+    Paths are as the text's own label set writes them, if it brings one.
+
+    taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for other texts.
+    """
+    own = labels_of(reference)
+
+    def spelled(path: TypePath) -> TypePath:
+        if own is not None:
+            return known_path(own, path) or path
+        return (taxonomy.find(path) if taxonomy is not None else None) or path
+
     gold, found = _gold(reference, nested), _predicted(predicted, nested)
     missing = missing_ranges(reference)
     if missing:
         found = [item for item in found if not touches(*item[:2], missing)]
-    taxonomy = labels_of(reference)
-    if taxonomy is None:
-        return gold, found
-
-    def own(items: list[Item]) -> list[Item]:
-        return [(s, e, known_path(taxonomy, path) or path) for s, e, path in items]
-
-    return own(gold), own(found)
+    return [(s, e, spelled(p)) for s, e, p in gold], [(s, e, spelled(p)) for s, e, p in found]
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:
@@ -100,17 +108,16 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
 
 def _predicted(doc: Doc, nested: bool) -> list[Item]:
     """The same of what a pipeline found. A mention without a type has an empty path."""
-    group = doc.spans.get(SPANS_KEY)
-    paths = (group.attrs.get("paths") or []) if group is not None else []
-    known: dict[tuple[int, int], TypePath] = {}
-    for span, path in zip(group if group is not None else (), paths, strict=False):
-        known[span.start_char, span.end_char] = parse_path(path)
-    if nested and group is not None:
-        return [(s.start_char, s.end_char, known.get((s.start_char, s.end_char), ())) for s in group]
+    offsets = candidates(doc)
+    paths = (doc.spans[SPANS_KEY].attrs.get("paths") or []) if offsets is not None else []
+    known = {at: parse_path(path) for at, path in zip(offsets or (), paths, strict=False)}
+    if nested and offsets is not None:
+        return [(*at, known.get(at, ())) for at in offsets]
+    waiting = {(e.start, e.end) for e in placeholders(doc)}
     out = []
     for e in doc.ents:
-        path = known.get((e.start_char, e.end_char)) or (() if e.label_ == MENTION else parse_path(e.label_))
-        out.append((e.start_char, e.end_char, path))
+        path = () if (e.start, e.end) in waiting else parse_path(e.label_)
+        out.append((e.start_char, e.end_char, known.get((e.start_char, e.end_char)) or path))
     return out
 
 

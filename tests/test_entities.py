@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 
-from spacy_cascade.pipeline.annotate import fuse, set_ents
+from spacy_cascade.pipeline.annotate import fuse, set_candidates, set_ents
 from spacy_cascade.taxonomy import Taxonomy
 
 from . import util
@@ -103,7 +103,9 @@ def test_overwrite_ents_reaches_the_component() -> None:
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_set_ents(nlp: Language, overwrite: bool) -> None:
     doc = nlp.make_doc("a b c d")
-    doc.set_ents([Span(doc, 0, 2, label="OLD"), Span(doc, 3, 4, label="MENTION")])
+    mention = Span(doc, 3, 4, label="MENTION")
+    doc.set_ents([Span(doc, 0, 2, label="OLD"), mention])
+    set_candidates(doc, "cascade", [mention], untyped=[mention])
     set_ents(doc, [Span(doc, 1, 2, label="NEW"), Span(doc, 2, 3, label="NEW")], overwrite=overwrite)
     expected = [(1, 2, "NEW"), (2, 3, "NEW")] if overwrite else [(0, 2, "OLD"), (2, 3, "NEW")]
     assert [(e.start, e.end, e.label_) for e in doc.ents] == expected

@@ -12,7 +12,7 @@ from wasabi import msg
 
 from ..analysis import KINDS, Analysis
 from ..errors import CascadeError, Errors
-from ..pipeline.gold import unannotated
+from ..pipeline.gold import label_set, unannotated
 from . import cascade_app
 from ._util import corpora, read_docs, show_errors
 
@@ -87,7 +87,7 @@ def analyse(
     from tqdm import tqdm
 
     nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
-    analysis = Analysis(size=max(1, examples), seed=seed)
+    analysis = Analysis(size=max(1, examples), seed=seed, taxonomy=label_set(nlp))
 
     def pairs() -> Iterator[tuple[Any, Any]]:
         for name, path in corpora([data], split).items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -111,10 +112,11 @@ def evaluate(
     import spacy
     from spacy.training import Example
 
-    from ..pipeline.gold import gold_chars, unannotated
+    from ..pipeline.gold import gold_chars, label_set, unannotated
     from ..scorers import cascade_score
 
     nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
+    score = partial(cascade_score, nested=nested, taxonomy=label_set(nlp))
     seen = None
     if train is not None:
         docs = read_docs(train, nlp.vocab, spans_key=spans_key)
@@ -131,8 +133,8 @@ def evaluate(
         seconds += time.perf_counter() - start
         examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
         everything += examples
-        out["corpora"][name] = _scores(examples, cascade_score, nested, seen)
-    out["all"] = out["corpora"]["all"] = _scores(everything, cascade_score, nested, seen)
+        out["corpora"][name] = _scores(examples, score, seen)
+    out["all"] = out["corpora"]["all"] = _scores(everything, score, seen)
     out["docs_per_second"] = len(everything) / max(seconds, 1e-9)
     out["about"] = {"model": str(model), "split": split, "nested": nested, "machine": platform.machine(), "spacy": spacy.__version__}
     return out
@@ -144,12 +146,13 @@ def known_labels(doc: Any) -> Any:
     taxonomy = labels_of(doc)
     if taxonomy is not None:
         names = {path[-1] for path in taxonomy}
-        doc.set_ents([e for e in doc.ents if e.label_ in names or known_path(taxonomy, parse_path(e.label_)) is not None])
+        kept = [e for e in doc.ents if e.label_ in names or known_path(taxonomy, parse_path(e.label_)) is not None]
+        doc.set_ents(kept)
     return doc
 
 
-def _scores(examples: list[Any], score: Any, nested: bool, seen: set[str] | None) -> dict[str, Any]:
-    out = score(examples, nested=nested)
+def _scores(examples: list[Any], score: Any, seen: set[str] | None) -> dict[str, Any]:
+    out: dict[str, Any] = score(examples)
     out["docs"] = len(examples)
     out["unannotated"] = sum(not is_annotated(eg.reference) for eg in examples)
     out["mentions"] = sum(len(eg.reference.ents) for eg in examples)

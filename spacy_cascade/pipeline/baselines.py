@@ -197,27 +197,35 @@ class GPTNER(_Untrained):
         return [(sorted(b.values(), key=lambda m: m[:2]), ledger) for b, ledger in zip(best, out, strict=True)]
 
 
-@Language.factory("span_fuser", assigns=["doc.ents", "doc.spans"], requires=["doc.spans"], default_config={"spans_key": "sc"})
-def make_span_fuser(nlp: Language, name: str, spans_key: str) -> "SpanFuser":
+@Language.factory(
+    "span_fuser",
+    assigns=["doc.ents", "doc.spans"],
+    requires=["doc.spans"],
+    default_config={"spans_key": "sc", "overwrite_ents": False},
+)
+def make_span_fuser(nlp: Language, name: str, spans_key: str, overwrite_ents: bool) -> "SpanFuser":
     """Create a `span_fuser`; see `SpanFuser`."""
-    return SpanFuser(spans_key)
+    return SpanFuser(spans_key, overwrite_ents=overwrite_ents)
 
 
 class SpanFuser:
     """Makes `doc.spans["cascade"]` and flat entities of the spans of another component, such as spancat.
 
     spans_key (str): Where that component puts its spans.
+    overwrite_ents (bool): Whether to write over entities of other components.
     """
 
-    def __init__(self, spans_key: str):
+    def __init__(self, spans_key: str, *, overwrite_ents: bool = False):
         self.spans_key = spans_key
+        self.overwrite_ents = overwrite_ents
 
     def __call__(self, doc: Doc) -> Doc:
         group = doc.spans.get(self.spans_key)
-        spans = [Span(doc, s.start, s.end, label=s.label) for s in group] if group is not None else []
+        spans = [Span(doc, s.start, s.end, s.label, kb_id=s.kb_id, span_id=s.id) for s in group or ()]
         given = group.attrs.get("scores") if group is not None else None
         # spancat's are an array, with max_positive = 1 of shape (spans, 1)
         scores = [1.0] * len(spans) if given is None else np.ravel(given).astype(float).tolist()
+        kept = fuse((s.start, s.end, p) for s, p in zip(spans, scores, strict=True))
+        set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
         set_candidates(doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans])
-        set_ents(doc, [spans[i] for i in fuse((s.start, s.end, p) for s, p in zip(spans, scores, strict=True))], overwrite=True)
         return doc

@@ -13,12 +13,22 @@ from spacy.training import Example
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
-from ..taxonomy import Taxonomy, builtin, format_path
+from ..taxonomy import Taxonomy, builtin, format_path, normalize_name
 from ..ty import Asked, TrainingItem, TypeResult
-from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_ents
+from .annotate import (
+    SPANS_KEY,
+    candidates,
+    fuse,
+    labels_of,
+    placeholders,
+    relabel_ents,
+    set_candidates,
+    set_ents,
+)
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
 from .items import TypesItem
+from .retokenized import as_tokenized, moved, token_spans
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -194,7 +204,18 @@ class CascadeClassifier(LMPipe):
         """
         if self._trained_alone(docs):
             return []
-        return self.classify(docs, [self._candidates(doc) for doc in docs])
+        read = [self._as_read(doc) for doc in docs]
+        found = self.classify(read, [self._candidates(*pair) for pair in zip(docs, read, strict=True)])
+        out = []
+        for doc, other, results in zip(docs, read, found, strict=True):
+            spans = moved([(start, end) for start, end, *_ in results], other, doc)
+            out.append([(*span, score, result) for span, (*_, score, result) in zip(spans, results, strict=True)])
+        return out
+
+    def _as_read(self, doc: Doc) -> Doc:
+        """The Doc in the tokens in which its candidates were found."""
+        group = doc.spans.get(SPANS_KEY) if self.source == "spans" else None
+        return doc if group is None else as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
 
     def _trained_alone(self, docs: Iterable[Doc]) -> bool:
         """Whether no component gives candidates, while the weights are in training."""
@@ -237,14 +258,15 @@ class CascadeClassifier(LMPipe):
 
         return cut(doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost, labels=labels)[0]
 
-    def _candidates(self, doc: Doc) -> list[tuple[int, int, float]]:
+    def _candidates(self, doc: Doc, read: Doc) -> list[tuple[int, int, float]]:
+        """read (Doc): The Doc in whose tokens they are wanted."""
         if self.source == "ents":
             return [(e.start, e.end, 1.0) for e in doc.ents]
-        group = doc.spans.get(SPANS_KEY)
-        if group is None:
+        offsets = candidates(doc)
+        if offsets is None:
             raise CascadeError(Errors.C025.format(name=self.name, key=SPANS_KEY))
-        scores = group.attrs.get("scores") or [1.0] * len(group)
-        return [(s.start, s.end, p) for s, p in zip(group, scores, strict=True)]
+        scores = doc.spans[SPANS_KEY].attrs.get("scores") or [1.0] * len(offsets)
+        return [(*span, score) for span, score in zip(token_spans(read, offsets), scores, strict=True)]
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         if not results:
@@ -254,28 +276,26 @@ class CascadeClassifier(LMPipe):
             for start, end, _, result in found:
                 label = result.path[-1] if result.path else UNKNOWN
                 spans.append(Span(doc, start, end, label=label))
+            typed = [k for k, (*_, r) in enumerate(found) if r.path]
+            untyped: list[Span] = []
+            if self.source == "ents":
+                # An entity whose type stays unknown keeps the label it came with.
+                relabel_ents(doc, {(spans[k].start, spans[k].end): spans[k].label for k in typed})
+                untyped = [e for e in placeholders(doc) if (e.start, e.end) not in {found[k][:2] for k in typed}]
+            else:
+                kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
+                set_ents(doc, [spans[typed[k]] for k in kept], overwrite=self.overwrite_ents)
             set_candidates(
                 doc,
                 SPANS_KEY,
                 spans,
+                untyped=untyped,
                 scores=[p for _, _, p, _ in found],
                 paths=[format_path(r.path) for *_, r in found],
                 path_scores=self.calibrated([r.score for *_, r in found]),
                 step_scores=[list(r.step_scores) for *_, r in found],
                 **({"n_best": [[[format_path(p), x] for p, x in r.n_best] for *_, r in found]} if self.n_best > 1 else {}),
             )
-            typed = [k for k, (*_, r) in enumerate(found) if r.path]
-            kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
-            ents = [spans[typed[k]] for k in kept]
-            if self.source == "ents":
-                # Refining: an entity whose type stays unknown keeps the label it came with.
-                taken = {i for e in ents for i in range(e.start, e.end)}
-                ents += [e for e in doc.ents if taken.isdisjoint(range(e.start, e.end))]
-                doc.set_ents(sorted(ents, key=lambda e: e.start))
-            else:
-                rejected = {(s, e) for s, e, _, r in found if not r.path}
-                doc.set_ents([e for e in doc.ents if e.label_ != MENTION or (e.start, e.end) not in rejected])
-                set_ents(doc, ents, overwrite=self.overwrite_ents)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """The score of the path that each gold mention gets, and whether it is the gold path."""
@@ -331,7 +351,7 @@ class CascadeClassifier(LMPipe):
             own = mention_lists(example) if self.own_lists else {}
             for start, end, path in gold_mentions(example):
                 answer, types = own.get((start, end, path), ("", []))
-                of_mention = Taxonomy.from_labels(types) if types else taxonomy
+                of_mention = _own_list(types, answer) if types else taxonomy
                 known = of_mention.resolve(answer) if types else known_path(taxonomy, path)
                 if known is None:
                     continue
@@ -351,6 +371,12 @@ class CascadeClassifier(LMPipe):
 
     def _load_settings(self, settings: dict[str, Any]) -> None:
         self.set_taxonomy(settings["taxonomy"])
+
+
+def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
+    """A mention's own type list. Of types that differ in nothing but case or white space one is left, the answer if it is
+    among them."""
+    return Taxonomy.from_labels({normalize_name(t): t for t in (*types, answer)}.values())
 
 
 def _together(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterator[list[Any]]:

@@ -21,6 +21,7 @@ from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
 from ..ty import TrainingItem
+from .gold import label_set
 from .template import TemplateOf
 from .weights import Weights
 
@@ -206,7 +207,9 @@ class LMPipe(Pipe):
         self.weights.step(sgd)
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        return self.scorer(list(examples), **kwargs) if self.scorer is not None else {}
+        if self.scorer is None:
+            return {}
+        return self.scorer(list(examples), **{"taxonomy": label_set(self._nlp), **kwargs})
 
     # -- Saving -----------------------------------------------------------------------------------------------
 

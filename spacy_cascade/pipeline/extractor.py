@@ -21,7 +21,16 @@ from ..models.spec import HFSpec, SharedSpec
 from ..scorers import cascade_score
 from ..taxonomy import Taxonomy
 from ..ty import TrainingItem, Unit
-from .annotate import MENTION, SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
+from .annotate import (
+    MENTION,
+    SPANS_KEY,
+    fuse,
+    labels_of,
+    placeholders,
+    set_candidates,
+    set_coverage,
+    set_ents,
+)
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from .items import copy_item
@@ -209,7 +218,7 @@ class CascadeExtractor(LMPipe):
             lm.recall.clear()
         bias = open_bias(self.open_threshold)
         samplings = [Sampling(bias, self.temperature if r else 0.0, r) for r in range(self.rounds)]
-        ents = [[e for e in doc.ents if e.label_ != MENTION] for doc in docs]
+        ents = [_given(doc) for doc in docs]
         keep = any(self._leads_to(p) for _, p in self._nlp.pipeline)
         every = ((i, w) for i, of_doc in enumerate(windows) for w in of_doc)
         for part in minibatch(every, size=max(1, _JOBS // self.rounds)):
@@ -247,13 +256,12 @@ class CascadeExtractor(LMPipe):
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (candidates, ledger) in zip(docs, results, strict=True):
-            spans = [doc[s:e] for s, e, _ in candidates]
-            for span in spans:
-                span.label_ = MENTION
-            set_candidates(doc, SPANS_KEY, spans, scores=self.calibrated([p for _, _, p in candidates]))
-            set_coverage(doc, ledger)
+            spans = [Span(doc, s, e, label=MENTION) for s, e, _ in candidates]
+            written: list[Span] = []
             if self.annotate_ents:
-                set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
+                written = set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
+            set_candidates(doc, SPANS_KEY, spans, untyped=written, scores=self.calibrated([p for _, _, p in candidates]))
+            set_coverage(doc, ledger)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """Every candidate's score, and whether a gold mention has these boundaries; where annotation is missing, none."""
@@ -329,6 +337,12 @@ class CascadeExtractor(LMPipe):
 
     def _load_more(self, path: Path) -> None:
         self.drafter.from_disk(path)
+
+
+def _given(doc: Doc) -> list[Span]:
+    """The entities of other components."""
+    waiting = {(e.start, e.end) for e in placeholders(doc)}
+    return [e for e in doc.ents if (e.start, e.end) not in waiting]
 
 
 def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:

@@ -166,10 +166,10 @@ class OpenNER(LMPipe):
         return self._taxonomy
 
     def set_labels(self, labels: Taxonomy | str | Path | Sequence[str] | dict[str, Any]) -> None:
-        """Change the label set: a Taxonomy, a list of names, a nested dict, or a file. Names that differ in nothing but
-        case or white space are one label.
+        """Change the label set: a Taxonomy, a list of names, a nested dict, or a file. Entities get labels in this spelling.
 
-        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C006 for a name that can't be used.
+        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C005 for names that differ in nothing but
+            case or white space, C006 for a name that can't be used.
         """
         self._taxonomy = Taxonomy.read(labels)
         self._own_labels = self._label_set(self._taxonomy)
@@ -243,6 +243,9 @@ class OpenNER(LMPipe):
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (mentions, ledger) in zip(docs, results, strict=True):
             spans = [Span(doc, start, end, label=path[-1]) for start, end, *_, path in mentions]
+            if self.annotate_ents:
+                kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
+                set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
             set_candidates(
                 doc,
                 SPANS_KEY,
@@ -252,9 +255,6 @@ class OpenNER(LMPipe):
                 path_scores=[m[3] for m in mentions],
             )
             set_coverage(doc, ledger)
-            if self.annotate_ents:
-                kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
-                set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[], paths=[], path_scores=[])

@@ -9,7 +9,7 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..pipeline.classifier import CascadeClassifier
-from ..pipeline.gold import known_mentions, unannotated
+from ..pipeline.gold import known_mentions, label_set, unannotated
 from ..pipeline.open_ner import OpenNER
 from ..scorers import cascade_score
 
@@ -27,7 +27,7 @@ def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_s
         docs = [unannotated(nlp, eg.reference) for eg in examples[i : i + batch_size]]
         pipe.set_annotations(docs, pipe.predict(docs))
         done += [Example(d, eg.reference) for d, eg in zip(docs, examples[i : i + batch_size], strict=True)]
-    scores = cascade_score(done)
+    scores = cascade_score(done, taxonomy=label_set(nlp))
     if isinstance(pipe, OpenNER):
         out = {k: scores[f"cascade_typed_{k}"] or 0.0 for k in "prf"}
         return {"score": out["f"], **out, "span_f": scores["cascade_extraction_f"] or 0.0}
