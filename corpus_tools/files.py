@@ -25,6 +25,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 # In the text of a JSON value: all that may come out as a lone surrogate.
 _SUSPECT = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _DECODER = json.JSONDecoder()
+_OPEN_LINE = re.compile(r"\{[ \t\r]*\n")
 _FIRST_KEY = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*(\S)')
 
 
@@ -200,6 +201,8 @@ def iter_json(
         elif first == "{" and not _is_record(buffer, record_keys):
             buffer.pos += 1
             yield from _elements(buffer, log, "}", keyed=True)
+        elif first == "{" and _OPEN_LINE.match(buffer.text, buffer.pos):
+            yield from _values(buffer, log)
         elif first == "{":
             yield from _lines(buffer, log)
         else:
@@ -264,6 +267,23 @@ def _key(buffer: _Buffer) -> str:
     buffer.pos += 1
     buffer.skip()
     return key
+
+
+def _values(buffer: _Buffer, log: FileLog) -> Iterator[Item]:
+    """Records of several lines each, one behind the other. Reading ends at a damaged one."""
+    index = 0
+    while buffer.peek():
+        try:
+            value = buffer.decode()
+        except _Damaged as err:
+            log.add(index, REJECTED, f"damaged JSON: {err}; the rest of the file is not read")
+            return
+        if buffer.suspect:
+            value = clean_item(value, log, index)
+            buffer.suspect = False
+        yield Item(index, "", value)
+        index += 1
+        buffer.skip(",")
 
 
 def _lines(buffer: _Buffer, log: FileLog) -> Iterator[Item]:

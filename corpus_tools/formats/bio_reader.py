@@ -5,14 +5,14 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..errors import CorpusError, Errors
 from ..files import clean_item
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Report
-from .columns import SEPARATORS, Row, is_blank, is_document, iter_lines
+from .columns import SEPARATORS, Row, is_document, iter_lines
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, join
 from .layout import MOST, Column, Guess, Layout, Wanted, guess_layout
@@ -138,16 +138,13 @@ def _sentences(
         if layout.is_comment(line):
             log.counts[_COUNTED_COMMENTS] += 1
             continue
-        ends, starts = is_blank(line, separator), is_document(line)
-        rows = [] if ends or starts else separator.split(line)
-        now = (
-            rows[0][layout.sentence]
-            if rows and layout.sentence is not None and rows[0][layout.sentence :]
-            else ""
-        )
-        if (
-            ends or starts or (now and now != name) or separator.sentence_per_line
-        ) and current.tokens:
+        starts = is_document(line)
+        rows = [] if starts else separator.split(line)
+        if not any(cell.strip() for row in rows for cell in row):
+            rows = []
+        now = _sentence_name(rows, layout)
+        ends = not rows or separator.sentence_per_line or (now and now != name)
+        if ends and current.tokens:
             yield current
             current = _Sentence(current.index + 1, current.document)
         name = now or name
@@ -157,6 +154,13 @@ def _sentences(
             _add_row(current, clean_item(row, log, current.index), number, log, layout, blanks)
     if current.tokens:
         yield current
+
+
+def _sentence_name(rows: Sequence[Row], layout: Layout) -> str:
+    """What the column of sentences says, if there is one; '' within a sentence."""
+    if layout.sentence is None or not rows or layout.sentence >= len(rows[0]):
+        return ""
+    return rows[0][layout.sentence]
 
 
 def _add_row(
@@ -184,14 +188,14 @@ def _add_row(
 def _is_part(sentence: _Sentence, row: Row, layout: Layout) -> bool:
     """Whether a row of numbered tokens is no token of the text: an empty node, or a word of a token
     that holds several, which gets the word's tag if it has none yet."""
-    number = row[layout.index or 0]
+    number = row[layout.index] if layout.index is not None and layout.index < len(row) else ""
     words = _RANGE.fullmatch(number)
     if words:
         sentence.covered = int(words[2])
         return False
     if _EMPTY_NODE.fullmatch(number):
         return True
-    if not number.isdecimal() or int(number) > sentence.covered:
+    if not number.isdecimal() or int(number) > sentence.covered or not sentence.tags:
         sentence.covered = -1
         return False
     for i, column in enumerate(layout.tags):
@@ -217,9 +221,9 @@ def _detect_scheme(sample: Sequence[_Sentence], spelling: Spelling) -> str:
     )
 
 
-def _canonical(tags: Iterable[str], spelling: Spelling) -> list[str]:
-    read = ((tag, spelling.canonical(tag)) for tag in tags)
-    return [tag if canonical is None else canonical for tag, canonical in read]
+def _canonical(tags: Sequence[str], spelling: Spelling) -> list[str]:
+    known = {tag: spelling.canonical(tag) for tag in set(tags)}
+    return [known[tag] or tag for tag in tags]
 
 
 def _to_record(

@@ -121,7 +121,8 @@ def iter_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, s
     number = 0
     with open_text(path, encoding) as file:
         for line in file:
-            for part in line.rstrip("\r\n").split("\r"):
+            line = line.rstrip("\r\n")
+            for part in line.split("\r") if "\r" in line else [line]:
                 number += 1
                 yield number, part.removeprefix(_BOM)
 

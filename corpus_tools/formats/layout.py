@@ -206,7 +206,8 @@ def _layout(
     width = Counter(map(len, rows)).most_common(1)[0][0]
     if separator.name == "last space" and Counter(map(len, rows))[2] < len(rows):
         return None
-    found = _tag_columns(rows, separator, wanted, width)
+    plain = separator.plain or bool(names)
+    found = _tag_columns(rows, wanted, width, plain=plain)
     if found is None:
         return None
     columns, spelling = found
@@ -217,17 +218,23 @@ def _layout(
         token, index = wanted.token, None if wanted.token == index else index
     if token is None:
         return None
+    ragged = width == 2 and columns[0].index < 0 and wanted.tag is None
+    if ragged and separator.name in ("blank", "space"):
+        return None  # tokens of several words: "last space" reads them whole
     conllu = index is not None and width == _CONLLU_COLUMNS
     language = "" if conllu else _language(rows, token)
     return Layout(separator, token, columns, spelling, width, index, sentence, 0, language, conllu)
 
 
 def _tag_columns(
-    rows: Sequence[Row], separator: Separator, wanted: Wanted, width: int
+    rows: Sequence[Row], wanted: Wanted, width: int, *, plain: bool
 ) -> tuple[tuple[Column, ...], Spelling] | None:
-    """The columns of tags. Entities come before chunks, tags with prefixes before those without."""
+    """The columns of tags. Entities come before chunks, tags with prefixes before those without.
+
+    plain (bool): Whether tags without prefixes are looked for.
+    """
     even = sum(len(row) == width for row in rows) > 0.9 * len(rows)
-    plain = separator.plain and even and width > 1
+    plain = plain and even and width > 1
     if wanted.tag is not None:
         one = Column(wanted.tag)
         cells = Counter(filter(None, map(one.cell, rows)))

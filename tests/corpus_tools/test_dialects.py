@@ -179,6 +179,19 @@ READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
         json.dumps({"classes": ["PER"], "annotations": [*SPACY, None]}).encode(),
         MARTA,
     ),
+    "indented.json": (json.dumps(DOCCANO_RELATIONS, indent=2).encode(), MARTA),
+    "indented_annotator.json": (
+        json.dumps({"classes": ["PER"], "annotations": SPACY}, indent=1).encode(),
+        MARTA,
+    ),
+    "words_with_spaces.conll": (
+        "Marta Gómez B-PER\nvive O\nen O\nbien O\nSevilla B-LOC\n".encode(),
+        MARTA,
+    ),
+    "plain_with_header.csv": (
+        b"token,label\nMarta,PER\nG\xc3\xb3mez,PER\nvive,O\nen,O\nSevilla,LOC\n",
+        MARTA,
+    ),
     "text_then_json.txt": (json.dumps(DOCCANO_RELATIONS).encode("utf-16"), MARTA),
 }
 
