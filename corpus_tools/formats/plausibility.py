@@ -19,8 +19,8 @@ def refuse_misread(
     mentions.
 
     expected (str): What a file of the format holds.
-    by_name (bool): Mentions are looked up by their names: those that are not found are no sign of
-        another layout.
+    by_name (bool): Mentions are looked up by their names: some that are not found are no sign of
+        another layout, only if none is.
     RAISES CorpusError: T087.
     """
     before = Counter(log.counts)
@@ -31,7 +31,8 @@ def refuse_misread(
         (lost, lost + now[RECORDS], "records or lines"),
         (now[REJECTED], max(now[MENTIONS], now[REJECTED]), MENTIONS),
     ):
-        if 2 * n > total and not (by_name and what == MENTIONS):
+        needed = total if by_name and what == MENTIONS else total // 2 + 1
+        if total and n >= needed:
             reason = next(
                 (i.reason for i in log.report.of_kind(REJECTED) if i.file == log.name), ""
             )

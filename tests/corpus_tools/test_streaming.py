@@ -37,12 +37,21 @@ def test_a_report_keeps_some_issues_and_counts_all():
 
 def test_a_report_to_a_file_is_complete(write_json, tmp_path):
     source = write_json([{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * (KEPT + 5))
-    assert len(convert(source, tmp_path / "x.spacy").issues) == KEPT
-    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), "--report", str(tmp_path / "r.json")])
+    assert len(convert(source, tmp_path / "x.spacy", force=True).issues) == KEPT
+    options = ["--force", "--report", str(tmp_path / "r.json")]
+    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), *options])
     assert result.exit_code == 0 and f"{KEPT + 5} rejected" in result.output
     assert len(json.loads((tmp_path / "r.json").read_text())["issues"]) == KEPT + 5
-    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), "--strict"])
+    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), "--strict", "--force"])
     assert result.exit_code == 1 and f"{KEPT + 5} mention(s)" in result.output
+
+
+def test_a_file_none_of_whose_mentions_is_found_is_refused(write_json, tmp_path):
+    source = write_json([{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * 3)
+    target = tmp_path / "x.spacy"
+    result = CliRunner().invoke(app, ["convert", str(source), str(target)])
+    assert result.exit_code == 1 and "[T087]" in result.output and "3 of 3" in result.output
+    assert not target.exists()
 
 
 def new_words(n):
