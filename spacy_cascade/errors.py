@@ -78,6 +78,8 @@ class Errors:
     C105 = "[C105] The weights in '{path}' were trained with the template {saved}, but [components.{name}.template] is {found}. Set template = null there to take the one they were trained with, or give the same settings."
     C106 = "[C106] '{name}' has no template: [components.{name}.template] is null, and no weights were loaded that bring one along (weights saved by older versions do not). Give it a template, for example @prompts = \"spacy-cascade.ChatLabeledExtract.v1\"."
     C107 = "[C107] '{name}' in '{path}' was trained together with another component, with one adapter (hash {expected}) for both, but finds {found}. Load that component from the same training run, before this one, and set [components.{name}.model] @causal_lms = \"spacy-cascade.SharedLM.v1\" with its name."
+    C108 = "[C108] The question {found!r} can't be asked: {why}. Names in braces: {known}; other braces are doubled."
+    C109 = "[C109] The question about '{mention}' takes {found} tokens with its list of {n} types, but the model's window has {limit}. Give fewer types at a time (more levels, strategy = \"progressive\", other labels), fewer examples, a lower max_tokens, or use a model with a longer context."
 
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."

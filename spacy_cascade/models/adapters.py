@@ -163,9 +163,9 @@ class Adapters:
             if not (isinstance(layer, Linear) and isinstance(layer.get_base_layer(), torch.nn.Linear)):
                 continue
             if name in layer.lora_A.keys():  # noqa: SIM118  a ModuleDict
-                weight: Any = layer.get_base_layer().weight
-                self._unmerged[layer] = weight.data.to("cpu")
-                weight.data = weight.data.clone()
+                base: Any = layer.get_base_layer()
+                self._unmerged[layer] = base.weight.data.to("cpu")
+                base.weight.data = base.weight.data.clone()
                 layer.merge(adapter_names=[name])
         self._merged = name
 

@@ -91,6 +91,10 @@ class Typer:
 
     def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
         prompt, depths = self.template.prompt(lm, a, parent, types)
+        if len(prompt) >= lm.max_length and depths is None:
+            mention = a.unit.text[a.unit.tokens[a.start][0] : a.unit.tokens[a.end - 1][1]]
+            message = Errors.C109.format(mention=mention, found=len(prompt), n=len(types), limit=lm.max_length)
+            raise CascadeError(message)
         return LabelJob(prompt, self._trie(lm, tuple(types)), depths, text=a.unit)
 
     def _trie(self, lm: Any, types: tuple[str, ...]) -> LabelTrie:

@@ -16,7 +16,7 @@ from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..ty import Unit
 from .chat import frame, vocabulary
-from .demos import Demo, read_demos
+from .demos import Demo, marked, read_demos
 from .labelset import LabelSet
 
 OPEN, CLOSE = "@@", "##"
@@ -44,8 +44,8 @@ class GPTNERTemplate:
         if self.demos:
             out[0] += " Below are some examples."
         for demo in self.demos:
-            marked = _mark(demo.text, [name for name, i in demo.known(labels) if i == index])
-            out += [f"Input:{demo.text}", f"Output:{marked}"]
+            names = [name for name, i in demo.known(labels) if i == index]
+            out += [f"Input:{demo.text}", f"Output:{marked(demo.text, names, OPEN, CLOSE)}"]
         return "\n".join([*out, f"Input:{text}", "Output:"])
 
     def question(self, text: str, mention: str, labels: LabelSet, index: int) -> str:
@@ -92,17 +92,6 @@ def _verify(text: str, mention: str, label: str) -> str:
         f'The given sentence: {text}\nIs the word "{mention}" in the given sentence a {label} entity? '
         "Please answer with yes or no."
     )
-
-
-def _mark(text: str, names: Sequence[str]) -> str:
-    """Each name's next occurrence, marked."""
-    out, at = [], 0
-    for name in names:
-        start = text.find(name, at)
-        if start >= 0:
-            out += [text[at:start], OPEN, name, CLOSE]
-            at = start + len(name)
-    return "".join([*out, text[at:]])
 
 
 @dataclass(frozen=True)

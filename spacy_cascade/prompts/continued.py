@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from ..names import single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..ty import Asked, Unit
-from .chat import INSTRUCTION, ChatExtract, chat_extract, chat_labeled_extract, vocabulary
+from .chat import INSTRUCTION, ChatExtract, cascadener_extract, chat_extract, chat_labeled_extract, vocabulary
 
 
 @dataclass(frozen=True)
@@ -69,21 +70,29 @@ class ChatClassifyContinued:
 
     def text_range(self, lm: Any, unit: Unit) -> range:
         """Positions of the user's turn in the prompt."""
-        return self.extract.user_turn(lm, self.extract.prompt(lm, unit))
+        return self.extract.user_turn(lm, unit, self.extract.prompt(lm, unit))
 
 
 @prompts("spacy-cascade.ChatClassifyContinued.v1")
 def chat_classify_continued(
     system: str = "You are a helpful assistant.",
     instruction: str = INSTRUCTION,
+    lead: str = ChatClassifyContinued.lead,
+    examples: list[dict[str, Any]] | str | None = None,
+    n_examples: int = 3,
+    embedder: Callable[[Sequence[str]], Any] | None = None,
 ) -> ChatClassifyContinued:
     """For pretrained models that you fine-tune: see `ChatClassifyContinued`. With the extractor's system and instruction, both
     stages begin alike.
 
     instruction (str): Of `ChatExtract.v1`; with {types} that of `ChatLabeledExtract.v1`, which lists the types of the first
         level; "": the text alone, as with `CascadeNERExtract.v1`.
+    lead (str): Between mention and types.
+    examples, n_examples, embedder: Those of the extractor: marked copies that are shown before the text.
+    RAISES CascadeError: C021, C051.
     """
+    shots = (examples, n_examples, embedder)
     if not instruction:
-        return ChatClassifyContinued(ChatExtract(system=system))
+        return ChatClassifyContinued(cascadener_extract(system, *shots), lead)
     make = chat_labeled_extract if "{types}" in instruction else chat_extract
-    return ChatClassifyContinued(make(system=system, instruction=instruction))
+    return ChatClassifyContinued(make(system, instruction, *shots), lead)
