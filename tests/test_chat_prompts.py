@@ -134,10 +134,11 @@ def test_stage_two_shows_questions_of_the_same_list(lm: Any, nlp: Language) -> N
     assert below.count("[assistant]") == 3
 
 
-def test_answers_are_spelled_as_in_the_list(lm: Any, nlp: Language) -> None:
-    asked = _asked(nlp, "Jo left Bern.", 2, 3)
-    ids = cascadener_paper(examples=EXAMPLES).prompt(lm, asked, (), ["PERSON", "Location"])[0]
-    assert "list: PERSON, Location?[end][assistant]PERSON[end]" in _written(lm, ids)
+def test_answers_are_spelled_as_in_the_list() -> None:
+    template = cascadener_paper(examples=EXAMPLES)
+    question, answer = template._shot(template.shots.demos[0], (), ["PERSON", "Location"]) or ("", "")
+    assert question.endswith("in the list: PERSON, Location?")
+    assert answer == "PERSON"
 
 
 def test_stages_that_go_on_show_the_same(lm: Any, nlp: Language) -> None:
