@@ -35,7 +35,7 @@ class Errors:
     C005 = "[C005] The types '{other}' and '{name}' under '{parent}' differ in nothing but case or white space. Names must differ among siblings: give one of them another name."
     C006 = "[C006] A type name must be a non-empty string without '{sep}' or line breaks, but found {name!r}."
     # Models
-    C010 = "[C010] The component '{name}' has no language model. Set [components.{name}.model] name to a local directory or hub name of a causal LM, or load a trained pipeline with spacy.load()."
+    C010 = "[C010] The component '{name}' has no language model. With a trained pipeline: nlp = spacy.load(\"xx_cascade_open_sm\"), or nlp.add_pipe(\"{kind}\", source=spacy.load(\"xx_cascade_open_sm\")); `make open-sm` of the project installs that one. With a causal LM of a directory or the hub: nlp.add_pipe(\"{kind}\", config={{\"model\": \"Qwen/Qwen2.5-0.5B\"}}), which is [components.{name}.model] name in a config."
     C011 = "[C011] Can't load a causal language model from '{path}': {why}. The directory must hold config.json, a tokenizer and *.safetensors of a model with a language-modelling head (for example Qwen2.5)."
     C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
     C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."
@@ -65,6 +65,10 @@ class Errors:
     C040 = "[C040] '{path}' holds no '{what}' of this component. Was it written by to_disk() of '{name}'?"
     C041 = "[C041] '{path}' was saved without weights (save_weights = \"{saved}\") and [model] gives no base to load. Set [components.{name}.model] name to the base '{base}'."
     C042 = "[C042] '{name}' has fully trained weights of its own, which save_weights = \"adapter\" would lose. Set save_weights = \"full\" in [components.{name}]."
+
+    # Settings
+    C080 = "[C080] '{option}' of the component '{name}' can't be {found}. Give {expected}."
+    C081 = "[C081] The template of '{name}' was replaced on the component, which can't be saved: what is loaded would ask with that of the config. Give it in [components.{name}.template]."
 
     # Open NER
     C050 = "[C050] '{name}' can't put {n} labels into the prompt: with instruction, descriptions and examples that takes {found} of the model's {limit} tokens. Give fewer labels (a coarser level of the taxonomy), leave out descriptions and examples, use a model with a longer context, or a template without label list."

@@ -18,6 +18,7 @@ from .annotate import SPANS_KEY, fuse, set_candidates, set_ents
 from .extractor import token_spans
 from .open_ner import DEFAULT_CONFIG as OPEN_CONFIG
 from .open_ner import OpenMention, OpenNER
+from .settings import SHARE, Setting, flag
 
 _SCORES: dict[str, float | None] = {"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0}
 _SHARED = {k: v for k, v in OPEN_CONFIG.items() if k not in ("adapter", "nested")} | {"save_weights": "none"}
@@ -155,13 +156,13 @@ class GPTNER(_Untrained):
     """
 
     kind = "gpt_ner"
+    verify = Setting(flag)
+    verify_threshold = Setting(SHARE)
     # a text of single letters, each marked: prompt, copy, and up to eight tokens of markers
     spread = 10
 
     def __init__(self, *args: Any, verify: bool = True, verify_threshold: float = 0.5, **settings: Any):
         super().__init__(*args, **settings)
-        if not 0 <= verify_threshold <= 1:
-            raise CascadeError(Errors.C021.format(option="verify_threshold", rule="from 0 to 1", value=verify_threshold))
         self.verify = verify
         self.verify_threshold = verify_threshold
 

@@ -29,6 +29,7 @@ from .component import LMPipe
 from .gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
 from .items import TypesItem
 from .retokenized import as_tokenized, moved, token_spans
+from .settings import COUNT, SHARE, WINDOW, Setting, flag, one_of, read_taxonomy
 from .typing import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -146,17 +147,6 @@ class CascadeClassifier(LMPipe):
         scorer: Callable[..., Any] | None = cascade_score,
     ):
         super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
-        for option, value, choices in (("source", source, SOURCES), ("strategy", strategy, STRATEGIES)):
-            if value not in choices:
-                raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
-        for option, number, rule, ok in (
-            ("beam_width", beam_width, "1 or more", beam_width >= 1),
-            ("n_best", n_best, "1 or more", n_best >= 1),
-            ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
-            ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
-        ):
-            if not ok:
-                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=number))
         self.template = template
         self.source = source
         self.strategy = strategy
@@ -172,6 +162,14 @@ class CascadeClassifier(LMPipe):
         self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
 
     kind = "cascade_classifier"
+    source = Setting(one_of(SOURCES))
+    strategy = Setting(one_of(STRATEGIES))
+    beam_width = Setting(COUNT)
+    n_best = Setting(COUNT)
+    min_score = Setting(SHARE)
+    unknown = Setting(flag)
+    max_tokens = Setting(WINDOW)
+    overwrite_ents = Setting(flag)
 
     # -- Labels -----------------------------------------------------------------------------------------------
 
@@ -184,7 +182,8 @@ class CascadeClassifier(LMPipe):
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
         """
-        self._taxonomy = Taxonomy.read(taxonomy)
+        self._taxonomy = read_taxonomy(self.name, taxonomy)
+        self._show_taxonomy(self._taxonomy)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -331,7 +330,7 @@ class CascadeClassifier(LMPipe):
         taxonomy: Replaces the configured one.
         """
         if weights is not None:
-            self.from_disk(weights)
+            self.from_disk(weights, exclude=["settings"])
         if taxonomy is not None:
             self.set_taxonomy(taxonomy)
         if weights is None and get_examples is not None:
@@ -366,11 +365,8 @@ class CascadeClassifier(LMPipe):
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        return {"taxonomy": self.taxonomy.to_dict()}
-
-    def _load_settings(self, settings: dict[str, Any]) -> None:
-        self.set_taxonomy(settings["taxonomy"])
+    def _take_taxonomy(self, saved: Any) -> None:
+        self.set_taxonomy(saved)
 
 
 def _own_list(types: Sequence[str], answer: str) -> Taxonomy:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,49 +21,90 @@ from ..decoding.calibration import Calibration, expected_calibration_error
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
+from ..taxonomy import Taxonomy
 from ..ty import TrainingItem
 from .gold import label_set
+from .settings import (
+    Setting,
+    as_block,
+    config_beside,
+    one_of,
+    optional,
+    read_model,
+    read_registered,
+    same_value,
+    settings_of,
+    taxonomy_of,
+)
 from .template import TemplateOf
 from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
+# What a pipeline tells its components to leave out when it is saved or loaded; by themselves they are not told.
+_IN_PIPELINE = "vocab"
 
 
 class LMPipe(Pipe):
     """A trainable pipe around a causal LM. Subclasses give `predict`, `set_annotations` and `training_items`.
 
     nlp (Language): The pipeline, for language models shared between its components.
-    spec (HFSpec | SharedSpec): The language model. It is loaded on first use, not here.
+    spec (HFSpec | SharedSpec | str): The language model; a string is a directory or hub name. It is loaded on first use, not
+        here.
     adapter (dict): LoRA settings used when training starts (see `training.weights.lora_config`), or None for full fine-tuning.
     save_weights (str): "full" (base and adapter), "adapter" or "none".
+
+    Settings may be changed at any time. `nlp.config` shows those in use, and they are saved; in `spacy.load(config=...)` others
+    may be given.
     """
 
     # Name of the factory, to tell saved components apart.
     kind = ""
     calibration: Calibration | None = None
+    adapter_settings = Setting(optional(Mapping, "a block of LoRA settings"), "adapter")
+    save_weights = Setting(one_of(SAVE_WEIGHTS))
 
     def __init__(
         self,
         nlp: Language,
         name: str,
-        spec: HFSpec | SharedSpec,
+        spec: HFSpec | SharedSpec | str,
         *,
         adapter: dict[str, Any] | None,
         save_weights: str,
         scorer: Callable[..., Any] | None,
     ):
-        if save_weights not in SAVE_WEIGHTS:
-            raise CascadeError(
-                Errors.C020.format(value=save_weights, option="save_weights", choices=", ".join(SAVE_WEIGHTS))
-            )
         self.vocab = nlp.vocab
-        self.name = name
-        self.weights = Weights(nlp, name, spec)
+        self._nlp = nlp
+        self.weights = Weights(nlp, name, read_model(name, spec), self.kind)
         self.adapter_settings = adapter
         self.save_weights = save_weights
         self.scorer = scorer
-        self._nlp = nlp
         self._template_of = TemplateOf(nlp, name)
+
+    # -- Settings ---------------------------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """In the pipeline that it was put into last; spaCy keeps it in step."""
+        return self.weights.name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        self.weights.name = self._template_of.name = name
+
+    def on_setting(self, option: str, value: Any) -> None:
+        """What follows from a setting that was given or changed: the config of the pipeline shows it."""
+        self._show(option, value)
+
+    def _show(self, option: str, value: Any) -> None:
+        for name, pipe in self._nlp.components:
+            if pipe is self and option in self._nlp.get_pipe_config(name):
+                self._nlp.get_pipe_config(name)[option] = value
+
+    def _show_taxonomy(self, taxonomy: Taxonomy | None) -> None:
+        """The first one that is given is that of the config."""
+        self.__dict__.setdefault("_given_taxonomy", taxonomy)
+        self._show("taxonomy", None if taxonomy is None else as_block(taxonomy))
 
     # -- The language model -----------------------------------------------------------------------------------
 
@@ -83,7 +125,7 @@ class LMPipe(Pipe):
 
     @template.setter
     def template(self, template: Any) -> None:
-        self._template_of.set(template)
+        self._template_of.set(None if template is None else read_registered("prompts", "template", self.name, template))
 
     def shares_weights(self, other: LMPipe) -> bool:
         """Whether both run the same base with the same adapter."""
@@ -213,12 +255,65 @@ class LMPipe(Pipe):
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        """More of a subclass's state, JSON-serializable."""
-        return {}
+    def check_settings(self) -> None:
+        """Whether the settings go together and can be saved. RAISES CascadeError: C021, C081."""
+        if self._template_of.replaced:
+            raise CascadeError(Errors.C081.format(name=self.name))
 
-    def _load_settings(self, settings: dict[str, Any]) -> None:
-        pass
+    def _settings(self, config: dict[str, Any]) -> dict[str, Any]:
+        """The settings and the taxonomy, and what the config of the pipeline says of them: whatever it says when the pipeline
+        is loaded was changed on purpose if that differs.
+
+        config (dict): The component's block in that config; {} if it is saved by itself.
+        """
+        self.check_settings()
+        taxonomy = getattr(self, "taxonomy", None)
+        options = settings_of(type(self))
+        meta: dict[str, Any] = {
+            "settings": {option: getattr(self, s.name) for option, s in options.items()},
+            "taxonomy": None if taxonomy is None else taxonomy.to_dict(),
+        }
+        if config:
+            shown = taxonomy_of(config.get("taxonomy"))
+            meta["config"] = {option: config[option] for option in options if option in config}
+            meta["config_taxonomy"] = None if shown is None else shown.to_dict()
+        return meta
+
+    def _load_settings(self, meta: dict[str, Any], how: str, config: dict[str, Any]) -> None:
+        """Take over saved settings.
+
+        how (str): "pipeline": those that the config does not give anew; "alone": all; "weights": none, and the taxonomy unless
+            the config gives another one than the default.
+        config (dict): The component's block in the config beside it.
+        """
+        if how != "weights":
+            self._load_values(meta, how)
+        given = self.__dict__.get("_given_taxonomy")
+        saved = meta.get("taxonomy")
+        if how == "weights":
+            keep = given is not None and given != taxonomy_of({"@taxonomies": "spacy-cascade.DynamicNER.v1"})
+        elif how == "pipeline" and "config_taxonomy" in meta:
+            keep = not _same_taxonomy(given, meta["config_taxonomy"])
+        elif how == "pipeline":  # of an earlier version
+            shown = taxonomy_of(config.get("taxonomy"))
+            keep = shown is not None and given is not None and shown != given
+        else:
+            keep = False
+        known = "settings" in meta or saved is not None
+        if known and not keep and "_given_taxonomy" in self.__dict__ and not _same_taxonomy(getattr(self, "taxonomy", None), saved):
+            self._take_taxonomy(saved)
+
+    def _load_values(self, meta: dict[str, Any], how: str) -> None:
+        saved, config = meta.get("settings", {}), meta.get("config", {})
+        for option, setting in settings_of(type(self)).items():
+            given = getattr(self, setting.name)
+            if option not in saved or (how == "pipeline" and not same_value(given, config.get(option))):
+                continue
+            if not same_value(given, saved[option]):
+                setattr(self, setting.name, saved[option])
+
+    def _take_taxonomy(self, saved: Any) -> None:
+        """A taxonomy as `_settings` gives it."""
 
     def _save_more(self, path: Path) -> None:
         """Files of a subclass, written to its directory."""
@@ -230,26 +325,33 @@ class LMPipe(Pipe):
         """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
         if not self.weights.savable(self.save_weights):
             raise CascadeError(Errors.C042.format(name=self.name))
-        with atomic_dir(Path(path)) as tmp:
-            meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **self._settings()}
+        path = Path(path)
+        within = _IN_PIPELINE in exclude
+        settings = self._settings(config_beside(path) if within else {})
+        with atomic_dir(path) as tmp:
+            meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **settings}
             if self.calibration is not None:
                 meta["calibration"] = self.calibration.to_dict()
             meta |= self._template_of.save(tmp)
-            meta |= self.weights.save(tmp, "none" if "weights" in exclude else self.save_weights)
+            how = "none" if "weights" in exclude else self.save_weights
+            meta |= self.weights.save(tmp, how, path if within else None)
             if meta["weights"] != "none":
                 self._save_more(tmp)
-            srsly.write_json(tmp / "cascade.json", meta)
+            # not by srsly, whose JSON does not keep all digits of a number
+            (tmp / "cascade.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
-        """Load what `to_disk` wrote. Never touches the network if the weights are there.
+        """Load what `to_disk` wrote. Never touches the network if the weights are there. In a pipeline, a setting that its config
+        gives anew (`spacy.load(config=...)`) counts more than a saved one.
 
+        exclude (Sequence[str]): "weights"; "settings": those stay as they are, and so does a taxonomy that is not the default.
         RAISES CascadeError: C013, C016, C018, C040, C041, C105.
         """
         path = Path(path)
         if not (path / "cascade.json").is_file():
             raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="cascade.json", name=self.name))
         try:
-            meta = srsly.read_json(path / "cascade.json")
+            meta = json.loads((path / "cascade.json").read_text("utf8"))
             missing = [k for k in ("kind", "weights", "adapter") if k not in meta]
         except (ValueError, TypeError) as err:
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=err)) from err
@@ -260,7 +362,8 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
         self._template_of.load(path, meta)
         try:
-            self._load_settings(meta)
+            how = "weights" if "settings" in exclude else "pipeline" if _IN_PIPELINE in exclude else "alone"
+            self._load_settings(meta, how, config_beside(path))
             self.calibration = Calibration.from_dict(meta["calibration"]) if "calibration" in meta else None
         except KeyError as err:
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
@@ -272,16 +375,23 @@ class LMPipe(Pipe):
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         with tempfile.TemporaryDirectory() as tmp:
-            self.to_disk(Path(tmp) / "pipe", exclude=exclude)
+            self.to_disk(Path(tmp) / "pipe", exclude=[name for name in exclude if name != _IN_PIPELINE])
             return srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
 
     def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> LMPipe:
         with tempfile.TemporaryDirectory() as tmp:
             unpack_dir(srsly.msgpack_loads(data), Path(tmp))
-            self.from_disk(Path(tmp), exclude=exclude)
+            self.from_disk(Path(tmp), exclude=[name for name in exclude if name != _IN_PIPELINE])
         return self
 
 
 def _blank(kind: type[LMPipe]) -> LMPipe:
     """A component to be filled: it is in the pipeline that it belongs to, which is filled at the same time."""
     return kind.__new__(kind)
+
+
+def _same_taxonomy(a: Taxonomy | None, b: dict[str, Any] | None) -> bool:
+    """Whether a taxonomy is the one that was saved, in all but its name."""
+    if a is None or b is None:
+        return a is None and b is None
+    return a.to_dict() | {"name": ""} == Taxonomy.read(b).to_dict() | {"name": ""}

@@ -34,8 +34,20 @@ from .annotate import (
 from .component import LMPipe
 from .gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from .items import copy_item
+from .settings import (
+    COUNT,
+    NATURAL,
+    SHARE,
+    WINDOW,
+    Setting,
+    flag,
+    number,
+    one_of,
+    read_registered,
+    read_taxonomy,
+)
 from .template import Frames
-from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
+from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
 DEFAULT_CONFIG: dict[str, Any] = {
     "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
@@ -147,14 +159,6 @@ class CascadeExtractor(LMPipe):
         scorer: Callable[..., Any] | None = cascade_score,
     ):
         super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
-        for option, value, rule, ok in (
-            ("rounds", rounds, "1 or more", rounds >= 1),
-            ("temperature", temperature, "above 0", temperature > 0),
-            ("open_threshold", open_threshold, "from 0 to 1", 0 <= open_threshold <= 1),
-        ):
-            if not ok:
-                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
-        check_settings(window, max_tokens, overlap)
         self.template = template
         self.set_taxonomy(taxonomy)
         self.rounds = rounds
@@ -163,12 +167,21 @@ class CascadeExtractor(LMPipe):
         self.window = window
         self.max_tokens = max_tokens
         self.overlap = overlap
-        self.drafter = drafter if drafter is not None else CuesDrafter()
+        self.drafter = CuesDrafter() if drafter is None else read_registered("drafters", "drafter", name, drafter)
         self.annotate_ents = annotate_ents
         self.overwrite_ents = overwrite_ents
+        self.check_settings()
         self._frames = Frames()
 
     kind = "cascade_extractor"
+    rounds = Setting(COUNT)
+    temperature = Setting(number("above 0", lambda t: t > 0))
+    open_threshold = Setting(SHARE)
+    window = Setting(one_of(MODES))
+    max_tokens = Setting(WINDOW)
+    overlap = Setting(NATURAL)
+    annotate_ents = Setting(flag)
+    overwrite_ents = Setting(flag)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -181,7 +194,8 @@ class CascadeExtractor(LMPipe):
     def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None) -> None:
         """Change the types that are looked for where no `cascade_classifier` tells them (see `Taxonomy.read`); None: whatever
         the model finds without being told."""
-        self._taxonomy = None if taxonomy is None else Taxonomy.read(taxonomy)
+        self._taxonomy = None if taxonomy is None else read_taxonomy(self.name, taxonomy)
+        self._show_taxonomy(self._taxonomy)
 
     def _labels(self, doc: Doc) -> tuple[str, ...]:
         if not self.template.labels:
@@ -293,7 +307,7 @@ class CascadeExtractor(LMPipe):
         weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
         """
         if weights is not None:
-            self.from_disk(weights)
+            self.from_disk(weights, exclude=["settings"])
         elif get_examples is not None:
             examples = list(get_examples())
             report_gold(examples, marks=True)
@@ -325,12 +339,12 @@ class CascadeExtractor(LMPipe):
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        return {"taxonomy": None if self._taxonomy is None else self._taxonomy.to_dict()}
+    def check_settings(self) -> None:
+        super().check_settings()
+        check_settings(self.window, self.max_tokens, self.overlap)
 
-    def _load_settings(self, settings: dict[str, Any]) -> None:
-        if settings.get("taxonomy") is not None:
-            self.set_taxonomy(settings["taxonomy"])
+    def _take_taxonomy(self, saved: Any) -> None:
+        self.set_taxonomy(saved)
 
     def _save_more(self, path: Path) -> None:
         self.drafter.to_disk(path)

@@ -20,7 +20,8 @@ from .annotate import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, 
 from .component import LMPipe
 from .gold import known_mentions, missing_tokens, report_gold
 from .items import list_item
-from .windows import FAILED, PROCESSED, SPLIT, Window, check_settings, cut
+from .settings import NATURAL, SHARE, WINDOW, Setting, as_path, flag, one_of, read_taxonomy
+from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
 logger = logging.getLogger("spacy_cascade")
 
@@ -133,13 +134,6 @@ class OpenNER(LMPipe):
         scorer: Callable[..., Any] | None = cascade_score,
     ):
         super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
-        check_settings(window, max_tokens, overlap)
-        for option, number, rule, ok in (
-            ("level", level, "0 or more", level >= 0),
-            ("min_score", min_score, "from 0 to 1", 0 <= min_score <= 1),
-        ):
-            if not ok:
-                raise CascadeError(Errors.C021.format(option=option, rule=rule, value=number))
         self.template = template
         self.level = level
         self.adapter_path = adapter_path
@@ -153,8 +147,18 @@ class OpenNER(LMPipe):
         # set by a training loop: changes the label set
         self.list_noise: Any = None
         self.set_labels(taxonomy if taxonomy is not None else builtin("dynamicner"))
+        self.check_settings()
 
     kind = "open_ner"
+    level = Setting(NATURAL)
+    adapter_path = Setting(as_path)
+    nested = Setting(flag)
+    min_score = Setting(SHARE)
+    window = Setting(one_of(MODES))
+    max_tokens = Setting(WINDOW)
+    overlap = Setting(NATURAL)
+    annotate_ents = Setting(flag)
+    overwrite_ents = Setting(flag)
     # Most model tokens of a prompt with its answer, per token of the text: it stands in the prompt, and its mentions
     # with their labels in the answer.
     spread = 3
@@ -171,7 +175,8 @@ class OpenNER(LMPipe):
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C005 for names that differ in nothing but
             case or white space, C006 for a name that can't be used.
         """
-        self._taxonomy = Taxonomy.read(labels)
+        self._taxonomy = read_taxonomy(self.name, labels)
+        self._show_taxonomy(self._taxonomy)
         self._own_labels = self._label_set(self._taxonomy)
 
     @property
@@ -276,7 +281,7 @@ class OpenNER(LMPipe):
         taxonomy: Replaces the configured one.
         """
         if weights is not None:
-            self.from_disk(weights)
+            self.from_disk(weights, exclude=["settings"])
         if taxonomy is not None:
             self.set_labels(taxonomy)
         if weights is None and get_examples is not None:
@@ -325,8 +330,14 @@ class OpenNER(LMPipe):
 
     # -- Saving -----------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        return {"taxonomy": self.taxonomy.to_dict()}
+    def check_settings(self) -> None:
+        super().check_settings()
+        check_settings(self.window, self.max_tokens, self.overlap)
 
-    def _load_settings(self, settings: dict[str, Any]) -> None:
-        self.set_labels(settings["taxonomy"])
+    def on_setting(self, option: str, value: Any) -> None:
+        super().on_setting(option, value)
+        if option == "level" and "_taxonomy" in self.__dict__:
+            self._own_labels = self._label_set(self._taxonomy)
+
+    def _take_taxonomy(self, saved: Any) -> None:
+        self.set_labels(saved)

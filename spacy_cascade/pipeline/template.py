@@ -39,7 +39,12 @@ class TemplateOf:
         """The first one is that of the config."""
         if not self._set:
             self._configured, self._set = template, True
-        self._template = template
+        self._template, self._loaded = template, None
+
+    @property
+    def replaced(self) -> bool:
+        """Whether it is another one than the config's and the saved one."""
+        return self._loaded is None and self._template is not self._configured
 
     def description(self) -> dict[str, Any] | None:
         """The config block of the template; None if it was made otherwise."""

@@ -8,10 +8,13 @@ import threading
 import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
+import srsly
 from spacy.language import Language
+from spacy.util import load_config
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import pack_dir, unpack_dir
@@ -24,11 +27,12 @@ class Weights:
     """A base, loaded on first use, with an adapter or none.
 
     nlp (Language): The pipeline, for bases that are shared between its components.
-    name (str): Of the component.
+    name (str): Of the component, in the pipeline that it was put into last. kind (str): Of its factory.
     """
 
-    def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec):
+    def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec, kind: str = ""):
         self.name = name
+        self.kind = kind
         self.spec = spec
         # of one's own on the base
         self._adapter: str | None = None
@@ -44,6 +48,10 @@ class Weights:
         # whether what was loaded had been trained
         self._was_trained = False
         self._loading = threading.RLock()
+        # whose base a shared one is, and what was said about it when it was saved
+        self._bound: Any = None
+        self._noted: dict[str, Any] = {}
+        self.owner()
 
     @property
     def lm(self) -> Any:
@@ -65,7 +73,8 @@ class Weights:
         RAISES CascadeError: C017.
         """
         if self._adapter is None and self.joins:
-            return self._owner().weights.adapter  # type: ignore[no-any-return]
+            alone = self._base_path is not None and self.owner() is None
+            return None if alone else self._owner().weights.adapter
         return self._adapter
 
     @property
@@ -76,14 +85,11 @@ class Weights:
     def _owner(self) -> Any:
         """The component whose base is shared. RAISES CascadeError: C017."""
         assert isinstance(self.spec, SharedSpec)
-        pipes = dict(self._nlp.components)
-        found = pipes.get(self.spec.component)
-        other = getattr(found, "weights", None)
-        if not isinstance(other, Weights) or other is self:
-            raise CascadeError(
-                Errors.C017.format(component=self.spec.component, pipes=", ".join(pipes) or "nothing")
-            )
-        return found
+        owner = self.owner()
+        if owner is None:
+            pipes = ", ".join(name for name, _ in self._nlp.components) or "nothing"
+            raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=pipes))
+        return owner
 
     def _load_base(self, path: Path | None = None) -> Any:
         if path is not None:
@@ -91,12 +97,47 @@ class Weights:
         if isinstance(self.spec, SharedSpec):
             return self._owner().lm
         if not self.spec.name:
-            raise CascadeError(Errors.C010.format(name=self.name))
+            raise CascadeError(Errors.C010.format(name=self.name, kind=self.kind))
         return self.spec.load()
+
+    def owner(self) -> Any:
+        """The component whose base is shared: the one of this name, the one that had it when this was saved, or the one that it
+        was when this was made, whatever became of it; else any with the very weights. None if there is none."""
+        if not isinstance(self.spec, SharedSpec):
+            return None
+        others = {name: pipe for name, pipe in self._others() if pipe.weights.spec is not self.spec}
+        asked = self.spec.component
+        noted = self._noted.get("component") if self._noted.get("asked") == asked else None
+        found = others.get(noted or asked) or others.get(asked) or self._bound
+        if found is None and "hash" in self._noted:
+            owners = (p for p in others.values() if not isinstance(p.weights.spec, SharedSpec) and p.weights.has_base())
+            found = next((p for p in owners if p.lm.fingerprint() == self._noted["hash"]), None)
+        self._bound = found
+        return found
+
+    def _others(self) -> list[tuple[str, Any]]:
+        """The other components of the pipeline that run a language model."""
+        weights = [(name, pipe, getattr(pipe, "weights", None)) for name, pipe in self._nlp.components]
+        return [(name, pipe) for name, pipe, w in weights if isinstance(w, Weights) and w is not self]
+
+    def has_base(self) -> bool:
+        """Whether there is a base, loaded or not."""
+        if self._lm is not None or self._base_path is not None:
+            return True
+        if isinstance(self.spec, SharedSpec):
+            owner = self.owner()
+            return owner is not None and owner.weights.has_base()
+        return bool(self.spec.name)
 
     def _own_spec(self) -> HFSpec:
         """How to load a base of one's own, wherever it stands."""
-        return self.spec if isinstance(self.spec, HFSpec) else HFSpec("")
+        if isinstance(self.spec, HFSpec):
+            return self.spec
+        noted = self._noted.get("spec")
+        if noted is not None:
+            names = {f.name for f in fields(HFSpec)}
+            return HFSpec(**{k: v for k, v in noted.items() if k in names})
+        return self._bound.weights._own_spec() if self._bound is not None else HFSpec("")
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -106,7 +147,8 @@ class Weights:
 
     def same(self, other: Weights) -> bool:
         """Whether both are the same base with the same adapter."""
-        shared = isinstance(self.spec, SharedSpec) and self.spec.component == other.name and not self._owns_base
+        owner = self.owner()
+        shared = not self._owns_base and owner is not None and owner.weights is other
         return (self._lm is other.lm if self._lm is not None else shared) and self.adapter == other.adapter
 
     # -- Training ---------------------------------------------------------------------------------------------
@@ -183,33 +225,44 @@ class Weights:
 
     def savable(self, how: str) -> bool:
         """Whether nothing would be lost. how (str): See `save`."""
-        return how != "adapter" or bool(self.adapter) or not self._has_own_base()
+        written = isinstance(self.spec, SharedSpec)  # where nobody else has it
+        return how != "adapter" or written or bool(self.adapter) or not self._has_own_base()
 
     def _has_own_base(self) -> bool:
         """Whether there is a base that neither the spec nor another component could give back."""
         if self._owns_base or self._base_path is None:
             return self._owns_base
-        return not isinstance(self.spec, SharedSpec) or self.lm.fingerprint() != self._load_base().fingerprint()
+        owner = self.owner()
+        return owner is None or self.lm.fingerprint() != owner.lm.fingerprint()
 
-    def save(self, path: Path, how: str) -> dict[str, Any]:
+    def save(self, path: Path, how: str, target: Path | None = None) -> dict[str, Any]:
         """Write model/ and adapter/, all safetensors. RETURNS (dict): What `load` has to know.
 
-        how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written.
+        how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written. A shared base is written
+            by its owner; where the owner is not saved along, it is written here, unless nothing is.
+        target (Optional[Path]): Where in a pipeline's directory `path` will be; None if it is saved by itself.
         """
         meta: dict[str, Any] = {"trained": self.trained}
         joined = None if self._adapter else self.adapter
-        if self._lm is None and self._base_path is None and joined is None:
-            return {**meta, "adapter": False, "weights": "none"}
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
+        alone = shared and how != "none" and self.has_base() and not self._owner_is_saved(target)
+        if self._lm is None and self._base_path is None and joined is None and not alone:
+            return {**meta, "adapter": False, "weights": "none", **({"base": self._note()} if shared else {})}
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
-        meta["adapter"] = bool(self._adapter) and how != "none"
-        if how != "none" and joined is not None:
+        if shared and not alone:
+            meta["base"] |= self._note()
+        elif isinstance(self.spec, SharedSpec):
+            how = "full" if alone or (how == "adapter" and self._has_own_base()) else how
+            meta["base"]["spec"] = {**asdict(self._own_spec()), "name": ""}
+        adapter = (self.adapter if alone else self._adapter) if how != "none" else None
+        meta["adapter"] = adapter is not None
+        if how != "none" and joined is not None and not alone:
             meta["joined_adapter"] = self.lm.adapter_hash(joined)
         meta["weights"] = how
-        if how == "full" and not shared:
+        if how == "full" and (alone or not shared):
             self.lm.save(path / "model")
-        if meta["adapter"]:
-            self.lm.save_adapter(self._adapter, path / "adapter")
+        if adapter is not None:
+            self.lm.save_adapter(adapter, path / "adapter")
         return meta
 
     def _origin(self, shared: bool) -> dict[str, str]:
@@ -242,6 +295,30 @@ class Weights:
         if found != trained:
             raise CascadeError(Errors.C107.format(path=path, name=self.name, expected=trained, found=found))
 
+    def _note(self) -> dict[str, Any]:
+        """Whose base this is."""
+        assert isinstance(self.spec, SharedSpec)
+        owner = self.owner()
+        return {"asked": self.spec.component, "component": self.spec.component if owner is None else owner.name}
+
+    def _owner_is_saved(self, target: Path | None) -> bool:
+        """Whether the component whose base this is stands in the pipeline that is being saved.
+
+        A component that was sourced does not know its pipeline. Where that is written to disk, config.cfg and the components
+        before this one are there already.
+        """
+        owner = self.owner()
+        if owner is None:
+            return False
+        if target is None or not (target.parent / "config.cfg").is_file():
+            return any(pipe is owner for _, pipe in self._others())
+        pipeline = load_config(target.parent / "config.cfg", interpolate=True)["nlp"]["pipeline"]
+        before = pipeline[: pipeline.index(target.name)] if target.name in pipeline else []
+        if owner.name not in before or not (target.parent / owner.name / "cascade.json").is_file():
+            return False
+        base = srsly.read_json(target.parent / owner.name / "cascade.json").get("base")
+        return base is None or base.get("hash") == owner.lm.fingerprint()
+
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Load what `save` wrote; the base is loaded on first use where it was not saved along.
 
@@ -250,6 +327,7 @@ class Weights:
         if self._adapter is not None:
             self.lm.release(self._adapter)
         self._trainable, self._adapter, self._owns_base = None, None, False
+        self._noted = meta.get("base") or {}
         self._join(path, meta.get("joined_adapter"))
         self._was_trained = bool(meta.get("trained", meta["adapter"]))
         if (path / "model").is_dir():
@@ -258,7 +336,7 @@ class Weights:
             if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
                 raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
             self._lm, self._base_path = None, None
-            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and meta.get("base"):
+            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and self._noted.get("name"):
                 base = meta["base"]["name"]
                 raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
         if meta["adapter"]:
