@@ -35,7 +35,7 @@ class Errors:
     C005 = "[C005] The types '{other}' and '{name}' under '{parent}' differ in nothing but case or white space. Names must differ among siblings: give one of them another name."
     C006 = "[C006] A type name must be a non-empty string without '{sep}' or line breaks, but found {name!r}."
     # Models
-    C010 = "[C010] The component '{name}' has no language model. With a trained pipeline: nlp = spacy.load(\"xx_cascade_open_sm\"), or nlp.add_pipe(\"{kind}\", source=spacy.load(\"xx_cascade_open_sm\")); `make open-sm` of the project installs that one. With a causal LM of a directory or the hub: nlp.add_pipe(\"{kind}\", config={{\"model\": \"Qwen/Qwen2.5-0.5B\"}}), which is [components.{name}.model] name in a config."
+    C010 = "[C010] The component '{name}' has no language model. Load a trained pipeline with spacy.load(): nlp = spacy.load(\"xx_cascade_open_sm\"), or nlp.add_pipe(\"{kind}\", source=spacy.load(\"xx_cascade_open_sm\")); `make open-sm` of the project installs that one. With a causal LM of a directory or the hub: nlp.add_pipe(\"{kind}\", config={{\"model\": \"Qwen/Qwen2.5-0.5B\"}}), which is [components.{name}.model] name in a config."
     C011 = "[C011] Can't load a causal language model from '{path}': {why}. The directory must hold config.json, a tokenizer and *.safetensors of a model with a language-modelling head (for example Qwen2.5)."
     C012 = "[C012] '{path}' is not on disk and the hub can't be reached ({why}). Download it once where there is a network (`huggingface-cli download {path}`), or give a local directory."
     C013 = "[C013] The adapter directory '{path}' is missing or incomplete ({why}). It must hold adapter_config.json and adapter_model.safetensors."

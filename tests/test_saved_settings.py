@@ -383,7 +383,6 @@ def test_a_taxonomy_given_in_short(given: Any, n: int) -> None:
         ("model", 3, ["'model'", "can't be 3", "SharedLM.v1"]),
         ("template", "Compact", ["'template'", "'Compact'", "spacy-cascade.CompactExtract.v1"]),
         ("drafter", "x", ["'drafter'", "'x'", "spacy-cascade.TaggerDrafter.v1"]),
-        ("taxonomy", "DynamicNERR", ["'taxonomy'", "'dynamicner'"]),
     ],
 )
 def test_what_can_not_be_understood_is_named(option: str, value: Any, parts: list[str]) -> None:

@@ -42,7 +42,7 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
     if path is None and source.is_dir():
         source /= spec.subfolder
     if path is None and not spec.name:
-        raise CascadeError(Errors.C010.format(name="cascade_*"))
+        raise CascadeError(Errors.C010.format(name="cascade_*", kind="cascade_extractor"))
     device = pick_device(spec.device)
     local = source.is_dir()
     settings = (

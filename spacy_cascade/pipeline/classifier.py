@@ -182,7 +182,7 @@ class CascadeClassifier(LMPipe):
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
         """
-        self._taxonomy = read_taxonomy(self.name, taxonomy)
+        self._taxonomy = read_taxonomy(taxonomy)
         self._show_taxonomy(self._taxonomy)
 
     @property

@@ -194,7 +194,7 @@ class CascadeExtractor(LMPipe):
     def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None) -> None:
         """Change the types that are looked for where no `cascade_classifier` tells them (see `Taxonomy.read`); None: whatever
         the model finds without being told."""
-        self._taxonomy = None if taxonomy is None else read_taxonomy(self.name, taxonomy)
+        self._taxonomy = None if taxonomy is None else read_taxonomy(taxonomy)
         self._show_taxonomy(self._taxonomy)
 
     def _labels(self, doc: Doc) -> tuple[str, ...]:

@@ -175,7 +175,7 @@ class OpenNER(LMPipe):
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C005 for names that differ in nothing but
             case or white space, C006 for a name that can't be used.
         """
-        self._taxonomy = read_taxonomy(self.name, labels)
+        self._taxonomy = read_taxonomy(labels)
         self._show_taxonomy(self._taxonomy)
         self._own_labels = self._label_set(self._taxonomy)
 

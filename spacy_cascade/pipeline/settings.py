@@ -146,19 +146,16 @@ def read_registered(table: str, option: str, name: str, value: Any) -> Any:
     raise _unknown(option, name, value, f"a block with @{table}, or one of {names}")
 
 
-def read_taxonomy(name: str, value: Any) -> Taxonomy:
+def read_taxonomy(value: Any) -> Taxonomy:
     """Whatever `Taxonomy.read` takes, and the name of a taxonomy: "dynamicner", "universal", "spacy-cascade.DynamicNER.v1".
 
-    RAISES CascadeError: C080 for a string that is neither a name nor a file, and those of `Taxonomy.read`.
+    RAISES CascadeError: Those of `Taxonomy.read`.
     """
     if isinstance(value, str):
         if value in _BUILTIN:
             return builtin(value)
         if value in (f"{_PREFIX}DynamicNER.v1", "DynamicNER.v1"):
             return builtin("dynamicner")
-        if not Path(value).suffix and not Path(value).is_file():
-            expected = f"a list of types, a file, {', '.join(map(repr, _BUILTIN))}, or a block with @taxonomies"
-            raise _unknown("taxonomy", name, value, expected)
     return Taxonomy.read(value)
 
 
@@ -197,7 +194,7 @@ def taxonomy_of(block: Any) -> Taxonomy | None:
     """What a config's [taxonomy] stands for; None if that can't be told (null, or a file that is not here)."""
     try:
         found = registry.resolve({"taxonomy": block})["taxonomy"]
-        return None if found is None else read_taxonomy("", found)
+        return None if found is None else read_taxonomy(found)
     except (ValueError, OSError):
         return None
 
