@@ -135,11 +135,11 @@ class LMPipe(Pipe):
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Cython's own way looks at the base class's fields alone
-        return _blank, (type(self),), {**self.__dict__, "name": self.name}
+        return _blank, (type(self),), self.__dict__
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        for key, value in state.items():
-            setattr(self, key, value)
+        # not as settings are set: the pipeline, whose config would show them, is not whole yet
+        self.__dict__.update(state)
 
     # -- Running ----------------------------------------------------------------------------------------------
 
