@@ -149,4 +149,4 @@ class Warnings:
     W015 = "[CW15] {none} of {n} Doc(s) have no entity annotation and {some} have it on some tokens only: what is missing is neither right nor wrong and is not trained on. A Doc without entities says so with doc.set_ents([])."
     W016 = "[CW16] {n} gold mention(s) have white space at their edges, which is left out; first: {first!r}."
     W017 = "[CW17] '{path}' has spans that are not read as gold: doc.spans {groups}. {remedy}"
-    W105 = "[CW105] '{name}' goes on from a prompt that '{extractor}' does not write: their templates differ, {found} and {other}. Every text is read twice, and weights of both that were trained together saw other prompts. Give both templates the same settings (system, instruction, labels)."
+    W018 = "[CW18] '{name}' goes on from a prompt that '{extractor}' does not write: their templates differ, {found} and {other}. Every text is read twice, and weights of both that were trained together saw other prompts. Give both templates the same settings (system, instruction, labels)."

@@ -135,7 +135,7 @@ def test_frames_that_differ_are_reported_once(base: Path, caplog: Any) -> None:
     nlp = _both(base, CHAT, other)
     with caplog.at_level(logging.WARNING, "spacy_cascade"):
         list(nlp.pipe([*util.SENTENCES] * 2, batch_size=3))
-    (reported,) = (r.message for r in caplog.records if "CW105" in r.message)
+    (reported,) = (r.message for r in caplog.records if "CW18" in r.message)
     assert "Be brief." in reported
     assert "Be exact." in reported
     assert not len(nlp.get_pipe("cascade_extractor").lm.recall)  # type: ignore[attr-defined]
@@ -146,7 +146,7 @@ def test_frames_that_agree_are_not(base: Path, caplog: Any, prompts: Any) -> Non
     nlp = _both(base, *prompts)
     with caplog.at_level(logging.WARNING, "spacy_cascade"):
         nlp(util.SENTENCES[0])
-    assert "CW105" not in caplog.text
+    assert "CW18" not in caplog.text
 
 
 @pytest.mark.parametrize(

@@ -102,5 +102,5 @@ class Frames:
         if (asked, template) not in self._reported:
             self._reported.add((asked, template))
             names = {"name": classifier.name, "extractor": extractor.name}
-            logger.warning(Warnings.W105.format(**names, found=template, other=asked))
+            logger.warning(Warnings.W018.format(**names, found=template, other=asked))
         return False
