@@ -57,7 +57,8 @@ class Record:
     labels (tuple[str, ...]): The label set of this record, None if the source names none.
     meta (Mapping): "source", "index" (counted from 0), "id", "language", "dataset"; "order" (source order, see
         `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
-        the label alone does not tell it), "missing" (character ranges without annotation: nobody said whether there is a
+        the label alone does not tell it), "missing" (character ranges without annotation: nobody
+        said whether there is a
         mention), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
     tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens,
@@ -160,7 +161,8 @@ class Report:
         counts are complete. None keeps all.
     groups (dict[str, str]): Under which name a file stands in tables.
     failed (dict[str, str]): Files that were not converted, and why.
-    unread_spans (Counter): Spans of DocBins that stand in groups which are not read, by file and name of the group.
+    unread_spans (Counter): Spans of DocBins that stand in groups which are not read, by file and
+    name of the group.
     read_as (dict[str, str]): What readers found out about files: columns, scheme, encoding.
     """
 
@@ -209,9 +211,13 @@ class Report:
             "failed": self.failed,
             "read_as": self.read_as,
             "unknown_types": [
-                {"file": file, "type": label, "mentions": n} for (file, label), n in self.unknown_types.items()
+                {"file": file, "type": label, "mentions": n}
+                for (file, label), n in self.unknown_types.items()
             ],
-            "unread_spans": [{"file": file, "group": key, "spans": n} for (file, key), n in self.unread_spans.items()],
+            "unread_spans": [
+                {"file": file, "group": key, "spans": n}
+                for (file, key), n in self.unread_spans.items()
+            ],
             "issues": [asdict(issue) for issue in self.issues],
         }
 

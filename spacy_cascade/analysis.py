@@ -184,7 +184,8 @@ class Analysis:
     taxonomy (Optional[Taxonomy]): The pipeline's label set, as in `scorers.scored_items`.
 
     groups (dict[str, dict[str, Tally]]): Counts by "language", "dataset" and "type" (the first level of the gold path, or of
-        the prediction where there is no gold). total (Tally): Of everything. unannotated (int): Docs left out, because they
+        the prediction where there is no gold). total (Tally): Of everything. unannotated (int):
+        Docs left out, because they
         have no entity annotation.
     """
 
@@ -201,7 +202,8 @@ class Analysis:
 
     def add(self, found: Doc, gold: Doc, *, name: str = "") -> None:
         """found (Doc): What a pipeline made of the text. gold (Doc): The reference; its user_data["cascade_record"] tells
-        language and data set. name (str): Of the data set, where that is missing. A Doc without entity annotation is only
+        language and data set. name (str): Of the data set, where that is missing. A Doc without
+        entity annotation is only
         counted."""
         if not is_annotated(gold):
             self.unannotated += 1

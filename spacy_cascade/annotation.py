@@ -1,4 +1,5 @@
-"""What the gold annotation of a Doc says about entities, and what it does not say. "No annotation" is not "no entity": spaCy's
+"""What the gold annotation of a Doc says about entities, and what it does not say. "No annotation"
+is not "no entity": spaCy's
 scorer and its `ner` keep the two apart (`token.ent_iob` 0 and 2), and so does everything here."""
 
 from __future__ import annotations
@@ -18,12 +19,14 @@ Range = tuple[int, int]
 
 
 def is_annotated(doc: Doc) -> bool:
-    """Whether a Doc has entity annotation, be it that there is no entity: on its tokens, or as `doc.spans["gold"]`."""
+    """Whether a Doc has entity annotation, be it that there is no entity: on its tokens, or as
+    `doc.spans["gold"]`."""
     return bool(doc.has_annotation("ENT_IOB")) or GOLD_KEY in doc.spans
 
 
 def missing_ranges(doc: Doc) -> list[Range]:
-    """Character ranges without annotation: one for each run of such tokens, the whole text of a Doc that has none.
+    """Character ranges without annotation: one for each run of such tokens, the whole text of a
+    Doc that has none.
 
     Where only `doc.spans["gold"]` is set, that is the annotation, and nothing is missing.
     """
@@ -52,14 +55,16 @@ def touches(start: int, end: int, ranges: Iterable[Range]) -> bool:
 
 
 def trim(text: str, start: int, end: int) -> Range:
-    """A range without the white space at its edges; start and end are equal if there is nothing else in it."""
+    """A range without the white space at its edges; start and end are equal if there is nothing
+    else in it."""
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     return start, start + len(inner.strip())
 
 
 def take_spans(doc: Doc, key: str) -> None:
-    """Make `doc.spans[key]` (spancat's "sc", Prodigy's ...) the gold annotation of a Doc, in place: all spans, and the longest
+    """Make `doc.spans[key]` (spancat's "sc", Prodigy's ...) the gold annotation of a Doc, in
+    place: all spans, and the longest
     ones as entities. A Doc without that group has no annotation then."""
     if key == GOLD_KEY:
         return
@@ -75,10 +80,13 @@ def take_spans(doc: Doc, key: str) -> None:
 
 
 def other_groups(docs: Iterable[Doc], *, read: str = "") -> Counter[str]:
-    """Span groups that are not read as gold, with how many spans they hold. read (str): The group that is."""
+    """Span groups that are not read as gold, with how many spans they hold. read (str): The group
+    that is."""
     found: Counter[str] = Counter()
     for doc in docs:
-        found.update({key: len(group) for key, group in doc.spans.items() if key not in (*_OWN_KEYS, read)})
+        found.update(
+            {key: len(group) for key, group in doc.spans.items() if key not in (*_OWN_KEYS, read)}
+        )
     return +found
 
 

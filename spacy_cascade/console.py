@@ -21,7 +21,8 @@ codecs.register_error(_ESCAPE, _escape)
 
 
 def escape_unknown() -> None:
-    r"""From now on print what the encoding of stdout or stderr lacks as an escape (\u674e), instead of ending in an error: on
+    r"""From now on print what the encoding of stdout or stderr lacks as an escape (\u674e),
+    instead of ending in an error: on
     Windows a redirected output often knows 256 characters only."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

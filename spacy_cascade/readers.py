@@ -27,7 +27,8 @@ _known: ContextVar[_Known | None] = ContextVar("_known", default=None)
 class GoldSpans:
     """Where the gold mentions of a file's Docs stand, and which spans are left aside.
 
-    path (Path): The file, for messages. key (str): The group that is gold; "": gold spans or entities.
+    path (Path): The file, for messages. key (str): The group that is gold; "": gold spans or
+    entities.
     remedy (str): How the user names that group.
     """
 
@@ -48,12 +49,15 @@ class GoldSpans:
         return doc
 
     def report(self) -> None:
-        """Warn of groups that are not read. RAISES CascadeError: C031 if no Doc has the group that is gold."""
+        """Warn of groups that are not read. RAISES CascadeError: C031 if no Doc has the group that
+        is gold."""
         if self.key and self._docs and not self._found:
             why = f"no document has doc.spans['{self.key}']; groups that are there: {name_groups(self.others) or 'none'}"
             raise CascadeError(Errors.C031.format(path=self.path, name="gold spans", why=why))
         if self.others:
-            text = Warnings.W017.format(path=self.path, groups=name_groups(self.others), remedy=f"{self.remedy}.")
+            text = Warnings.W017.format(
+                path=self.path, groups=name_groups(self.others), remedy=f"{self.remedy}."
+            )
             logger.warning(text)
 
 
@@ -81,7 +85,8 @@ def create_corpus(
     path (Path): A .spacy file or a directory of them. limit (int): Most documents; 0: all.
     paths (bool): Label `doc.ents` and `doc.spans["gold"]` with whole paths ('location > city'), for components such as
         `ner` that know labels only: so their results can be scored at every level.
-    spans_key (str): Take the mentions of `doc.spans[spans_key]`, such as spancat's "sc", as gold; "": gold spans or entities.
+    spans_key (str): Take the mentions of `doc.spans[spans_key]`, such as spancat's "sc", as gold;
+    "": gold spans or entities.
     RAISES CascadeError: C031 when read, if the path is missing or no DocBin with gold mentions.
     """
     if path is None:

@@ -33,7 +33,8 @@ def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
 def cascade_score(
     examples: Iterable[Example], *, nested: bool = False, taxonomy: Taxonomy | None = None, **_: Any
 ) -> dict[str, Any]:
-    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As in spaCy's scorer, Docs
+    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As
+    in spaCy's scorer, Docs
     without entity annotation and predictions that touch tokens without it count for nothing.
 
     taxonomy (Optional[Taxonomy]): The pipeline's label set: gold paths that it spells in another case are taken for its own.
@@ -75,7 +76,8 @@ def _down_to(level: int, item: Item) -> Item | None:
 def scored_items(
     reference: Doc, predicted: Doc, nested: bool = False, taxonomy: Taxonomy | None = None
 ) -> tuple[list[Item], list[Item]]:
-    """Gold and predicted mentions, without predictions that touch what has no annotation: they are neither right nor wrong.
+    """Gold and predicted mentions, without predictions that touch what has no annotation: they are
+    neither right nor wrong.
     Paths are as the text's own label set writes them, if it brings one.
 
     taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for other texts.

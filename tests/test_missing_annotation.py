@@ -1,4 +1,5 @@
-"""Docs and tokens without entity annotation count for nothing, as in spaCy's scorer and its `ner`."""
+"""Docs and tokens without entity annotation count for nothing, as in spaCy's scorer and its
+`ner`."""
 
 from __future__ import annotations
 
@@ -30,11 +31,16 @@ from . import util
 TEXT = "John met Mary in Paris ."
 
 
-def doc(nlp: Language, text: str, mentions: list[tuple[str, str]], *, default: str | None = "outside") -> Doc:
+def doc(
+    nlp: Language, text: str, mentions: list[tuple[str, str]], *, default: str | None = "outside"
+) -> Doc:
     """Entities by name and label; default None: no annotation at all."""
     made = nlp.make_doc(text)
     if default is not None:
-        spans = [made.char_span(text.index(n), text.index(n) + len(n), label=label) for n, label in mentions]
+        spans = [
+            made.char_span(text.index(n), text.index(n) + len(n), label=label)
+            for n, label in mentions
+        ]
         made.set_ents(spans, default=default)
     return made
 
@@ -48,7 +54,8 @@ PREDICTED = [("John", "person"), ("Paris", "city")]
 
 @pytest.fixture(scope="module")
 def mixed(nlp: Language) -> list[Example]:
-    """Full, none, partial (John alone is known), explicitly empty: one right, and of the last text two wrong predictions."""
+    """Full, none, partial (John alone is known), explicitly empty: one right, and of the last text
+    two wrong predictions."""
     return [
         found(nlp, TEXT, PREDICTED, doc(nlp, TEXT, PREDICTED)),
         found(nlp, TEXT, PREDICTED, doc(nlp, TEXT, [], default=None)),
@@ -78,12 +85,16 @@ def test_what_is_missing() -> None:
 def test_scores_are_those_of_spacy(mixed: list[Example], n: int) -> None:
     scores, spacys = cascade_score(mixed[:n]), get_ner_prf(mixed[:n])
     assert [scores[f"cascade_typed_{k}"] for k in "prf"] == [spacys[f"ents_{k}"] for k in "prf"]
-    assert [scores[f"ents_{k}"] for k in ("p", "r", "f", "per_type")] == [spacys[f"ents_{k}"] for k in ("p", "r", "f", "per_type")]
+    assert [scores[f"ents_{k}"] for k in ("p", "r", "f", "per_type")] == [
+        spacys[f"ents_{k}"] for k in ("p", "r", "f", "per_type")
+    ]
     assert scores["cascade_extraction_p"] == (1.0 if n < 4 else 3 / 5)
 
 
 def test_the_scorer_gives_spacys_figures_by_exact_label(nlp: Language) -> None:
-    scores = cascade_score([found(nlp, TEXT, [("John", "person"), ("Paris", "town")], doc(nlp, TEXT, PREDICTED))])
+    scores = cascade_score(
+        [found(nlp, TEXT, [("John", "person"), ("Paris", "town")], doc(nlp, TEXT, PREDICTED))]
+    )
     assert (scores["ents_p"], scores["ents_r"]) == (0.5, 0.5)
     assert scores["ents_per_type"]["person"] == {"p": 1.0, "r": 1.0, "f": 1.0}
     assert scores["ents_per_type"]["city"]["r"] == 0.0
@@ -117,7 +128,9 @@ def test_the_extractor_learns_from_what_is_known(lively: Path) -> None:
     pipe: Any = nlp.get_pipe("cascade_extractor")
 
     def items(mentions: list[tuple[str, str]], default: str | None) -> list[Any]:
-        return pipe.training_items([Example(nlp.make_doc(TEXT), doc(nlp, TEXT, mentions, default=default))])[0]
+        return pipe.training_items(
+            [Example(nlp.make_doc(TEXT), doc(nlp, TEXT, mentions, default=default))]
+        )[0]
 
     assert items([], None) == []
     (empty,) = items([], "outside")
@@ -132,10 +145,18 @@ def test_the_extractor_learns_from_what_is_known(lively: Path) -> None:
 
 def test_neither_do_the_others_learn_from_what_is_not_known(lively: Path) -> None:
     nlp = util.blank()
-    nlp.add_pipe("open_ner", config={"model": util.model_config(lively), "taxonomy": util.labels_config(["person", "city"])})
+    nlp.add_pipe(
+        "open_ner",
+        config={
+            "model": util.model_config(lively),
+            "taxonomy": util.labels_config(["person", "city"]),
+        },
+    )
     pipe: Any = nlp.get_pipe("open_ner")
     gold = [doc(nlp, TEXT, PREDICTED[:1], default=d) for d in (None, "missing", "outside")]
-    assert [len(i) for i in pipe.training_items([Example(nlp.make_doc(TEXT), g) for g in gold])] == [0, 0, 1]
+    assert [
+        len(i) for i in pipe.training_items([Example(nlp.make_doc(TEXT), g) for g in gold])
+    ] == [0, 0, 1]
 
 
 def test_calibration_leaves_them_out(lively: Path) -> None:
@@ -153,7 +174,10 @@ def test_counts_are_reported(lively: Path, caplog: pytest.LogCaptureFixture) -> 
     gold = [doc(nlp, TEXT, PREDICTED, default=d) for d in ("outside", "missing", None, None)]
     with caplog.at_level(logging.WARNING, "spacy_cascade"):
         nlp.initialize(lambda: [Example(nlp.make_doc(TEXT), g) for g in gold])
-    assert "[CW15] 2 of 4 Doc(s) have no entity annotation and 1 have it on some tokens only" in caplog.text
+    assert (
+        "[CW15] 2 of 4 Doc(s) have no entity annotation and 1 have it on some tokens only"
+        in caplog.text
+    )
 
 
 def test_names_are_not_replaced_in_what_is_only_partly_known(nlp: Language) -> None:
@@ -189,10 +213,14 @@ def test_records_keep_what_is_missing(nlp: Language, default: str | None) -> Non
 
 
 def test_stats_and_convert_count_them(nlp: Language, tmp_path: Path) -> None:
-    path = write(tmp_path / "a.spacy", [doc(nlp, TEXT, [], default=d) for d in ("outside", None, None)])
+    path = write(
+        tmp_path / "a.spacy", [doc(nlp, TEXT, [], default=d) for d in ("outside", None, None)]
+    )
     found = CliRunner().invoke(app, ["stats", str(path), "--json"])
     assert json.loads(found.stdout)["unannotated"] == 2
-    assert "2 Doc(s) have no entity annotation" in " ".join(CliRunner().invoke(app, ["stats", str(path)]).stdout.split())
+    assert "2 Doc(s) have no entity annotation" in " ".join(
+        CliRunner().invoke(app, ["stats", str(path)]).stdout.split()
+    )
     out = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "b.spacy")]).stdout
     assert "2 Doc(s) have no entity annotation" in " ".join(out.split())
     again = DocBin().from_disk(tmp_path / "b.spacy").get_docs(nlp.vocab)
@@ -201,7 +229,10 @@ def test_stats_and_convert_count_them(nlp: Language, tmp_path: Path) -> None:
 
 def test_evaluate_counts_them(nlp: Language, tmp_path: Path) -> None:
     pipeline, _ = util.scripted(util.NAMES)
-    path = write(tmp_path / "test.spacy", [doc(nlp, TEXT, [("John", "person")], default=d) for d in ("outside", None)])
+    path = write(
+        tmp_path / "test.spacy",
+        [doc(nlp, TEXT, [("John", "person")], default=d) for d in ("outside", None)],
+    )
     scores = evaluate(pipeline, [path])["all"]
     assert (scores["docs"], scores["unannotated"]) == (2, 1)
     assert scores["cascade_extraction_p"] == 0.5  # John and Paris, once
@@ -223,17 +254,27 @@ def test_other_span_groups_are_named_and_can_be_taken(spancat: Path, tmp_path: P
     plain = CliRunner().invoke(app, ["convert", str(spancat), str(target), "--to", "b2nerd"])
     assert "doc.spans 'sc' (2 spans)" in " ".join(plain.stdout.split())
     assert json.loads(target.read_text())[0]["entities"] == []
-    CliRunner().invoke(app, ["convert", str(spancat), str(target), "--to", "b2nerd", "--spans-key", "sc"])
+    CliRunner().invoke(
+        app, ["convert", str(spancat), str(target), "--to", "b2nerd", "--spans-key", "sc"]
+    )
     entities = json.loads(target.read_text())[0]["entities"]
-    assert {(e["name"], e["type"]) for e in entities} == {("John", "person"), ("John met Mary", "pair")}
+    assert {(e["name"], e["type"]) for e in entities} == {
+        ("John", "person"),
+        ("John met Mary", "pair"),
+    }
     stats = json.loads(CliRunner().invoke(app, ["stats", str(spancat), "--json"]).stdout)
     assert (stats["total"]["mentions"], stats["unread_spans"][0]["group"]) == (0, "sc")
-    stats = json.loads(CliRunner().invoke(app, ["stats", str(spancat), "--json", "--spans-key", "sc"]).stdout)
+    stats = json.loads(
+        CliRunner().invoke(app, ["stats", str(spancat), "--json", "--spans-key", "sc"]).stdout
+    )
     assert (stats["total"]["mentions"], stats["unread_spans"]) == (2, [])
 
 
 def test_a_group_that_no_doc_has_is_an_error(nlp: Language, spancat: Path, tmp_path: Path) -> None:
-    failed = CliRunner().invoke(app, ["convert", str(spancat), str(tmp_path / "o.json"), "--to", "b2nerd", "--spans-key", "x"])
+    failed = CliRunner().invoke(
+        app,
+        ["convert", str(spancat), str(tmp_path / "o.json"), "--to", "b2nerd", "--spans-key", "x"],
+    )
     assert failed.exit_code == 1
     assert "'sc' (2 spans)" in failed.output
     with pytest.raises(CascadeError, match="'sc'") as err:
@@ -241,7 +282,9 @@ def test_a_group_that_no_doc_has_is_an_error(nlp: Language, spancat: Path, tmp_p
     assert err.value.code == "C031"
 
 
-def test_the_reader_takes_a_group(nlp: Language, spancat: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_reader_takes_a_group(
+    nlp: Language, spancat: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     with pytest.raises(CascadeError, match="spans stand in 'sc'"):
         list(create_corpus(spancat)(nlp))
     (example,) = create_corpus(spancat, spans_key="sc")(nlp)
@@ -273,7 +316,9 @@ def test_trim(text: str, expected: tuple[int, int]) -> None:
     assert trim(text, 0, len(text)) == expected
 
 
-def test_white_space_at_the_edges_is_left_out_and_counted(nlp: Language, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_white_space_at_the_edges_is_left_out_and_counted(
+    nlp: Language, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     made = nlp.make_doc("John  left")
     assert [t.text for t in made] == ["John", " ", "left"]
     made.ents = [Span(made, 0, 2, label="person")]
@@ -286,5 +331,9 @@ def test_white_space_at_the_edges_is_left_out_and_counted(nlp: Language, tmp_pat
     report_gold([Example(nlp.make_doc(made.text), made)], marks=True)
     assert "[CW16] 1 gold mention(s) have white space at their edges" in caplog.text
     path = write(tmp_path / "a.spacy", [made])
-    out = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "b.json"), "--to", "b2nerd", "--json"]).stdout
+    out = (
+        CliRunner()
+        .invoke(app, ["convert", str(path), str(tmp_path / "b.json"), "--to", "b2nerd", "--json"])
+        .stdout
+    )
     assert json.loads(out)["total"]["repaired"] == 1

@@ -1,4 +1,5 @@
-"""What is saved is what runs: settings changed on components, label sets, and bases whose owner is gone or renamed."""
+"""What is saved is what runs: settings changed on components, label sets, and bases whose owner is
+gone or renamed."""
 
 from __future__ import annotations
 
@@ -59,7 +60,9 @@ ALL = {"cascade_extractor": EXTRACTOR, "cascade_classifier": CLASSIFIER, "open_n
 
 def pipeline(base: Path) -> Language:
     nlp = util.cascade(base)
-    nlp.add_pipe("open_ner", config={"model": util.model_config(base), "taxonomy": util.labels_config()})
+    nlp.add_pipe(
+        "open_ner", config={"model": util.model_config(base), "taxonomy": util.labels_config()}
+    )
     return nlp
 
 
@@ -112,7 +115,9 @@ def test_every_option_of_the_config_that_can_be_changed_is_a_setting(lively: Pat
     nlp = pipeline(lively)
     objects = {"factory", "model", "template", "taxonomy", "drafter", "scorer"}
     for name in nlp.pipe_names:
-        assert set(nlp.config["components"][name]) - objects == set(settings_of(type(nlp.get_pipe(name))))
+        assert set(nlp.config["components"][name]) - objects == set(
+            settings_of(type(nlp.get_pipe(name)))
+        )
 
 
 def test_a_config_given_when_loading_counts_most(lively: Path, tmp_path: Path) -> None:
@@ -166,7 +171,9 @@ def test_settings_of_a_sourced_component_are_saved(lively: Path, tmp_path: Path)
         ("cascade_classifier", "template", 3, "C080"),
     ],
 )
-def test_a_wrong_value_is_refused_when_it_is_set(lively: Path, name: str, option: str, value: Any, code: str) -> None:
+def test_a_wrong_value_is_refused_when_it_is_set(
+    lively: Path, name: str, option: str, value: Any, code: str
+) -> None:
     pipe: Any = util.cascade(lively).get_pipe(name)
     before = getattr(pipe, option)
     with pytest.raises(CascadeError) as err:
@@ -187,7 +194,9 @@ def test_settings_that_do_not_go_together_are_not_saved(lively: Path, tmp_path: 
     assert spacy.load(tmp_path / "nlp").get_pipe("cascade_extractor").overlap == 16  # type: ignore[attr-defined]
 
 
-def test_a_template_that_the_config_does_not_tell_is_not_saved(lively: Path, tmp_path: Path) -> None:
+def test_a_template_that_the_config_does_not_tell_is_not_saved(
+    lively: Path, tmp_path: Path
+) -> None:
     nlp = util.cascade(lively)
     pipe: Any = nlp.get_pipe("cascade_extractor")
     pipe.template = type(pipe.template)(labels=True)
@@ -211,7 +220,9 @@ DYNAMIC = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
 
 @pytest.mark.parametrize("name", ["cascade_extractor", "cascade_classifier", "open_ner"])
 @pytest.mark.parametrize(("given", "roots"), [(OWN, ("agent", "place")), (DYNAMIC, None)])
-def test_a_label_set_given_when_loading_counts(lively: Path, tmp_path: Path, name: str, given: Any, roots: Any) -> None:
+def test_a_label_set_given_when_loading_counts(
+    lively: Path, tmp_path: Path, name: str, given: Any, roots: Any
+) -> None:
     pipeline(lively).to_disk(tmp_path / "nlp")
     nlp = spacy.load(tmp_path / "nlp", config={"components": {name: {"taxonomy": given}}})
     found = nlp.get_pipe(name).taxonomy.roots  # type: ignore[attr-defined]
@@ -224,16 +235,29 @@ def _old(path: Path) -> None:
     """Make a saved pipeline look as if an earlier version had written it."""
     for file in path.rglob("cascade.json"):
         meta = json.loads(file.read_text("utf8"))
-        old = ("kind", "name", "save_weights", "taxonomy", "base", "adapter", "weights", "calibration")
+        old = (
+            "kind",
+            "name",
+            "save_weights",
+            "taxonomy",
+            "base",
+            "adapter",
+            "weights",
+            "calibration",
+        )
         file.write_text(json.dumps({k: v for k, v in meta.items() if k in old}))
 
 
 @pytest.mark.parametrize("old", [False, True])
-def test_a_changed_label_set_is_saved_and_another_can_be_given(lively: Path, tmp_path: Path, old: bool) -> None:
+def test_a_changed_label_set_is_saved_and_another_can_be_given(
+    lively: Path, tmp_path: Path, old: bool
+) -> None:
     nlp = util.cascade(lively)
     before = spacy.util.load_config_from_str(nlp.config.to_str())
     pipe: Any = nlp.get_pipe("cascade_classifier")
-    pipe.set_taxonomy({"tree": {"agent": ["human"], "place": None}, "descriptions": {"agent": "who acts"}})
+    pipe.set_taxonomy(
+        {"tree": {"agent": ["human"], "place": None}, "descriptions": {"agent": "who acts"}}
+    )
     nlp.to_disk(tmp_path / "nlp")
     if old:  # whose config showed what was there before
         before.to_disk(tmp_path / "nlp" / "config.cfg")
@@ -253,14 +277,18 @@ def test_the_config_shows_the_label_set_in_use(lively: Path) -> None:
     assert nlp.config["components"]["cascade_classifier"]["taxonomy"] == OWN
 
 
-@pytest.mark.parametrize(("given", "roots"), [(OWN, ("agent", "place")), (DYNAMIC, ("person", "location"))])
+@pytest.mark.parametrize(
+    ("given", "roots"), [(OWN, ("agent", "place")), (DYNAMIC, ("person", "location"))]
+)
 def test_assembling_takes_weights_and_a_label_set_that_is_not_the_default(
     lively: Path, tmp_path: Path, given: Any, roots: tuple[str, ...]
 ) -> None:
     trained = util.cascade(lively, classifier={"min_score": 0.4})
     trained("warm up")
     trained.to_disk(tmp_path / "nlp")
-    pipe: Any = util.cascade(lively, classifier={"taxonomy": given, "min_score": 0.2}).get_pipe("cascade_classifier")
+    pipe: Any = util.cascade(lively, classifier={"taxonomy": given, "min_score": 0.2}).get_pipe(
+        "cascade_classifier"
+    )
     pipe.initialize(weights=tmp_path / "nlp" / "cascade_classifier")
     assert (pipe.min_score, pipe.taxonomy.roots) == (0.2, roots)
 
@@ -270,7 +298,9 @@ def test_a_component_by_itself_loads_all_that_was_saved(lively: Path, tmp_path: 
     pipe: Any = nlp.get_pipe("cascade_classifier")
     pipe.min_score = 0.9
     nlp.to_disk(tmp_path / "nlp")
-    fresh: Any = util.cascade(lively, classifier={"taxonomy": DYNAMIC}).get_pipe("cascade_classifier")
+    fresh: Any = util.cascade(lively, classifier={"taxonomy": DYNAMIC}).get_pipe(
+        "cascade_classifier"
+    )
     fresh.from_disk(tmp_path / "nlp" / "cascade_classifier")
     assert (fresh.min_score, fresh.taxonomy.roots) == (0.9, ("person", "location"))
 
@@ -283,7 +313,9 @@ def found(nlp: Language) -> list[Any]:
 
 
 def models(path: Path) -> list[str]:
-    return sorted(str(p.parent.parent.relative_to(path)) for p in path.rglob("model/model.safetensors"))
+    return sorted(
+        str(p.parent.parent.relative_to(path)) for p in path.rglob("model/model.safetensors")
+    )
 
 
 def trained(base: Path, tmp_path: Path, **classifier: Any) -> Language:
@@ -312,7 +344,9 @@ def test_renamed_owner(lively: Path, tmp_path: Path, run: bool) -> None:
     assert found(through_disk(again, tmp_path / "twice")) == expected
 
 
-@pytest.mark.parametrize("names", [("finder", "typer"), ("cascade_extractor", "cascade_classifier")])
+@pytest.mark.parametrize(
+    "names", [("finder", "typer"), ("cascade_extractor", "cascade_classifier")]
+)
 @pytest.mark.parametrize("run", [False, True])
 def test_both_sourced(lively: Path, tmp_path: Path, names: tuple[str, str], run: bool) -> None:
     source = trained(lively, tmp_path)
@@ -365,13 +399,20 @@ def test_an_owner_that_is_gone(lively: Path, tmp_path: Path, how: str, way: str,
 
 def test_a_model_given_as_a_string(lively: Path) -> None:
     nlp = util.blank()
-    nlp.add_pipe("cascade_extractor", config={"model": str(lively), "template": "CompactExtract.v1", "drafter": "CuesDrafter.v1"})
+    nlp.add_pipe(
+        "cascade_extractor",
+        config={"model": str(lively), "template": "CompactExtract.v1", "drafter": "CuesDrafter.v1"},
+    )
     plain = util.blank()
     plain.add_pipe("cascade_extractor", config={"model": util.model_config(lively)})
-    assert [util.entities(d) for d in nlp.pipe(util.SENTENCES)] == [util.entities(d) for d in plain.pipe(util.SENTENCES)]
+    assert [util.entities(d) for d in nlp.pipe(util.SENTENCES)] == [
+        util.entities(d) for d in plain.pipe(util.SENTENCES)
+    ]
 
 
-@pytest.mark.parametrize(("given", "n"), [("dynamicner", 8), ("spacy-cascade.DynamicNER.v1", 8), (["a", "b"], 2)])
+@pytest.mark.parametrize(
+    ("given", "n"), [("dynamicner", 8), ("spacy-cascade.DynamicNER.v1", 8), (["a", "b"], 2)]
+)
 def test_a_taxonomy_given_in_short(given: Any, n: int) -> None:
     pipe: Any = util.blank().add_pipe("cascade_classifier", config={"taxonomy": given})
     assert len(pipe.taxonomy.roots) == n
@@ -408,5 +449,8 @@ def test_the_first_seconds(lively: Path, tmp_path: Path) -> None:
     util.cascade(lively).to_disk(tmp_path / "nlp")
     helped = util.blank()
     for line in (lines[1], lines[1].replace("extractor", "classifier")):
-        exec(line.replace("xx_cascade_open_sm", str(tmp_path / "nlp")), {"nlp": helped, "spacy": spacy})
+        exec(
+            line.replace("xx_cascade_open_sm", str(tmp_path / "nlp")),
+            {"nlp": helped, "spacy": spacy},
+        )
     assert found(helped) == found(util.cascade(lively))

@@ -27,12 +27,15 @@ ROOT = Path(__file__).parents[1]
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     nlp = util.blank()
-    DocBin(docs=[eg.reference for eg in util.examples(nlp)], store_user_data=True).to_disk(tmp_path / "gold.spacy")
+    DocBin(docs=[eg.reference for eg in util.examples(nlp)], store_user_data=True).to_disk(
+        tmp_path / "gold.spacy"
+    )
     return tmp_path / "gold.spacy"
 
 
 def test_spacy_train_of_the_classifier_alone(base: Path, corpus: Path, tmp_path: Path) -> None:
-    """configs/classifier.cfg, whose pipeline has nothing that finds mentions: gold mentions are typed."""
+    """configs/classifier.cfg, whose pipeline has nothing that finds mentions: gold mentions are
+    typed."""
     labels = util.labels_config()
     overrides = {
         "paths.train": str(corpus),
@@ -61,7 +64,12 @@ def saved(base: Path, path: Path) -> Language:
 def test_find_threshold_tries_zero_and_one(lively: Path, corpus: Path, tmp_path: Path) -> None:
     saved(lively, tmp_path / "nlp")
     *_, scores = find_threshold(
-        str(tmp_path / "nlp"), corpus, "cascade_extractor", "open_threshold", "cascade_extraction_r", n_trials=3
+        str(tmp_path / "nlp"),
+        corpus,
+        "cascade_extractor",
+        "open_threshold",
+        "cascade_extraction_r",
+        n_trials=3,
     )
     assert list(scores) == [0.0, 0.5, 1.0]
     assert scores[1.0] == 0.0
@@ -84,15 +92,21 @@ def test_spacy_evaluate_prints_ner(lively: Path, corpus: Path, tmp_path: Path) -
         out = CliRunner().invoke(app, [*command, str(tmp_path / "nlp"), str(corpus)])
         assert out.exit_code == 0
         rows = [line.split() for line in out.stdout.splitlines()]
-        assert {("NER", "P"), ("NER", "R"), ("NER", "F")} <= {tuple(row[:2]) for row in rows if len(row) == 3 and row[2] != "-"}
+        assert {("NER", "P"), ("NER", "R"), ("NER", "F")} <= {
+            tuple(row[:2]) for row in rows if len(row) == 3 and row[2] != "-"
+        }
         assert "NER (per type)" in out.stdout
 
 
 @pytest.mark.parametrize("module", ["corpus_tools", "spacy cascade"])
-def test_names_that_the_console_lacks(module: str, corpus: Path, lively: Path, tmp_path: Path) -> None:
+def test_names_that_the_console_lacks(
+    module: str, corpus: Path, lively: Path, tmp_path: Path
+) -> None:
     import json
 
-    data = [{"sentence": "李小龙来了。", "entities": [{"name": "李小龙", "type": "人", "pos": [0, 3]}]}]
+    data = [
+        {"sentence": "李小龙来了。", "entities": [{"name": "李小龙", "type": "人", "pos": [0, 3]}]}
+    ]
     (tmp_path / "zh.json").write_text(json.dumps(data), encoding="utf8")
     saved(lively, tmp_path / "nlp")
     folder = tmp_path / "中文"
@@ -104,7 +118,11 @@ def test_names_that_the_console_lacks(module: str, corpus: Path, lively: Path, t
     }[module]
     env = {**os.environ, "PYTHONIOENCODING": "cp1252"}
     done = subprocess.run(
-        [sys.executable, "-m", *module.split(), *command], capture_output=True, env=env, cwd=tmp_path, check=False
+        [sys.executable, "-m", *module.split(), *command],
+        capture_output=True,
+        env=env,
+        cwd=tmp_path,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert {"corpus_tools": rb"\u4eba", "spacy cascade": rb"\u4e2d\u6587"}[module] in done.stdout

@@ -24,7 +24,11 @@ Limit = Annotated[int | None, typer.Option(min=1, help="Records per file")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say what would be read and written")]
 Json = Annotated[bool, typer.Option("--json", help="The result as one JSON object on stdout")]
 SpansKey = Annotated[
-    str, typer.Option("--spans-key", help="docbin: read doc.spans[NAME], such as spancat's 'sc', instead of gold spans or entities")
+    str,
+    typer.Option(
+        "--spans-key",
+        help="docbin: read doc.spans[NAME], such as spancat's 'sc', instead of gold spans or entities",
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", help="No progress bar")]
 
@@ -42,12 +46,16 @@ def warn_unread(report: Report) -> None:
     """Say what of DocBins was not read: Docs without annotation, and spans of other groups."""
     n = report.total(UNANNOTATED)
     if n:
-        msg.warn(f"{n} Doc(s) have no entity annotation, which is not the same as no entity: they count as texts without mention")
+        msg.warn(
+            f"{n} Doc(s) have no entity annotation, which is not the same as no entity: they count as texts without mention"
+        )
     groups: Counter[str] = Counter()
     for (_, key), spans in report.unread_spans.items():
         groups[key] += spans
     if groups:
-        msg.warn(f"Spans that are not read: doc.spans {name_groups(groups)}; --spans-key takes one of them")
+        msg.warn(
+            f"Spans that are not read: doc.spans {name_groups(groups)}; --spans-key takes one of them"
+        )
 
 
 def say(targets: Mapping[str, str], as_json: bool) -> None:

@@ -60,10 +60,13 @@ def load(path: Path) -> DocBin:
 
 
 def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -> Iterator[Record]:
-    """Reads the records of a DocBin. Other span groups than are read are counted in `report.unread_spans`.
+    """Reads the records of a DocBin. Other span groups than are read are counted in
+    `report.unread_spans`.
 
-    spans_key (str): Read the mentions of `doc.spans[spans_key]`, such as spancat's "sc", instead of gold spans or entities.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin, T008 if no Doc has that group.
+    spans_key (str): Read the mentions of `doc.spans[spans_key]`, such as spancat's "sc", instead
+    of gold spans or entities.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if it is no DocBin, T008 if no Doc has
+    that group.
     """
     log = report.file(source or str(path))
     seen = not spans_key

@@ -7,7 +7,8 @@
   "cascade_rejected" (entries without a place), "cascade_order" (source order), "cascade_offsets" (exact offsets of
   mentions that are not at token boundaries), "cascade_meta" (what other formats need for the way back, as JSON).
 
-Where a record's annotation is missing (meta "missing", character ranges), the Doc's tokens have none, which spaCy tells apart
+Where a record's annotation is missing (meta "missing", character ranges), the Doc's tokens have
+none, which spaCy tells apart
 from "no entity"; where it is missing altogether, there is no `doc.spans["gold"]` either.
 """
 
@@ -117,7 +118,10 @@ class DocMaker:
                 entry["types"] = list(lists[i])
             offsets.append(entry)
             self._report_offset(record, mention, span, log, index)
-        missing = [doc.char_span(start, end, alignment_mode="contract") for start, end in record.meta.get(MISSING) or ()]
+        missing = [
+            doc.char_span(start, end, alignment_mode="contract")
+            for start, end in record.meta.get(MISSING) or ()
+        ]
         flat = _flat(spans, [record.mentions[i] for i in kept])
         doc.set_ents(flat, missing=[span for span in missing if span is not None and len(span)])
         paths = record.meta.get("paths") or []
@@ -194,7 +198,8 @@ def _store(doc: Doc, record: Record, offsets: list[dict[str, Any]]) -> None:
 
 def to_record(doc: Doc) -> Record:
     """The record of a Doc; exact, also where mentions are not at token boundaries. A Doc without gold spans gives its
-    entities. White space at the edges of a mention is left out, unless the Doc was made of a record that had it there."""
+    entities. White space at the edges of a mention is left out, unless the Doc was made of a
+    record that had it there."""
     group = doc.spans.get(GOLD)
     spans = list(doc.ents) if group is None else list(group)
     lists = list(group.attrs.get("type_lists") or ()) if group is not None else []

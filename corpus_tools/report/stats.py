@@ -73,14 +73,20 @@ class Stats:
             "total": self.total.to_dict(),
             "languages": {name: t.to_dict() for name, t in self.by(lambda g: g.language).items()},
             "groups": [
-                {"language": g.language, "dataset": g.dataset, "split": g.split, **_sizes(self.groups[g])}
+                {
+                    "language": g.language,
+                    "dataset": g.dataset,
+                    "split": g.split,
+                    **_sizes(self.groups[g]),
+                }
                 for g in sorted(self.groups)
             ],
             "unresolved_types": dict(self.paths.unresolved.most_common()),
             "rejected": self.report.rejected,
             "unannotated": self.report.total(UNANNOTATED),
             "unread_spans": [
-                {"file": file, "group": key, "spans": n} for (file, key), n in self.report.unread_spans.items()
+                {"file": file, "group": key, "spans": n}
+                for (file, key), n in self.report.unread_spans.items()
             ],
             "skipped_files": self.report.total(SKIPPED),
         }
@@ -120,7 +126,9 @@ def collect(
             stats.files += 1
             about = {**about_file(path, format), **({"language": language} if language else {})}
             options: dict[str, Any] = {"spans_key": spans_key} if format == "docbin" else {}
-            read = read_records(path, stats.report, format=format, source=name, about=about, **options)
+            read = read_records(
+                path, stats.report, format=format, source=name, about=about, **options
+            )
             records: Iterable[Record] = itertools.islice(read, limit)
             split = _PART.sub("", path.stem)
             try:

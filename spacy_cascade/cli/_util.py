@@ -31,10 +31,13 @@ def show_errors() -> Iterator[None]:
         msg.fail(str(err), exits=1)
 
 
-def read_docs(path: Path, vocab: Vocab, limit: int = 0, *, spans_key: str | None = "") -> Iterator[Doc]:
+def read_docs(
+    path: Path, vocab: Vocab, limit: int = 0, *, spans_key: str | None = ""
+) -> Iterator[Doc]:
     """Docs of a .spacy file. Warns (CW17) of spans in groups that are not read.
 
-    spans_key (Optional[str]): The group that is gold, such as spancat's "sc"; "": gold spans or entities; None: gold is not
+    spans_key (Optional[str]): The group that is gold, such as spancat's "sc"; "": gold spans or
+    entities; None: gold is not
         looked at.
     RAISES CascadeError: C031, also if no Doc has that group.
     """
@@ -44,7 +47,11 @@ def read_docs(path: Path, vocab: Vocab, limit: int = 0, *, spans_key: str | None
         docs = DocBin().from_disk(path)
     except Exception as err:  # zlib and msgpack raise whatever they like on a wrong file
         raise CascadeError(Errors.C031.format(path=path, name="this command", why=f"it can't be read ({err})")) from err
-    gold = GoldSpans(path, spans_key or "", "`python -m corpus_tools convert --spans-key NAME` makes gold of a group")
+    gold = GoldSpans(
+        path,
+        spans_key or "",
+        "`python -m corpus_tools convert --spans-key NAME` makes gold of a group",
+    )
     with Codecs():
         for doc in itertools.islice(docs.get_docs(vocab), limit or None):
             yield gold.read(doc)

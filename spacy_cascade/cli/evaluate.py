@@ -25,15 +25,23 @@ COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accurac
 @cascade_app.command("evaluate")
 def evaluate_cli(
     model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
-    data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
+    data: list[Path] = typer.Argument(
+        ..., help="DocBins, or directories with <name>/<split>.spacy"
+    ),
     split: str = typer.Option("test", help="Which split of directories"),
     output: Path = typer.Option(None, "--output", "-o", help="JSON file for all scores"),
-    train: Path = typer.Option(None, help="Training DocBin: report mentions that are not in it apart"),
-    lexicon: Path = typer.Option(None, help="Lexicon used in training: its names count as seen, too"),
+    train: Path = typer.Option(
+        None, help="Training DocBin: report mentions that are not in it apart"
+    ),
+    lexicon: Path = typer.Option(
+        None, help="Lexicon used in training: its names count as seen, too"
+    ),
     batch_size: int = typer.Option(64, min=1),
     limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
     nested: bool = typer.Option(False, help="Score nested mentions, too"),
-    spans_key: str = typer.Option("", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"),
+    spans_key: str = typer.Option(
+        "", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"
+    ),
 ) -> None:
     """Score a pipeline on gold DocBins. Sentences without an entity count. Texts that bring their own label set are run
     with it; entities of other labels, from components that know nothing of it, do not count."""
@@ -84,7 +92,9 @@ def print_scores(scores: dict[str, Any]) -> None:
     ]
     msg.table(rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1)))
     if scores["all"].get("unannotated"):
-        msg.warn(f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no entity annotation and do not count")
+        msg.warn(
+            f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no entity annotation and do not count"
+        )
     if scores["all"].get("unseen_recall") is not None:
         a = scores["all"]
         msg.text(
@@ -106,7 +116,8 @@ def evaluate(
     nested: bool = False,
     spans_key: str = "",
 ) -> dict[str, Any]:
-    """spans_key (str): See `read_docs`. RETURNS (dict): scores per corpus and over all (see `scorers.cascade_score`), sizes, speed, hardware."""
+    """spans_key (str): See `read_docs`. RETURNS (dict): scores per corpus and over all (see
+    `scorers.cascade_score`), sizes, speed, hardware."""
     import platform
 
     import spacy

@@ -51,7 +51,12 @@ def visualize_cli(
     with show_errors():
         nlp = spacy.load(model)
         groups = {
-            name: list(nlp.pipe(unannotated(nlp, doc) for doc in read_docs(path, nlp.vocab, limit, spans_key=None)))
+            name: list(
+                nlp.pipe(
+                    unannotated(nlp, doc)
+                    for doc in read_docs(path, nlp.vocab, limit, spans_key=None)
+                )
+            )
             for name, path in corpora(data, split).items()
         }
         output.parent.mkdir(parents=True, exist_ok=True)

@@ -199,7 +199,8 @@ class CascadeClassifier(LMPipe):
     def predict(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, float, TypeResult]]]:
         """For each Doc: (start token, end token, boundary score, type) of every candidate.
 
-        RAISES CascadeError: C025 without candidates, unless it is being trained alone: then `score` looks at gold mentions.
+        RAISES CascadeError: C025 without candidates, unless it is being trained alone: then
+        `score` looks at gold mentions.
         """
         if self._trained_alone(docs):
             return []
@@ -218,7 +219,11 @@ class CascadeClassifier(LMPipe):
 
     def _trained_alone(self, docs: Iterable[Doc]) -> bool:
         """Whether no component gives candidates, while the weights are in training."""
-        return self.source == "spans" and self.weights.in_training and all(SPANS_KEY not in doc.spans for doc in docs)
+        return (
+            self.source == "spans"
+            and self.weights.in_training
+            and all(SPANS_KEY not in doc.spans for doc in docs)
+        )
 
     def classify(
         self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
@@ -305,12 +310,16 @@ class CascadeClassifier(LMPipe):
         return scores, right
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Scores of the pipeline; while this is trained without a component that finds mentions, of gold mentions that it types
+        """Scores of the pipeline; while this is trained without a component that finds mentions,
+        of gold mentions that it types
         (they are written to the predicted Docs)."""
         examples = list(examples)
         docs = [eg.predicted for eg in examples]
         if self._trained_alone(docs):
-            gold = [[(s, e, 1.0) for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))] for eg in examples]
+            gold = [
+                [(s, e, 1.0) for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))]
+                for eg in examples
+            ]
             self.set_annotations(docs, self.classify(docs, gold))
         return super().score(examples, **kwargs)
 

@@ -24,23 +24,14 @@ from ..models.spec import HFSpec, SharedSpec
 from ..taxonomy import Taxonomy
 from ..ty import TrainingItem
 from .gold import label_set
-from .settings import (
-    Setting,
-    as_block,
-    config_beside,
-    one_of,
-    optional,
-    read_model,
-    read_registered,
-    same_value,
-    settings_of,
-    taxonomy_of,
-)
+from .saved import config_beside, load_settings, load_taxonomy, save_settings
+from .settings import Setting, as_block, one_of, optional, read_model, read_registered
 from .template import TemplateOf
 from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
-# What a pipeline tells its components to leave out when it is saved or loaded; by themselves they are not told.
+# What a pipeline tells its components to leave out when it is saved or loaded; by themselves they
+# are not told.
 _IN_PIPELINE = "vocab"
 
 
@@ -48,12 +39,14 @@ class LMPipe(Pipe):
     """A trainable pipe around a causal LM. Subclasses give `predict`, `set_annotations` and `training_items`.
 
     nlp (Language): The pipeline, for language models shared between its components.
-    spec (HFSpec | SharedSpec | str): The language model; a string is a directory or hub name. It is loaded on first use, not
+    spec (HFSpec | SharedSpec | str): The language model; a string is a directory or hub name. It
+    is loaded on first use, not
         here.
     adapter (dict): LoRA settings used when training starts (see `training.weights.lora_config`), or None for full fine-tuning.
     save_weights (str): "full" (base and adapter), "adapter" or "none".
 
-    Settings may be changed at any time. `nlp.config` shows those in use, and they are saved; in `spacy.load(config=...)` others
+    Settings may be changed at any time. `nlp.config` shows those in use, and they are saved; in
+    `spacy.load(config=...)` others
     may be given.
     """
 
@@ -93,7 +86,8 @@ class LMPipe(Pipe):
         self.weights.name = self._template_of.name = name
 
     def on_setting(self, option: str, value: Any) -> None:
-        """What follows from a setting that was given or changed: the config of the pipeline shows it."""
+        """What follows from a setting that was given or changed: the config of the pipeline shows
+        it."""
         self._show(option, value)
 
     def _show(self, option: str, value: Any) -> None:
@@ -125,7 +119,11 @@ class LMPipe(Pipe):
 
     @template.setter
     def template(self, template: Any) -> None:
-        self._template_of.set(None if template is None else read_registered("prompts", "template", self.name, template))
+        self._template_of.set(
+            None
+            if template is None
+            else read_registered("prompts", "template", self.name, template)
+        )
 
     def shares_weights(self, other: LMPipe) -> bool:
         """Whether both run the same base with the same adapter."""
@@ -260,60 +258,8 @@ class LMPipe(Pipe):
         if self._template_of.replaced:
             raise CascadeError(Errors.C081.format(name=self.name))
 
-    def _settings(self, config: dict[str, Any]) -> dict[str, Any]:
-        """The settings and the taxonomy, and what the config of the pipeline says of them: whatever it says when the pipeline
-        is loaded was changed on purpose if that differs.
-
-        config (dict): The component's block in that config; {} if it is saved by itself.
-        """
-        self.check_settings()
-        taxonomy = getattr(self, "taxonomy", None)
-        options = settings_of(type(self))
-        meta: dict[str, Any] = {
-            "settings": {option: getattr(self, s.name) for option, s in options.items()},
-            "taxonomy": None if taxonomy is None else taxonomy.to_dict(),
-        }
-        if config:
-            shown = taxonomy_of(config.get("taxonomy"))
-            meta["config"] = {option: config[option] for option in options if option in config}
-            meta["config_taxonomy"] = None if shown is None else shown.to_dict()
-        return meta
-
-    def _load_settings(self, meta: dict[str, Any], how: str, config: dict[str, Any]) -> None:
-        """Take over saved settings.
-
-        how (str): "pipeline": those that the config does not give anew; "alone": all; "weights": none, and the taxonomy unless
-            the config gives another one than the default.
-        config (dict): The component's block in the config beside it.
-        """
-        if how != "weights":
-            self._load_values(meta, how)
-        given = self.__dict__.get("_given_taxonomy")
-        saved = meta.get("taxonomy")
-        if how == "weights":
-            keep = given is not None and given != taxonomy_of({"@taxonomies": "spacy-cascade.DynamicNER.v1"})
-        elif how == "pipeline" and "config_taxonomy" in meta:
-            keep = not _same_taxonomy(given, meta["config_taxonomy"])
-        elif how == "pipeline":  # of an earlier version
-            shown = taxonomy_of(config.get("taxonomy"))
-            keep = shown is not None and given is not None and shown != given
-        else:
-            keep = False
-        known = "settings" in meta or saved is not None
-        if known and not keep and "_given_taxonomy" in self.__dict__ and not _same_taxonomy(getattr(self, "taxonomy", None), saved):
-            self._take_taxonomy(saved)
-
-    def _load_values(self, meta: dict[str, Any], how: str) -> None:
-        saved, config = meta.get("settings", {}), meta.get("config", {})
-        for option, setting in settings_of(type(self)).items():
-            given = getattr(self, setting.name)
-            if option not in saved or (how == "pipeline" and not same_value(given, config.get(option))):
-                continue
-            if not same_value(given, saved[option]):
-                setattr(self, setting.name, saved[option])
-
     def _take_taxonomy(self, saved: Any) -> None:
-        """A taxonomy as `_settings` gives it."""
+        """Use a taxonomy as `Taxonomy.to_dict` gives it, or None."""
 
     def _save_more(self, path: Path) -> None:
         """Files of a subclass, written to its directory."""
@@ -327,9 +273,15 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C042.format(name=self.name))
         path = Path(path)
         within = _IN_PIPELINE in exclude
-        settings = self._settings(config_beside(path) if within else {})
+        self.check_settings()
+        settings = save_settings(self, config_beside(path) if within else {})
         with atomic_dir(path) as tmp:
-            meta: dict[str, Any] = {"kind": self.kind, "name": self.name, "save_weights": self.save_weights, **settings}
+            meta: dict[str, Any] = {
+                "kind": self.kind,
+                "name": self.name,
+                "save_weights": self.save_weights,
+                **settings,
+            }
             if self.calibration is not None:
                 meta["calibration"] = self.calibration.to_dict()
             meta |= self._template_of.save(tmp)
@@ -338,13 +290,17 @@ class LMPipe(Pipe):
             if meta["weights"] != "none":
                 self._save_more(tmp)
             # not by srsly, whose JSON does not keep all digits of a number
-            (tmp / "cascade.json").write_text(json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8")
+            (tmp / "cascade.json").write_text(
+                json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8"
+            )
 
     def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
-        """Load what `to_disk` wrote. Never touches the network if the weights are there. In a pipeline, a setting that its config
+        """Load what `to_disk` wrote. Never touches the network if the weights are there. In a
+        pipeline, a setting that its config
         gives anew (`spacy.load(config=...)`) counts more than a saved one.
 
-        exclude (Sequence[str]): "weights"; "settings": those stay as they are, and so does a taxonomy that is not the default.
+        exclude (Sequence[str]): "weights"; "settings": those stay as they are, and so does a
+        taxonomy that is not the default.
         RAISES CascadeError: C013, C016, C018, C040, C041, C105.
         """
         path = Path(path)
@@ -362,8 +318,12 @@ class LMPipe(Pipe):
             raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
         self._template_of.load(path, meta)
         try:
-            how = "weights" if "settings" in exclude else "pipeline" if _IN_PIPELINE in exclude else "alone"
-            self._load_settings(meta, how, config_beside(path))
+            if "settings" in exclude:
+                load_taxonomy(self, meta, unless_given=True)
+            elif _IN_PIPELINE in exclude:
+                load_settings(self, meta, config_beside(path))
+            else:
+                load_settings(self, meta)
             self.calibration = Calibration.from_dict(meta["calibration"]) if "calibration" in meta else None
         except KeyError as err:
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
@@ -375,7 +335,9 @@ class LMPipe(Pipe):
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         with tempfile.TemporaryDirectory() as tmp:
-            self.to_disk(Path(tmp) / "pipe", exclude=[name for name in exclude if name != _IN_PIPELINE])
+            self.to_disk(
+                Path(tmp) / "pipe", exclude=[name for name in exclude if name != _IN_PIPELINE]
+            )
             return srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
 
     def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> LMPipe:
@@ -388,10 +350,3 @@ class LMPipe(Pipe):
 def _blank(kind: type[LMPipe]) -> LMPipe:
     """A component to be filled: it is in the pipeline that it belongs to, which is filled at the same time."""
     return kind.__new__(kind)
-
-
-def _same_taxonomy(a: Taxonomy | None, b: dict[str, Any] | None) -> bool:
-    """Whether a taxonomy is the one that was saved, in all but its name."""
-    if a is None or b is None:
-        return a is None and b is None
-    return a.to_dict() | {"name": ""} == Taxonomy.read(b).to_dict() | {"name": ""}

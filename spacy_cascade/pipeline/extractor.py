@@ -128,7 +128,8 @@ class CascadeExtractor(LMPipe):
     adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
     rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
     temperature (float): Of the sampled rounds.
-    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no cost. At 0 one is opened
+    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no
+    cost. At 0 one is opened
         wherever it may be, at 1 nowhere.
     window (str): auto (sentences where the Doc has them), sents, or stride.
     max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
@@ -167,7 +168,11 @@ class CascadeExtractor(LMPipe):
         self.window = window
         self.max_tokens = max_tokens
         self.overlap = overlap
-        self.drafter = CuesDrafter() if drafter is None else read_registered("drafters", "drafter", name, drafter)
+        self.drafter = (
+            CuesDrafter()
+            if drafter is None
+            else read_registered("drafters", "drafter", name, drafter)
+        )
         self.annotate_ents = annotate_ents
         self.overwrite_ents = overwrite_ents
         self.check_settings()
@@ -278,7 +283,8 @@ class CascadeExtractor(LMPipe):
             set_coverage(doc, ledger)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
-        """Every candidate's score, and whether a gold mention has these boundaries; where annotation is missing, none."""
+        """Every candidate's score, and whether a gold mention has these boundaries; where
+        annotation is missing, none."""
         scores, right = [], []
         for eg, (candidates, _) in zip(examples, self.predict([eg.predicted for eg in examples]), strict=True):
             gold = {(s, e) for s, e, _ in gold_mentions(eg)}
@@ -312,7 +318,14 @@ class CascadeExtractor(LMPipe):
             examples = list(get_examples())
             report_gold(examples, marks=True)
             self.start_training()
-            self.drafter.fit([(unit, spans) for eg in examples for unit, spans, missing in self._gold_units(eg) if not missing])
+            self.drafter.fit(
+                [
+                    (unit, spans)
+                    for eg in examples
+                    for unit, spans, missing in self._gold_units(eg)
+                    if not missing
+                ]
+            )
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         out = []
@@ -325,7 +338,8 @@ class CascadeExtractor(LMPipe):
         return out
 
     def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]], set[int]]]:
-        """The windows of a text with their flat gold mentions, and the tokens without annotation, as token indices; of a text
+        """The windows of a text with their flat gold mentions, and the tokens without annotation,
+        as token indices; of a text
         without any annotation none."""
         if not is_annotated(example.reference):
             return []
@@ -333,7 +347,9 @@ class CascadeExtractor(LMPipe):
         out = []
         for w in self._cut(example.predicted, self._labels(example.reference))[0]:
             if w.status in (PROCESSED, SPLIT):
-                inside = [(s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end]
+                inside = [
+                    (s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end
+                ]
                 out.append((w.unit, inside, {i - w.start for i in missing if w.start <= i < w.end}))
         return out
 

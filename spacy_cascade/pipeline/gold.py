@@ -37,12 +37,16 @@ def unannotated(nlp: Language, gold: Doc) -> Doc:
 
 def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:
     """All gold mentions of a reference Doc as character spans: `doc.spans["gold"]` with its paths if it is there
-    (nested ones included), else `doc.ents` with their labels as one-step paths. White space at their edges is left out."""
+    (nested ones included), else `doc.ents` with their labels as one-step paths. White space at
+    their edges is left out."""
     group = doc.spans.get(GOLD_KEY)
     spans = list(doc.ents if group is None else group)
     paths = (group.attrs.get("paths") if group is not None else None) or [s.label_ for s in spans]
     text = doc.text
-    found = [(*trim(text, s.start_char, s.end_char), parse_path(p)) for s, p in zip(spans, paths, strict=True)]
+    found = [
+        (*trim(text, s.start_char, s.end_char), parse_path(p))
+        for s, p in zip(spans, paths, strict=True)
+    ]
     return [(start, end, path) for start, end, path in found if start < end]
 
 
@@ -67,7 +71,8 @@ def missing_tokens(example: Example) -> set[int]:
 
 
 def report_missing(examples: Iterable[Example]) -> None:
-    """Warn, once and with counts, of Docs that have no entity annotation or only some: what is missing counts for nothing."""
+    """Warn, once and with counts, of Docs that have no entity annotation or only some: what is
+    missing counts for nothing."""
     n = none = some = 0
     for example in examples:
         n += 1

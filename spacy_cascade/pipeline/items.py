@@ -18,7 +18,8 @@ def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> T
     """The marked copy that a job's guess writes.
 
     text (Iterable[int]): Where the plain text stands in the prompt.
-    missing (Collection[int]): Tokens of the unit without annotation: whether a mention begins there is not known, so it is no
+    missing (Collection[int]): Tokens of the unit without annotation: whether a mention begins
+    there is not known, so it is no
         decision to learn from.
     """
     automaton, state = job.automaton, job.automaton.start()
@@ -28,7 +29,11 @@ def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> T
     for k, token in enumerate(tokens):
         states.append(state)
         allowed = automaton.allowed(state)
-        if len(allowed) > 1 and token in allowed and not (missing and _opens(automaton, state, allowed, missing)):
+        if (
+            len(allowed) > 1
+            and token in allowed
+            and not (missing and _opens(automaton, state, allowed, missing))
+        ):
             positions.append(len(job.prompt) + k - 1)
             candidates.append(allowed)
             gold.append(list(allowed).index(token))
@@ -38,9 +43,13 @@ def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> T
     return TrainingItem(query, gold, answer=list(range(n, n + len(tokens))), text=list(text))
 
 
-def _opens(automaton: CopyAutomaton, state: Any, allowed: Sequence[int], tokens: Collection[int]) -> bool:
+def _opens(
+    automaton: CopyAutomaton, state: Any, allowed: Sequence[int], tokens: Collection[int]
+) -> bool:
     """Whether it is decided here if a mention begins at one of these tokens."""
-    return any(c.kind == "open" and c.token in tokens for t in allowed for c in automaton.choices(state, t))
+    return any(
+        c.kind == "open" and c.token in tokens for t in allowed for c in automaton.choices(state, t)
+    )
 
 
 def list_item(job: ListJob, answer: Iterable[int]) -> TrainingItem:

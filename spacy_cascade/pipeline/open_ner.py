@@ -304,8 +304,11 @@ class OpenNER(LMPipe):
             index = {path: i for i, path in enumerate(labels.paths)}
             items = []
             for w in self._cut(example.predicted, labels)[0]:
-                # a list says of every token whether it is in a mention, so there is none to learn from where that is not known
-                if w.status not in (PROCESSED, SPLIT) or not missing.isdisjoint(range(w.start, w.end)):
+                # a list says of every token whether it is in a mention, so there is none to learn
+                # from where that is not known
+                if w.status not in (PROCESSED, SPLIT) or not missing.isdisjoint(
+                    range(w.start, w.end)
+                ):
                     continue
                 spans = [
                     (s - w.start, e - w.start, index[path])

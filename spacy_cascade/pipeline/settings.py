@@ -1,4 +1,5 @@
-"""Settings of components: checked whenever they are assigned, shown by `nlp.config`, and saved as they are in use."""
+"""Settings of components: checked whenever they are assigned, shown by `nlp.config`, and saved as
+they are in use."""
 
 from __future__ import annotations
 
@@ -8,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from spacy.util import load_config, registry
+from spacy.util import registry
 
 from ..errors import CascadeError, CascadeTypeError, Errors
 from ..models.spec import HFSpec, SharedSpec, hf_spec
@@ -22,7 +23,8 @@ Check = Callable[[str, Any], Any]
 class Setting:
     """A public setting of a component, as an attribute.
 
-    check (Callable): (option, value) -> the value to keep. option (str): Its name in the config, if it has another one.
+    check (Callable): (option, value) -> the value to keep. option (str): Its name in the config,
+    if it has another one.
     """
 
     def __init__(self, check: Check, option: str = ""):
@@ -44,7 +46,12 @@ class Setting:
 
 def settings_of(kind: type) -> dict[str, Setting]:
     """The settings of a component's class, by their names in the config."""
-    found = {k: v for base in reversed(kind.__mro__) for k, v in vars(base).items() if isinstance(v, Setting)}
+    found = {
+        k: v
+        for base in reversed(kind.__mro__)
+        for k, v in vars(base).items()
+        if isinstance(v, Setting)
+    }
     return {setting.option: setting for setting in found.values()}
 
 
@@ -55,7 +62,12 @@ def number(rule: str, fits: Callable[[Any], bool]) -> Check:
     """A finite number. rule (str): For the message."""
 
     def check(option: str, value: Any) -> float:
-        if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value) or not fits(value):
+        if (
+            not isinstance(value, numbers.Real)
+            or isinstance(value, bool)
+            or not math.isfinite(value)
+            or not fits(value)
+        ):
             raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
         return value if isinstance(value, (int, float)) else float(value)
 
@@ -66,8 +78,14 @@ def integer(rule: str, fits: Callable[[int], bool]) -> Check:
     """A whole number."""
 
     def check(option: str, value: Any) -> int:
-        if not isinstance(value, numbers.Integral) or isinstance(value, bool) or not fits(int(value)):
-            raise CascadeError(Errors.C021.format(option=option, rule=f"a whole number, {rule}", value=value))
+        if (
+            not isinstance(value, numbers.Integral)
+            or isinstance(value, bool)
+            or not fits(int(value))
+        ):
+            raise CascadeError(
+                Errors.C021.format(option=option, rule=f"a whole number, {rule}", value=value)
+            )
         return int(value)
 
     return check
@@ -85,7 +103,9 @@ def one_of(choices: Sequence[str]) -> Check:
 
     def check(option: str, value: Any) -> str:
         if value not in choices:
-            raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(choices)))
+            raise CascadeError(
+                Errors.C020.format(option=option, value=value, choices=", ".join(choices))
+            )
         return str(value)
 
     return check
@@ -96,7 +116,9 @@ def optional(kind: type, what: str) -> Check:
 
     def check(option: str, value: Any) -> Any:
         if value is not None and not isinstance(value, kind):
-            raise CascadeError(Errors.C021.format(option=option, rule=f"{what} or null", value=value))
+            raise CascadeError(
+                Errors.C021.format(option=option, rule=f"{what} or null", value=value)
+            )
         return value
 
     return check
@@ -117,7 +139,8 @@ NATURAL = integer("0 or more", lambda n: n >= 0)
 
 
 def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
-    """A description of a language model; a directory or hub name stands for `spacy-cascade.HF.v1` with that name.
+    """A description of a language model; a directory or hub name stands for `spacy-cascade.HF.v1`
+    with that name.
 
     RAISES CascadeError: C080.
     """
@@ -130,7 +153,8 @@ def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
 
 
 def read_registered(table: str, option: str, name: str, value: Any) -> Any:
-    """An object of a registry; its name (with or without "spacy-cascade.") stands for the object with all defaults.
+    """An object of a registry; its name (with or without "spacy-cascade.") stands for the object
+    with all defaults.
 
     table (str): Name of the registry.
     RAISES CascadeError: C080.
@@ -147,7 +171,8 @@ def read_registered(table: str, option: str, name: str, value: Any) -> Any:
 
 
 def read_taxonomy(value: Any) -> Taxonomy:
-    """Whatever `Taxonomy.read` takes, and the name of a taxonomy: "dynamicner", "universal", "spacy-cascade.DynamicNER.v1".
+    """Whatever `Taxonomy.read` takes, and the name of a taxonomy: "dynamicner", "universal",
+    "spacy-cascade.DynamicNER.v1".
 
     RAISES CascadeError: Those of `Taxonomy.read`.
     """
@@ -161,44 +186,15 @@ def read_taxonomy(value: Any) -> Taxonomy:
 
 def _unknown(option: str, name: str, value: Any, expected: str) -> CascadeError:
     found = repr(value)[:80]
-    return CascadeTypeError(Errors.C080.format(option=option, name=name, found=found, expected=expected))
-
-
-# -- What was saved ----------------------------------------------------------------------------------------------
-
-
-def config_beside(path: Path) -> dict[str, Any]:
-    """The block of a component in the config of the pipeline that it is saved with; {} if it is saved by itself.
-
-    path (Path): The component's directory in that of the pipeline.
-    """
-    file = path.parent / "config.cfg"
-    if not file.is_file():
-        return {}
-    try:
-        config = load_config(file, interpolate=True)
-    except ValueError:  # some other file of that name
-        return {}
-    block = config.get("components", {}).get(path.name, {})
-    return dict(block) if isinstance(block, Mapping) else {}
-
-
-def same_value(a: Any, b: Any) -> bool:
-    """Whether two settings are equal; the JSON of a config keeps ten digits of a number."""
-    if isinstance(a, float) and isinstance(b, (int, float)) and not isinstance(b, bool):
-        return math.isclose(a, b, rel_tol=1e-8, abs_tol=1e-8)
-    return bool(a == b)
-
-
-def taxonomy_of(block: Any) -> Taxonomy | None:
-    """What a config's [taxonomy] stands for; None if that can't be told (null, or a file that is not here)."""
-    try:
-        found = registry.resolve({"taxonomy": block})["taxonomy"]
-        return None if found is None else read_taxonomy(found)
-    except (ValueError, OSError):
-        return None
+    return CascadeTypeError(
+        Errors.C080.format(option=option, name=name, found=found, expected=expected)
+    )
 
 
 def as_block(taxonomy: Taxonomy) -> dict[str, Any]:
-    """A taxonomy as a block of a config: its names, in order. Descriptions and aliases have no place there."""
-    return {"@taxonomies": f"{_PREFIX}Labels.v1", "labels": ["->".join(path) for path in taxonomy.leaves]}
+    """A taxonomy as a block of a config: its names, in order. Descriptions and aliases have no
+    place there."""
+    return {
+        "@taxonomies": f"{_PREFIX}Labels.v1",
+        "labels": ["->".join(path) for path in taxonomy.leaves],
+    }

@@ -27,7 +27,8 @@ class Weights:
     """A base, loaded on first use, with an adapter or none.
 
     nlp (Language): The pipeline, for bases that are shared between its components.
-    name (str): Of the component, in the pipeline that it was put into last. kind (str): Of its factory.
+    name (str): Of the component, in the pipeline that it was put into last. kind (str): Of its
+    factory.
     """
 
     def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec, kind: str = ""):
@@ -48,7 +49,7 @@ class Weights:
         # whether what was loaded had been trained
         self._was_trained = False
         self._loading = threading.RLock()
-        # whose base a shared one is, and what was said about it when it was saved
+        # whose base is shared, and what was said about the base when it was saved
         self._bound: Any = None
         self._noted: dict[str, Any] = {}
         self.owner()
@@ -101,8 +102,10 @@ class Weights:
         return self.spec.load()
 
     def owner(self) -> Any:
-        """The component whose base is shared: the one of this name, the one that had it when this was saved, or the one that it
-        was when this was made, whatever became of it; else any with the very weights. None if there is none."""
+        """The component whose base is shared: the one of this name, the one that had it when this
+        was saved, or the one that it
+        was when this was made, whatever became of it; else any with the very weights. None if
+        there is none."""
         if not isinstance(self.spec, SharedSpec):
             return None
         others = {name: pipe for name, pipe in self._others() if pipe.weights.spec is not self.spec}
@@ -110,15 +113,23 @@ class Weights:
         noted = self._noted.get("component") if self._noted.get("asked") == asked else None
         found = others.get(noted or asked) or others.get(asked) or self._bound
         if found is None and "hash" in self._noted:
-            owners = (p for p in others.values() if not isinstance(p.weights.spec, SharedSpec) and p.weights.has_base())
+            owners = (
+                p
+                for p in others.values()
+                if not isinstance(p.weights.spec, SharedSpec) and p.weights.has_base()
+            )
             found = next((p for p in owners if p.lm.fingerprint() == self._noted["hash"]), None)
         self._bound = found
         return found
 
     def _others(self) -> list[tuple[str, Any]]:
         """The other components of the pipeline that run a language model."""
-        weights = [(name, pipe, getattr(pipe, "weights", None)) for name, pipe in self._nlp.components]
-        return [(name, pipe) for name, pipe, w in weights if isinstance(w, Weights) and w is not self]
+        weights = [
+            (name, pipe, getattr(pipe, "weights", None)) for name, pipe in self._nlp.components
+        ]
+        return [
+            (name, pipe) for name, pipe, w in weights if isinstance(w, Weights) and w is not self
+        ]
 
     def has_base(self) -> bool:
         """Whether there is a base, loaded or not."""
@@ -225,8 +236,9 @@ class Weights:
 
     def savable(self, how: str) -> bool:
         """Whether nothing would be lost. how (str): See `save`."""
-        written = isinstance(self.spec, SharedSpec)  # where nobody else has it
-        return how != "adapter" or written or bool(self.adapter) or not self._has_own_base()
+        if how != "adapter" or isinstance(self.spec, SharedSpec):  # `save` writes what nobody else has
+            return True
+        return bool(self.adapter) or not self._has_own_base()
 
     def _has_own_base(self) -> bool:
         """Whether there is a base that neither the spec nor another component could give back."""
@@ -238,16 +250,23 @@ class Weights:
     def save(self, path: Path, how: str, target: Path | None = None) -> dict[str, Any]:
         """Write model/ and adapter/, all safetensors. RETURNS (dict): What `load` has to know.
 
-        how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not written. A shared base is written
+        how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not
+        written. A shared base is written
             by its owner; where the owner is not saved along, it is written here, unless nothing is.
-        target (Optional[Path]): Where in a pipeline's directory `path` will be; None if it is saved by itself.
+        target (Optional[Path]): Where in a pipeline's directory `path` will be; None if it is
+        saved by itself.
         """
         meta: dict[str, Any] = {"trained": self.trained}
         joined = None if self._adapter else self.adapter
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
         alone = shared and how != "none" and self.has_base() and not self._owner_is_saved(target)
         if self._lm is None and self._base_path is None and joined is None and not alone:
-            return {**meta, "adapter": False, "weights": "none", **({"base": self._note()} if shared else {})}
+            return {
+                **meta,
+                "adapter": False,
+                "weights": "none",
+                **({"base": self._note()} if shared else {}),
+            }
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         if shared and not alone:
             meta["base"] |= self._note()
@@ -299,12 +318,16 @@ class Weights:
         """Whose base this is."""
         assert isinstance(self.spec, SharedSpec)
         owner = self.owner()
-        return {"asked": self.spec.component, "component": self.spec.component if owner is None else owner.name}
+        return {
+            "asked": self.spec.component,
+            "component": self.spec.component if owner is None else owner.name,
+        }
 
     def _owner_is_saved(self, target: Path | None) -> bool:
         """Whether the component whose base this is stands in the pipeline that is being saved.
 
-        A component that was sourced does not know its pipeline. Where that is written to disk, config.cfg and the components
+        A component that was sourced does not know its pipeline. Where that is written to disk,
+        config.cfg and the components
         before this one are there already.
         """
         owner = self.owner()
@@ -336,7 +359,12 @@ class Weights:
             if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
                 raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
             self._lm, self._base_path = None, None
-            if meta["weights"] != "full" and isinstance(self.spec, HFSpec) and not self.spec.name and self._noted.get("name"):
+            if (
+                meta["weights"] != "full"
+                and isinstance(self.spec, HFSpec)
+                and not self.spec.name
+                and self._noted.get("name")
+            ):
                 base = meta["base"]["name"]
                 raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
         if meta["adapter"]:

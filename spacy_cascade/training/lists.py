@@ -55,7 +55,11 @@ class ListNoise:
         largest (int): Most labels that the set keeps, beside those of the text's mentions.
         """
         labels = reference.user_data.get(LABELS_KEY)
-        if not isinstance(labels, (list, tuple)) or missing_ranges(reference) or self.rng.random() >= self.dynamic:
+        if (
+            not isinstance(labels, (list, tuple))
+            or missing_ranges(reference)
+            or self.rng.random() >= self.dynamic
+        ):
             return reference
         taxonomy = labels_of(reference)
         assert taxonomy is not None
