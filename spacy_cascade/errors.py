@@ -84,6 +84,7 @@ class Errors:
     C107 = "[C107] '{name}' in '{path}' was trained together with another component, with one adapter (hash {expected}) for both, but finds {found}. Load that component from the same training run, before this one, and set [components.{name}.model] @causal_lms = \"spacy-cascade.SharedLM.v1\" with its name."
     C108 = "[C108] The question {found!r} can't be asked: {why}. Names in braces: {known}; other braces are doubled."
     C109 = "[C109] The question about '{mention}' takes {found} tokens with its list of {n} types, but the model's window has {limit}. Give fewer types at a time (more levels, strategy = \"progressive\", other labels), fewer examples, a lower max_tokens, or use a model with a longer context."
+    C110 = "[C110] gradient_checkpointing = true, but the model '{path}' ({kind}) can't compute its activations again. Set it to false, or lower batch_tokens of [model] and batch_size of [finetune]."
 
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."

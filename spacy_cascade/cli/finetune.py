@@ -11,6 +11,7 @@ from spacy.cli._util import import_code, parse_config_overrides, setup_gpu
 from wasabi import msg
 
 from ..errors import CascadeError, Errors
+from ..training.devices import on_cpus, settle_device, several_processes
 from . import cascade_app
 from ._util import show_errors
 
@@ -22,16 +23,24 @@ def finetune_cli(
     output: Path = typer.Option(..., "--output", "-o", help="Directory for model-best, model-last, checkpoint, log.jsonl"),
     code: Path = typer.Option(None, "--code", "-c", help="Python file with registered functions"),
     resume: bool = typer.Option(True, help="Go on from a checkpoint in the output directory"),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1 for the CPU"),
+    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1: as the config says. `accelerate launch` gives each process its own"),
     verbose: bool = typer.Option(False, "--verbose", "-V"),
 ) -> None:
     """Fine-tune components with a registered training loop. Settings can be overridden: --finetune.max_steps 100"""
     if verbose:
         logging.getLogger("spacy_cascade").setLevel(logging.INFO)
     import_code(code)
-    setup_gpu(gpu_id)
+    if not several_processes() and (gpu_id < 0 or not torch_has_gpu()):
+        setup_gpu(gpu_id)
     with show_errors():
         finetune(config_path, output, overrides=parse_config_overrides(ctx.args), resume=resume, use_gpu=gpu_id)
+
+
+def torch_has_gpu() -> bool:
+    """Whether PyTorch can use a GPU; spaCy's own check asks for CuPy, which nothing here needs."""
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def finetune(
@@ -56,6 +65,7 @@ def finetune(
     # spaCy insists on these two; a config for `finetune` need not have a [training] block
     for key, value in (("seed", 0), ("gpu_allocator", None)):
         config.setdefault("training", {}).setdefault(key, value)
+    use_gpu = settle_device(use_gpu, cpu=on_cpus(config.interpolate()["components"]))
     with read_once():
         nlp = init_nlp(config, use_gpu=use_gpu)
         interpolated = nlp.config.interpolate()

@@ -33,6 +33,8 @@ class Adapters:
         self._released: list[str] = []
         # whether the adapter in use is added to the weights; which one is now, and the weights without it
         self.merges = False
+        # whether the layers are on several devices
+        self.spread = False
         self._merged: str | None = None
         self._unmerged: dict[Any, torch.Tensor] = {}
 
@@ -96,7 +98,8 @@ class Adapters:
                 if name in self._peft.peft_config:
                     self._peft.delete_adapter(name)
         self._released.clear()
-        self._peft.to(self.device)
+        if not self.spread:
+            self._peft.to(self.device)
         self._peft.eval()
         self._peft.base_model.disable_adapter_layers()
 

@@ -87,6 +87,7 @@ class HFCausalLM(Adapters, Encoding):
         self._base_as_loaded = 0
         watch(self)
         self.merges = spec.merge_adapter
+        self.spread = bool(spec.device_map)
 
     @property
     def embeddings(self) -> list[Any]:
@@ -165,7 +166,7 @@ class HFCausalLM(Adapters, Encoding):
             mask[i, : len(c)] = True
         where = torch.from_numpy(table).to(self.device)
         keep = torch.from_numpy(mask).to(self.device)
-        h = hidden[rows, cols]
+        h = hidden[rows, cols].to(self.device)
         if self.exact_rows:
             logits = torch.einsum("ph,pch->pc", h, self.head.weight[where])
             if getattr(self.head, "bias", None) is not None:

@@ -140,12 +140,13 @@ class PassCache:
         rows, new = states.shape[:2]
         storage = self.pool.storage(name, states)
         fresh = states.reshape(rows * new, *states.shape[2:])
-        storage.index_copy_(
-            0, self._new, fresh if len(self._new) == rows * new else fresh.index_select(0, self._where)
-        )
+        at = states.device  # layers may be on several
+        if len(self._new) != rows * new:
+            fresh = fresh.index_select(0, self._where.to(at))
+        storage.index_copy_(0, self._new.to(at), fresh)
         if self._index is None:
             return states
-        return storage.index_select(0, self._index).view(rows, -1, *states.shape[2:])
+        return storage.index_select(0, self._index.to(at)).view(rows, -1, *states.shape[2:])
 
 
 @cache

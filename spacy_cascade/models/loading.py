@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -24,6 +25,9 @@ _loading = threading.RLock()
 
 def pick_device(device: str) -> str:
     """'auto' follows `spacy.require_gpu()`, else takes CUDA if there is one."""
+    if device.startswith("cuda") and torch.cuda.is_available() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        # one of several processes: its own GPU, and not the same one for all
+        return f"cuda:{torch.cuda.current_device()}"
     if device != "auto":
         return device
     from thinc.api import get_current_ops

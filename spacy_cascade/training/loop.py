@@ -20,6 +20,7 @@ from ..pipeline.component import LMPipe
 from ..pipeline.gold import report_missing
 from .checkpoint import load_checkpoint, save_checkpoint
 from .data import TrainingData, Work
+from .devices import settle_device
 from .evaluate import dev_scores
 from .sft import SCHEDULES, SFT, Report
 
@@ -50,6 +51,8 @@ class Run:
             found, names = ", ".join(s.components) or "nothing", ", ".join(pipes) or "nothing"
             raise CascadeError(Errors.C035.format(found=found, pipes=names))
         set_seed(s.seed)
+        # before a model is loaded: every process has a device of its own
+        settle_device(cpu=all(getattr(p.model, "device", "cpu") == "cpu" for p in self.pipes))
         self.accelerator = Accelerator(mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu")
         self.dev = list(dev)
         if 0 < s.dev_limit < len(self.dev):  # evenly, as corpora are often several in a row
@@ -57,6 +60,8 @@ class Run:
         report_missing(self.dev)
         self.data = TrainingData(s, nlp, self.pipes, train)
         self.trainables = [p.start_training() for p in self.pipes]
+        for trainable in self.trainables:
+            trainable.recompute(s.gradient_checkpointing)
         self.parameters = {
             # without the adapter's name, which is counted up in every process
             f"{pipe.name}/{n.replace(f'.{t.adapter}', '')}": p
@@ -237,7 +242,9 @@ class Run:
     # -- Checkpoints ------------------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, Any]:
-        return json.loads(json.dumps({**asdict(self.s), "documents": len(self.data.documents)}))
+        settings = {**asdict(self.s), "documents": len(self.data.documents)}
+        del settings["gradient_checkpointing"]  # the same results in less memory
+        return json.loads(json.dumps(settings))
 
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:

@@ -40,6 +40,8 @@ class SFT:
         The schedule follows the nearest limit. Runs limited by time depend on the machine.
     batch_size (int), accumulate (int): Documents per batch, batches per step.
     precision (str): no, bf16 or fp16.
+    gradient_checkpointing (bool): Keep no activations inside of layers for the backward pass but compute them again: a
+        third more time, a fraction of the memory, the same gradients.
     subword_noise (float): Rate at which words are written in two parts instead of their usual tokens.
     eval_every (int): Steps between dev evaluations, with the real decoder; 0: only at the end.
     patience (int): Stop after so many evaluations without a better score; 0: never.
@@ -75,6 +77,7 @@ class SFT:
     accumulate: int = 1
     clip: float = 1.0
     precision: str = "no"
+    gradient_checkpointing: bool = False
     subword_noise: float = 0.0
     eval_every: int = 0
     patience: int = 0

@@ -51,6 +51,21 @@ class Trainable:
         else:
             self.parameters = lm.adapter_parameters(adapter)
 
+    def recompute(self, activations: bool) -> None:
+        """Whether activations are computed again in the backward pass instead of kept.
+
+        RAISES CascadeError: C110 if the model's code can't do that.
+        """
+        model = self.lm.model
+        if not activations:
+            if getattr(model, "is_gradient_checkpointing", False):
+                model.gradient_checkpointing_disable()
+            return
+        if not getattr(model, "supports_gradient_checkpointing", False):
+            raise CascadeError(Errors.C110.format(path=self.lm.name, kind=type(model).__name__))
+        # with gradients for whatever is trained, be it the embeddings or nothing but adapters
+        model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+
     @contextmanager
     def active(self) -> Iterator[None]:
         """Training mode, with gradients for these tensors alone: the base may carry other components' adapters. Other threads
