@@ -38,6 +38,9 @@ def project(tmp_path: Path) -> Path:
         srsly.write_json(tmp_path / f"geic/en/{split}.json", few)
     known = ROOT / "assets/corpora/b2nerd_mini/NER_en"
     shutil.copytree(min(known.iterdir()), tmp_path / "b2nerd/NER_en/few")
+    for split in ("train", "dev", "test"):
+        path = tmp_path / f"b2nerd/NER_en/few/{split}.json"
+        srsly.write_json(path, srsly.read_json(path)[:4])
     return tmp_path
 
 
@@ -87,7 +90,10 @@ def test_a_pretrained_model_from_corpora_to_wheel(project: Path, lively: Path) -
     known, lm.tokenizer.chat_template = lm.tokenizer.chat_template, CHATML
     lm.save(project / "base")
     lm.tokenizer.chat_template = known
-    _run(project, project / "base", "pretrained")
+    _run(project, project / "base", "pretrained", "b2ner")
+    for name in ("b2ner_open", "b2ner_cascade"):
+        scores = srsly.read_json(project / f"metrics/{name}.json")
+        assert scores["all"]["docs"] == 4
     _assert_works(project)
 
 
