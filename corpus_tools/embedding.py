@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from spacy_cascade import trust
 from spacy_cascade.registry import embedders
 
 from .errors import CorpusError, Errors
@@ -45,15 +48,22 @@ def hash_embedder(dim: int = 512, min_n: int = 1, max_n: int = 4) -> Embedder:
 def sentence_transformer(name: str, batch_size: int = 64) -> Embedder:
     """A sentence-transformers model.
 
-    name (str): Hub name or directory. RAISES CorpusError: T041 if it can't be loaded.
+    name (str): Hub name or directory.
+    RAISES CorpusError: T041 if it can't be loaded, T110 if its directory names code that is not of
+        sentence-transformers, which would run it.
     """
     try:
         from sentence_transformers import SentenceTransformer
     except ImportError as err:
         why = "the package sentence-transformers is not installed"
         raise CorpusError(Errors.T041.format(name=name, why=why)) from err
+    trusted = trust.granted(trust.REMOTE_CODE)
+    foreign = [] if trusted or not Path(name).is_dir() else foreign_modules(Path(name))
+    if foreign:
+        variable = trust.REMOTE_CODE.variable
+        raise CorpusError(Errors.T110.format(name=name, found=foreign[0], variable=variable))
     try:
-        model: Any = SentenceTransformer(name)
+        model: Any = SentenceTransformer(name, trust_remote_code=trusted)
     except Exception as err:  # the hub, the file system and the model each have errors of their own
         raise CorpusError(Errors.T041.format(name=name, why=f"{type(err).__name__}: {err}"[:300])) from err
 
@@ -62,6 +72,23 @@ def sentence_transformer(name: str, batch_size: int = 64) -> Embedder:
         return unit_rows(np.asarray(found, dtype=np.float32), texts)
 
     return embed
+
+
+def foreign_modules(folder: Path) -> list[str]:
+    """Classes that a saved model wants to be built of and that are not of sentence-transformers."""
+    named: list[Any] = []
+    for file in sorted(folder.rglob("*.json")):
+        if file.name not in ("modules.json", "router_config.json"):
+            continue
+        try:
+            content = json.loads(file.read_text("utf8"))
+        except ValueError:
+            continue  # sentence-transformers says what is wrong with it
+        if isinstance(content, list):
+            named += [part.get("type") for part in content if isinstance(part, dict)]
+        elif isinstance(content, dict) and isinstance(content.get("types"), dict):
+            named += content["types"].values()
+    return [str(one) for one in named if not str(one).startswith("sentence_transformers.")]
 
 
 def get_embedder(name: str) -> Embedder:

@@ -84,3 +84,8 @@ class Errors:
     T086 = "[T086] '{path}' holds no {what}. Expected: {expected}. Found: {found}."
     T087 = "[T087] {n} of {total} {what} of '{path}' are not understood, so nothing was made of it. Expected: {expected}. The first: {reason}. Correct the file, give another format with --from, or --force to go on with the rest."
     T088 = "[T088] '{path}' has no '{beside}' beside it. BRAT keeps a text in a .txt file and its annotation in an .ann file of the same name, empty where nothing is annotated."
+    T110 = (
+        "[T110] The sentence embedder '{name}' names code that is not of sentence-transformers, "
+        "'{found}', which loading it would run. If you trust its source, set the environment "
+        "variable {variable}=1; otherwise take another embedder."
+    )

@@ -43,7 +43,7 @@ class Errors:
     C016 = "[C016] The adapter in '{path}' was trained on another base: its base has hash {expected}, but the loaded base has {found}. Load the base it was trained on: {base}."
     C017 = "[C017] The shared language model '{component}' was not found in the pipeline (it has: {pipes}). Add that component before this one, or give the component its own [model]."
     C018 = "[C018] Weights in '{path}' are damaged or unreadable: {why}. Copy the directory again or go back to an older checkpoint."
-    C019 = "[C019] The weights of '{path}' come as a pickle ({files}), which can run code when loaded. Convert them to safetensors, or set allow_pickle = true if you trust the source."
+    C019 = "[C019] The weights of '{path}' come as a pickle ({files}), which can run code when loaded. Convert them to safetensors, or, if you trust the source, set allow_pickle = true and the environment variable SPACY_CASCADE_ALLOW_PICKLE=1."
     # Decoding and components
     C020 = "[C020] Unknown value {value!r} for '{option}'. Choose one of: {choices}."
     C021 = "[C021] '{option}' must be {rule}, but is {value!r}."
@@ -134,6 +134,21 @@ class Errors:
         "\"owner/repository/FILE.gguf\" for one on the hub."
     )
 
+    # Trust
+    C120 = (
+        "[C120] The config of the model '{name}' asks to {meaning} ({option} = true). A config can't "
+        "grant that to itself. If you trust the source, set the environment variable {variable}=1 "
+        "for the process that loads it; otherwise set {option} = false."
+    )
+    C121 = (
+        "[C121] '{path}' can only be loaded by Python code that comes with it: {why}. If you trust "
+        "the source, set trust_remote_code = true and the environment variable "
+        "SPACY_CASCADE_TRUST_REMOTE_CODE=1; otherwise take a model that transformers knows."
+    )
+    C122 = (
+        "[C122] '{path}' asks for {found}, which a saved model can't decide: what is loaded lies in "
+        "its own directory. {remedy}"
+    )
 
     # What stands on a Doc
     C075 = "[C075] doc._.cascade_entities must be a list of {{'start': 0, 'end': 5, 'label': 'city', 'path': 'location > city', 'score': 0.9}}, with offsets in characters, but is {found}."

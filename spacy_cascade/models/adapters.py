@@ -65,14 +65,15 @@ class Adapters:
             self._settle()
 
     def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
-        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged."""
+        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged, C122 if it is no LoRA."""
         import peft
 
-        from .files import check_safetensors
+        from .files import check_adapter_config, check_safetensors
 
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             if not (path / file).is_file():
                 raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
+        check_adapter_config(path / "adapter_config.json")
         check_safetensors(path / "adapter_model.safetensors")
         options: dict[str, Any] = {"is_trainable": trainable, "torch_device": str(self.device)}
         with self.alone():

@@ -38,7 +38,11 @@ def files_hash(path: Path) -> str:
 
 
 def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
-    """RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles, C018 if a header is damaged."""
+    """Looks at what a directory says about itself, before anything in it is loaded.
+
+    RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles, C018 if a header
+        is damaged, C122 if it leads to files elsewhere or to pickles beside safetensors.
+    """
     names = sorted(f.name for f in path.iterdir())
     if "config.json" not in names:
         raise CascadeError(Errors.C011.format(path=path, why=f"no config.json (files: {', '.join(names[:8]) or 'none'})"))
@@ -48,8 +52,47 @@ def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
         raise CascadeError(Errors.C011.format(path=path, why="no *.safetensors file"))
     if not weights and not allow_pickle:
         raise CascadeError(Errors.C019.format(path=path, files=", ".join(pickles)))
+    if "adapter_config.json" in names:
+        remedy = "Remove the file; an adapter has a directory of its own."
+        what = "another base in its adapter_config.json"
+        raise CascadeError(Errors.C122.format(path=path, found=what, remedy=remedy))
+    for name in names:
+        if name.endswith(".index.json"):
+            _check_index(path / name, set(names), allow_pickle=allow_pickle)
     for name in weights:
         check_safetensors(path / name)
+
+
+def _check_index(file: Path, names: set[str], *, allow_pickle: bool) -> None:
+    """RAISES CascadeError: C018 if it is no index, C122 if it lists anything but weights beside it."""
+    try:
+        parts = set(json.loads(file.read_text("utf8"))["weight_map"].values())
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        raise CascadeError(Errors.C018.format(path=file, why=f"no index of weights ({err})")) from err
+    endings = (".safetensors", ".bin") if allow_pickle else (".safetensors",)
+    if file.name.endswith(".bin.index.json") and not allow_pickle:
+        return  # not read
+    for part in sorted(map(str, parts)):
+        if part not in names or not part.endswith(endings):
+            remedy = "An index lists *.safetensors files beside it; copy the directory again."
+            raise CascadeError(Errors.C122.format(path=file, found=f"'{part}'", remedy=remedy))
+
+
+def check_adapter_config(file: Path) -> None:
+    """Only LoRA: other kinds of `peft` load more adapters, tokenizers or modules that they name.
+
+    RAISES CascadeError: C013 if it is no JSON object, C122 for another kind.
+    """
+    try:
+        config = json.loads(file.read_text("utf8"))
+        kind, megatron = config["peft_type"], config.get("megatron_config")
+    except (ValueError, KeyError, TypeError, AttributeError) as err:
+        why = f"{file.name} is damaged: {err!r}"
+        raise CascadeError(Errors.C013.format(path=file.parent, why=why)) from err
+    if kind != "LORA" or megatron:
+        found = f"the peft_type {kind!r}" if kind != "LORA" else "Megatron's layers"
+        remedy = "Adapters are LoRA (\"peft_type\": \"LORA\"), without megatron_config."
+        raise CascadeError(Errors.C122.format(path=file, found=found, remedy=remedy))
 
 
 def check_safetensors(file: Path) -> None:

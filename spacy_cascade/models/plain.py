@@ -47,6 +47,7 @@ _PLAIN = {
 def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
     """Whether a model directory holds a small decoder that can be run here, in these settings."""
     usual = spec.attention == "sdpa" and spec.quantization is None and spec.dtype in ("auto", "float32")
+    usual = usual and not spec.trust_remote_code  # its own code may do anything
     if device != "cpu" or not usual or not all((path / name).is_file() for name in _FILES):
         return False
     try:

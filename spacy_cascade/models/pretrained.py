@@ -21,7 +21,7 @@ logger = logging.getLogger("spacy_cascade")
 
 
 def read(spec: HFSpec, name: str, device: str, *, local: bool) -> HFCausalLM:
-    """A model directory or a name on the hub. RAISES CascadeError: C011, C012, C015, C052, C053."""
+    """A model directory or a name on the hub. RAISES CascadeError: C011, C012, C015, C052, C053, C121."""
     model, tokenizer = read_parts(spec, name, device, local=local)
     lm = HFCausalLM(model, tokenizer, name=name, spec=spec)
     if spec.quantization == "int8":  # only now: what a model can do is found out with exact numbers
@@ -59,6 +59,8 @@ def read_parts(spec: HFSpec, name: str, device: str, *, local: bool) -> tuple[An
         )
         tokenizer = AutoTokenizer.from_pretrained(name, **common)
     except Exception as err:  # a wrong directory makes transformers raise almost anything
+        if not spec.trust_remote_code and "trust_remote_code" in str(err):
+            raise CascadeError(Errors.C121.format(path=name, why=_first_line(err))) from err
         # a name that is no valid repository name is most likely a path that does not exist
         missing = isinstance(err, (OSError, HFValidationError)) and not local
         if missing:

@@ -6,12 +6,14 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from .. import trust
 from ..errors import CascadeError, Errors
 from ..registry import causal_lms
 
 if TYPE_CHECKING:
     from .hf import HFCausalLM
 
+ATTENTIONS = ("sdpa", "eager")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
 QUANTIZATIONS = ("int8", "8bit", "4bit")
 DEVICE_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
@@ -142,8 +144,9 @@ def hf_spec(
     attention (str): Attention implementation of transformers: sdpa or eager.
     quantization (Optional[str]): int8 (a CPU's; faster for wide models, see docs/decoding.md), 8bit or 4bit (needs
         bitsandbytes and CUDA). These change results a little.
-    trust_remote_code (bool): Run the model's own code from the hub. Off unless you say so.
-    allow_pickle (bool): Load *.bin weights. Off unless you say so.
+    trust_remote_code (bool): Run the model's own code. Counts only in a process whose environment
+        says SPACY_CASCADE_TRUST_REMOTE_CODE=1, because a config may have come with the model.
+    allow_pickle (bool): Load *.bin weights. Counts only with SPACY_CASCADE_ALLOW_PICKLE=1.
     max_length (int): Longest sequence in tokens; 0: what the model's config says.
     batch_tokens (int): Tokens (with padding) per forward pass.
     cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text is run once; 0: none are, and every
@@ -154,8 +157,12 @@ def hf_spec(
     subfolder (str): Folder of the model inside of the directory or hub repository, for those that keep several.
     device_map (Optional[str]): auto, balanced or sequential: spread the layers over all GPUs (for inference), as
         accelerate does; `device` is not looked at then.
-    RAISES CascadeError: C020, C021.
+    RAISES CascadeError: C020, C021, C120 for a right that the environment does not grant.
     """
+    if trust_remote_code:
+        trust.require(trust.REMOTE_CODE, name)
+    if allow_pickle:
+        trust.require(trust.PICKLE, name)
     kind = GGUFSpec if name.endswith(".gguf") else HFSpec
     return _checked(
         kind(
@@ -228,6 +235,8 @@ def gguf_spec(
 def _checked(spec: Spec) -> Spec:
     """RAISES CascadeError: C020, C021."""
     choices = {
+        # transformers takes the name of a repository, too, and runs the code in it
+        "attention": ATTENTIONS,
         "dtype": DTYPES,
         "quantization": (*QUANTIZATIONS, None),
         "device_map": (*DEVICE_MAPS, None),
