@@ -180,7 +180,10 @@ class Adapters:
         import peft
 
         digest = hashlib.sha256()
-        for key, value in sorted(peft.get_peft_model_state_dict(self._peft, adapter_name=name).items()):
+        state = peft.get_peft_model_state_dict(
+            self._peft, adapter_name=name, save_embedding_layers=False
+        )
+        for key, value in sorted(state.items()):
             digest.update(key.encode())
             digest.update(value.detach().to("cpu", torch.float32).numpy().tobytes())
         return digest.hexdigest()[:16]
