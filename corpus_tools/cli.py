@@ -29,6 +29,7 @@ from .commands.stats import stats_cli
 from .errors import CorpusError, Errors
 from .fetch import fetch
 from .formats import detect, docbin, read_records
+from .overlap import refuse_overlap
 from .records import Record, Report
 from .twins import THRESHOLD, find_twins
 
@@ -79,10 +80,12 @@ def merge_cli(
     files = [file for group in groups.values() for file in group]
     if not files:
         raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, inputs))}")
-    if dry_run:
-        say({str(file): str(target) for file in files}, as_json)
-        return
     with _messages():
+        # one file for all: in a directory that is read, the next run would take it as an input
+        refuse_overlap([*inputs, *files, *([sources] if sources else [])], [target])
+        if dry_run:
+            say({str(file): str(target) for file in files}, as_json)
+            return
         n = docbin.merge(files, target) if balance is None else docbin.merge_balanced(groups.values(), target, balance, seed)
     if as_json:
         typer.echo(json.dumps({"docs": n, "files": list(map(str, files)), "target": str(target)}, ensure_ascii=False))

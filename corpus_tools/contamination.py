@@ -22,6 +22,7 @@ from .duplicates import DuplicateIndex
 from .embedding import CHUNK, Embedder, get_embedder, hash_embedder
 from .errors import CorpusError, Errors
 from .outputs import beside, existing, refuse_existing, write_datasheet, write_records, write_text
+from .overlap import refuse_jobs
 from .records import Record, Report
 from .units import Progress, Unit, data_set, find_units, read_job
 from .vectors import checked, nearest_in, read_vectors, write_vectors
@@ -198,6 +199,7 @@ def decontaminate(
     """
     units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=split)
     reference_units = [u for p in against for u in find_units(p, target, Report(), split=against_split)]
+    refuse_jobs(source, target, [j for u in units for j in u.jobs], against)
     read = {j.source.resolve() for u in units for j in u.jobs}
     both = sorted(read & {j.source.resolve() for u in reference_units for j in u.jobs})
     if both:

@@ -23,6 +23,7 @@ from .formats import (
     refuse_empty,
     refuse_misread,
 )
+from .overlap import refuse_jobs
 from .records import KEPT, REJECTED, SKIPPED, Record, Report
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]
@@ -176,11 +177,13 @@ def convert(
     keep_issues (int): See `Report`.
 
     RETURNS (Report): In a tree, a file that can't be read at all stands in `report.failed` and the rest is converted.
-    RAISES CorpusFileNotFoundError, CorpusError: As `plan`, and for a single file what its reader and writer raise.
+    RAISES CorpusFileNotFoundError, CorpusError: As `plan`, T111 if an input would be overwritten,
+        and for a single file what its reader and writer raise.
     """
     report = Report(keep_issues)
     formats = {"from_format": from_format, "to_format": to_format}
     jobs = plan(source, target, report, **formats, encoding=encoding)
+    refuse_jobs(source, target, jobs)
     write = get_writer(to_format).write
     for job in jobs:
         report.groups[job.name] = job.group

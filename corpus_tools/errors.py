@@ -84,6 +84,10 @@ class Errors:
     T086 = "[T086] '{path}' holds no {what}. Expected: {expected}. Found: {found}."
     T087 = "[T087] {n} of {total} {what} of '{path}' are not understood, so nothing was made of it. Expected: {expected}. The first: {reason}. Correct the file, give another format with --from, or --force to go on with the rest."
     T088 = "[T088] '{path}' has no '{beside}' beside it. BRAT keeps a text in a .txt file and its annotation in an .ann file of the same name, empty where nothing is annotated."
+    T111 = (
+        "[T111] The output '{target}' would overwrite the input '{source}': they are the same, or one "
+        "lies in the other (links followed). Give another output."
+    )
     T110 = (
         "[T110] The sentence embedder '{name}' names code that is not of sentence-transformers, "
         "'{found}', which loading it would run. If you trust its source, set the environment "

@@ -18,6 +18,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from .errors import CorpusError, Errors
 from .formats import get_writer
 from .outputs import existing, refuse_existing, type_section, write_datasheet, write_records, write_text
+from .overlap import refuse_overlap
 from .records import Record, Report
 from .sampling import (
     SPLITS,
@@ -65,18 +66,20 @@ def sample(
     """
     if target.is_file():
         raise CorpusError(Errors.T008.format(option="OUTPUT", rule="a directory", value=str(target)))
-    files = ("train" if options.mode == "few-shot" else "") if split is None else split
-    units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=files)
+    part = ("train" if options.mode == "few-shot" else "") if split is None else split
+    units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=part)
     names = SPLITS[:1] if options.mode == "few-shot" else SPLITS
     suffix = get_writer(to_format).suffix
     folders = {u.name: target / u.name if source.is_dir() else target for u in units}
     outputs = [folders[u.name] / f"{n}{suffix}" for u in units for n in names]
+    read = [j.source for u in units for j in u.jobs]
+    refuse_overlap([source, *read], [target, target / REPORT, *outputs])
     run: dict[str, Any] = {"options": {**asdict(options), "types": {k: list(v) for k, v in options.types.items()}}, "limit": limit}
     run["taxonomy"] = taxonomy.name if taxonomy is not None else None
     run["versions"] = {"spacy_cascade": __version__, "numpy": np.__version__}
     if dry_run:
-        read = {u.name: [str(j.source) for j in u.jobs] for u in units}
-        return {**run, "would_read": read, "would_write": list(map(str, outputs)), "would_overwrite": existing(outputs)}
+        files = {u.name: [str(j.source) for j in u.jobs] for u in units}
+        return {**run, "would_read": files, "would_write": list(map(str, outputs)), "would_overwrite": existing(outputs)}
     refuse_existing([target / REPORT, *outputs], overwrite=overwrite)
     coarse = CoarseTypes(taxonomy)
     # all plans first: a data set that can't be split should not leave half of the output

@@ -149,6 +149,10 @@ class Errors:
         "[C122] '{path}' asks for {found}, which a saved model can't decide: what is loaded lies in "
         "its own directory. {remedy}"
     )
+    C123 = (
+        "[C123] The output '{target}' would overwrite the input '{source}': they are the same, or one "
+        "lies in the other (links followed). Give another output."
+    )
 
     # What stands on a Doc
     C075 = "[C075] doc._.cascade_entities must be a list of {{'start': 0, 'end': 5, 'label': 'city', 'path': 'location > city', 'score': 0.9}}, with offsets in characters, but is {found}."

@@ -21,6 +21,7 @@ from spacy_cascade import __version__
 from ..embedding import Embedder, get_embedder
 from ..errors import CorpusError, Errors
 from ..outputs import beside, existing, type_section, write_datasheet, write_selected, write_text
+from ..overlap import refuse_jobs
 from ..records import Record, Report
 from ..units import NO_TYPE, Incidence, Progress, Unit, data_set, find_units
 from ..vectors import read_vectors, write_vectors
@@ -68,6 +69,7 @@ def prune(
         T072 for the embedder.
     """
     units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=split)
+    refuse_jobs(source, target, [j for u in units for j in u.jobs])
     if options.method == "random" and options.size is None and sizes is None:
         raise CorpusError(Errors.T074.format(why="the method 'random' needs the number of samples", remedy="--size or --like"))
     run: dict[str, Any] = {

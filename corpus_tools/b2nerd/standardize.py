@@ -16,6 +16,7 @@ from ..errors import CorpusError, Errors
 from ..formats import get_writer
 from ..formats.b2nerd import LABELS_FILE, read_labels
 from ..outputs import beside, existing, refuse_existing, write_text
+from ..overlap import refuse_jobs
 from ..records import Mention, Record, Rejected, Report
 from ..units import Progress, Unit, data_set, find_units, read_job
 from .labelmap import LabelMap, arrow_path, check_map, short_name
@@ -162,6 +163,7 @@ def standardize(
     """
     report = Report()
     units = find_units(source, target, report, from_format=from_format, to_format=to_format)
+    refuse_jobs(source, target, [j for u in units for j in u.jobs])
     chosen = [_standardizer(unit, maps, taxonomy, folder, style) for unit in units]
     summary = beside(units, source, target, REPORT)
     outputs = [*(job.target for unit in units for job in unit.jobs), summary]

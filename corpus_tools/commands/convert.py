@@ -80,8 +80,11 @@ def convert_cli(
     from ..cli import _load_taxonomy, _messages, _progress
     from ..convert import convert, plan
     from ..files import atomic_path
+    from ..overlap import refuse_jobs, refuse_overlap
 
     with _messages():
+        if report_path is not None:
+            refuse_overlap([source], [report_path])
         if dry_run:
             jobs = plan(
                 source,
@@ -91,6 +94,7 @@ def convert_cli(
                 to_format=to_format,
                 encoding=encoding,
             )
+            refuse_jobs(source, target, jobs)
             say({str(job.source): str(job.target) for job in jobs}, as_json)
             return
         types = _load_taxonomy(taxonomy)

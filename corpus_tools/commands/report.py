@@ -36,6 +36,7 @@ def report_cli(
     from ..convert import find_files
     from ..errors import CorpusError, Errors
     from ..files import atomic_path
+    from ..overlap import refuse_overlap
     from ..records import Report
     from ..report.conflicts import load
     from ..report.page import render_page
@@ -48,6 +49,7 @@ def report_cli(
             raise CorpusError(Errors.T081.format(path=target))
         if not sources:
             raise typer.BadParameter("give at least one source before the page")
+        refuse_overlap([*sources, *([conflicts] if conflicts else [])], [target])
         if dry_run:
             found = [f for source in sources for f in find_files(source, Report(), from_format=from_format)]
             say({str(path): str(target) for path, _, _ in found}, as_json)

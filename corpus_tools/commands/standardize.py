@@ -214,11 +214,13 @@ def _suggest(inputs: list[Path], known: Any, types: Any, folder: Path, embedder:
 def _overview(page: Path, inputs: list[Path], known: Any, types: Any, folder: Path, **options: Any) -> None:
     from ..b2nerd.overview import to_dict, to_markdown
     from ..outputs import refuse_existing, write_text
+    from ..overlap import refuse_overlap
 
     if options["dry_run"]:
         msg.info(f"would write {page}{' over the file there' if page.exists() else ''}")
         return
     refuse_existing([page], overwrite=options["overwrite"])
+    refuse_overlap([*inputs, folder], [page])
     counts = _counts(inputs, known, folder, options) if inputs else {}
     found = to_dict(known, types, counts)
     text = json.dumps(found, ensure_ascii=False, indent=1) if page.suffix == ".json" else to_markdown(known, types, counts)

@@ -14,6 +14,7 @@ from ..convert import language_of
 from ..embedding import Embedder
 from ..errors import CorpusError, Errors
 from ..files import atomic_path
+from ..overlap import refuse_overlap
 from . import datasheet, export, figure
 from . import synonyms as tables
 from .search import BUDGET, VARIETY
@@ -51,7 +52,8 @@ class Settings:
 def targets(source: Path, output: Path, *, each: bool, overwrite: bool) -> dict[Path, Path]:
     """Corpora and where they go.
 
-    RAISES CorpusError: T037 if something is in the way, T039 if `each` finds no sub-directory.
+    RAISES CorpusError: T037 if something is in the way, T039 if `each` finds no sub-directory, T111
+        if the output overlaps with the source.
     """
     folders = (
         sorted(p for p in source.iterdir() if p.is_dir() and not p.name.startswith("."))
@@ -60,6 +62,7 @@ def targets(source: Path, output: Path, *, each: bool, overwrite: bool) -> dict[
     )
     if each and not folders:
         raise CorpusError(Errors.T039.format(path=source))
+    refuse_overlap([source], [output])
     if output.exists() and not overwrite and (not output.is_dir() or any(output.iterdir())):
         raise CorpusError(Errors.T037.format(path=output))
     return {p: output / (language_of(p.name) or p.name) for p in folders} or {source: output}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from wasabi import msg
 
 from ..codecs import Codecs
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..overlap import find_overlap
 from ..readers import GoldSpans
 
 
@@ -29,6 +30,20 @@ def show_errors() -> Iterator[None]:
         if not str(err).startswith("[E"):  # spaCy's codes
             raise
         msg.fail(str(err), exits=1)
+
+
+def refuse_overlap(
+    sources: Iterable[Path | str | None], targets: Iterable[Path | None], *, replaced: bool = False
+) -> None:
+    """See `overlap.find_overlap`; None stands for an option that was not given.
+
+    RAISES CascadeError: C123.
+    """
+    read = [path for path in sources if path is not None]
+    written = [path for path in targets if path is not None]
+    found = find_overlap(read, written, replaced=replaced)
+    if found:
+        raise CascadeError(Errors.C123.format(source=found.source, target=found.target))
 
 
 def read_docs(

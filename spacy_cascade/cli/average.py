@@ -8,7 +8,7 @@ from wasabi import msg
 
 from ..errors import CascadeError, Errors
 from . import cascade_app
-from ._util import show_errors
+from ._util import refuse_overlap, show_errors
 
 
 @cascade_app.command("average")
@@ -24,6 +24,7 @@ def average_cli(
         raise typer.BadParameter("give two models or more, and the directory to write")
     *models, output = paths
     with show_errors():
+        refuse_overlap(models, [output], replaced=True)
         average(models, output)
     msg.good(f"Mean of {len(models)} models", output)
 

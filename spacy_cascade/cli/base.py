@@ -7,7 +7,7 @@ from wasabi import msg
 
 from ..errors import CascadeError, Errors
 from . import cascade_app
-from ._util import read_docs, show_errors
+from ._util import read_docs, refuse_overlap, show_errors
 
 
 @cascade_app.command("base")
@@ -29,6 +29,7 @@ def base_cli(
     The weights are random: train them with `spacy cascade finetune configs/base.cfg`.
     """
     with show_errors():
+        refuse_overlap([*corpus, lexicon], [output], replaced=True)
         if hidden_size < 32 or hidden_size % 32:
             raise CascadeError(Errors.C021.format(option="hidden_size", rule="a multiple of 32", value=hidden_size))
         n = build(

@@ -7,7 +7,7 @@ from wasabi import msg
 
 from ..errors import CascadeError, Errors
 from . import cascade_app
-from ._util import show_errors
+from ._util import refuse_overlap, show_errors
 
 
 @cascade_app.command("deepen")
@@ -21,6 +21,7 @@ def deepen_cli(
     The model says what it said before until it is trained further: `--paths.init` of configs/base.cfg takes it.
     """
     with show_errors():
+        refuse_overlap([model], [output], replaced=True)
         layers = deepen(model, output, seed=seed)
     msg.good(f"Model of {layers} layers", output)
 

@@ -14,7 +14,7 @@ from ..analysis import KINDS, Analysis
 from ..errors import CascadeError, Errors
 from ..pipeline.gold import label_set, unannotated
 from . import cascade_app
-from ._util import corpora, read_docs, show_errors
+from ._util import corpora, read_docs, refuse_overlap, show_errors
 
 
 @cascade_app.command("errors")
@@ -38,6 +38,7 @@ def errors_cli(
     from .errors_page import render_page
 
     with show_errors():
+        refuse_overlap([model, data], [output, json])
         for path in (output, json):
             if path is not None and path.exists() and not overwrite:
                 raise CascadeError(Errors.C060.format(path=path))

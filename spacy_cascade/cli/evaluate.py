@@ -17,7 +17,7 @@ from ..pipeline.annotate import labels_of
 from ..pipeline.gold import known_path
 from ..taxonomy import parse_path
 from . import cascade_app
-from ._util import corpora, read_docs, show_errors
+from ._util import corpora, read_docs, refuse_overlap, show_errors
 
 COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accuracy")
 
@@ -46,6 +46,7 @@ def evaluate_cli(
     """Score a pipeline on gold DocBins. Sentences without an entity count. Texts that bring their own label set are run
     with it; entities of other labels, from components that know nothing of it, do not count."""
     with show_errors():
+        refuse_overlap([model, *data, train, lexicon], [output])
         scores = evaluate(
             model,
             data,

@@ -10,7 +10,7 @@ from wasabi import msg
 
 from ..errors import CascadeError, Errors
 from . import cascade_app
-from ._util import read_docs, show_errors
+from ._util import read_docs, refuse_overlap, show_errors
 
 DTYPES = ("float16", "bfloat16", "float32")
 
@@ -26,6 +26,7 @@ def export_cli(
 ) -> None:
     """Write a pipeline for distribution: half the size, calibrated scores, meta data."""
     with show_errors():
+        refuse_overlap([model, calibrate, meta], [output])
         report = export(model, output, dtype=dtype, calibrate=calibrate, meta=meta, limit=limit)
     for name, found in report.items():
         msg.text(f"{name}: expected calibration error {found['ece_before']:.3f}, then {found['ece_after']:.3f}")

@@ -13,7 +13,10 @@ from wasabi import msg
 from ..errors import CascadeError, Errors
 from ..training.devices import on_cpus, settle_device, several_processes
 from . import cascade_app
-from ._util import show_errors
+from ._util import refuse_overlap, show_errors
+
+# What a run writes into its directory.
+WRITTEN = ("model-best", "model-last", "checkpoint", "log.jsonl")
 
 
 @cascade_app.command("finetune", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
@@ -52,7 +55,7 @@ def finetune(
     use_gpu: int = -1,
     silent: bool = False,
 ) -> dict[str, Any]:
-    """RETURNS (dict): Steps, minutes and best dev scores. RAISES CascadeError: C033, and those of the loop."""
+    """RETURNS (dict): Steps, minutes and best dev scores. RAISES CascadeError: C033, C123, and those of the loop."""
     from spacy import util
     from spacy.training.initialize import init_nlp
 
@@ -60,6 +63,9 @@ def finetune(
     from ..registry import registry
 
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
+    inputs = config.interpolate().get("paths", {}).values()
+    read = [config_path, *(path for path in inputs if path and isinstance(path, str))]
+    refuse_overlap(read, [output / name for name in WRITTEN])
     if "finetune" not in config:
         raise CascadeError(Errors.C033)
     # spaCy insists on these two; a config for `finetune` need not have a [training] block

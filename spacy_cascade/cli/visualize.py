@@ -13,7 +13,7 @@ from wasabi import msg
 
 from ..pipeline.gold import unannotated
 from . import cascade_app
-from ._util import corpora, read_docs, show_errors
+from ._util import corpora, read_docs, refuse_overlap, show_errors
 from .errors_style import LIGHT
 
 # Of all coarse types but the most frequent dozen: no other colour stands for two of them.
@@ -49,6 +49,7 @@ def visualize_cli(
     import spacy
 
     with show_errors():
+        refuse_overlap([model, *data], [output])
         nlp = spacy.load(model)
         groups = {
             name: list(

@@ -15,6 +15,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from ...embedding import get_embedder
 from ...errors import CorpusError, Errors
 from ...files import atomic_path
+from ...overlap import refuse_overlap
 from ...plotting import pyplot
 from ...records import Report
 from . import edges, heatmap, model, rules
@@ -66,6 +67,7 @@ def detect(
         T063 without related types, T064 for unknown types, T065 for the config, T066 for a map,
         T083 if taggers are to be trained and there is no matplotlib for their figures.
     """
+    refuse_overlap(paths, [output])
     if (output / RESULT).exists() and not overwrite:
         raise CorpusError(Errors.T061.format(path=output))
     sets, names = prepare(paths, settings)
