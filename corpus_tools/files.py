@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from spacy_cascade.atomic import atomic_path as atomic_path
 
 from .encodings import find_encoding
 from .errors import CorpusFileNotFoundError, Errors
@@ -27,18 +27,6 @@ _SUSPECT = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _DECODER = json.JSONDecoder()
 _OPEN_LINE = re.compile(r"\{[ \t\r]*\n")
 _FIRST_KEY = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*(\S)')
-
-
-@contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends without an error."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        yield temp
-        os.replace(temp, path)
-    finally:
-        temp.unlink(missing_ok=True)
 
 
 def check_file(path: Path) -> None:

@@ -7,6 +7,7 @@ from html import escape
 from typing import Any
 
 from spacy_cascade import __version__
+from spacy_cascade.pages import html_page
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..dynamic.metrics import THRESHOLDS
@@ -45,13 +46,9 @@ def render_page(
         sections["Samples"] = _samples(drawn, colors)
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections)
     body = "".join(f'<section id="{name.lower()}"><h2>{name}</h2>{html}</section>' for name, html in sections.items())
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style></head><body><h1>{escape(title)}</h1><nav>{links}</nav>"
-        f'{_tiles(stats, total)}{"".join(_notes(stats))}{body}<p class="note">spacy-cascade {__version__}, corpus_tools report</p>'
-        f"<script>{SCRIPT}</script></body></html>\n"
-    )
+    above = f"<nav>{links}</nav>{_tiles(stats, total)}{''.join(_notes(stats))}"
+    made_by = f'<p class="note">spacy-cascade {__version__}, corpus_tools report</p>'
+    return html_page(title=title, css=CSS, body=above + body + made_by, script=SCRIPT)
 
 
 def _tiles(stats: Stats, total: Tally) -> str:

@@ -11,6 +11,7 @@ import typer
 from wasabi import msg
 
 from ..analysis import KINDS, Analysis
+from ..atomic import atomic_path
 from ..errors import CascadeError, Errors
 from ..pipeline.gold import label_set, unannotated
 from . import cascade_app
@@ -53,11 +54,13 @@ def errors_cli(
             quiet=quiet,
             spans_key=spans_key,
         )
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(render_page(analysis, title=title, examples=examples), encoding="utf8")
+        with atomic_path(output) as temp:
+            page = render_page(analysis, title=title, examples=examples)
+            temp.write_text(page, encoding="utf8")
         if json is not None:
-            json.parent.mkdir(parents=True, exist_ok=True)
-            srsly.write_json(json, {**analysis.to_dict(), "about": {"model": model, "data": str(data), "split": split, "limit": limit}})
+            about = {"model": model, "data": str(data), "split": split, "limit": limit}
+            with atomic_path(json) as temp:
+                srsly.write_json(temp, {**analysis.to_dict(), "about": about})
     if quiet:
         return
     rows = [[name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)] for name, t in sorted(analysis.groups["language"].items())]

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import __version__
 from ..analysis import BOUNDARY, KINDS, MISSED, RIGHT, SPURIOUS, TYPE, Analysis, Sample, Tally
+from ..pages import html_page
 from ..scorers import Item
 from ..taxonomy import TypePath, format_path
 from .errors_style import COLORS, CSS
@@ -40,11 +41,9 @@ def render_page(analysis: Analysis, *, title: str, examples: int = 8) -> str:
         sections["Examples"] = _examples(analysis, examples)
     links = "".join(f'<a href="#{_id(name)}">{name}</a>' for name in sections)
     body = "".join(f'<section id="{_id(name)}"><h2>{name}</h2>{html}</section>' for name, html in sections.items())
-    return (
-        '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)}</title><style>{CSS}</style></head><body><h1>{escape(title)}</h1><nav>{links}</nav>"
-        f'{_tiles(total)}{body}<p class="note">spacy-cascade {__version__}, cascade errors</p></body></html>\n'
+    made_by = _note(f"spacy-cascade {__version__}, cascade errors")
+    return html_page(
+        title=title, css=CSS, body=f"<nav>{links}</nav>{_tiles(total)}{body}{made_by}"
     )
 
 

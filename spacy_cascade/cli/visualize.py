@@ -11,6 +11,9 @@ from typing import Any
 import typer
 from wasabi import msg
 
+from ..atomic import atomic_path
+from ..errors import CascadeError, Errors
+from ..pages import html_page
 from ..pipeline.gold import unannotated
 from . import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
@@ -23,17 +26,16 @@ TEMPLATE = (
     'line-height: 1; border-radius: 0.35em;">{text}<span style="font-size: 0.75em; font-weight: bold; '
     'line-height: 1; border-radius: 0.35em; vertical-align: middle; margin-inline-start: 0.5rem; white-space: nowrap">{label}</span></mark>'
 )
-PAGE = """<!DOCTYPE html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title><style>
-body {{ font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }}
-h1 {{ font-size: 1.5rem }} h2 {{ font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }}
-.entities {{ line-height: 2.4 !important; margin-bottom: .6rem; direction: inherit !important; overflow-wrap: anywhere }}
-.legend span {{ padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }}
-mark {{ cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone }} mark span {{ unicode-bidi: isolate }} .note {{ color: #666; font-size: .9em }}
-</style></head><body><h1>{title}</h1>
-<p class="note">Colours show the coarse type, labels the deepest one. Point at an entity for its path and score.</p>
-<p class="legend">{legend}</p>{sections}</body></html>
+CSS = """
+body { font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }
+h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }
+.entities { line-height: 2.4 !important; margin-bottom: .6rem; direction: inherit !important; overflow-wrap: anywhere }
+.legend span { padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }
+mark { cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone } mark span { unicode-bidi: isolate } .note { color: #666; font-size: .9em }
 """
+NOTE = (
+    "Colours show the coarse type, labels the deepest one. Point at an entity for its path and score."
+)
 
 
 @cascade_app.command("visualize")
@@ -44,12 +46,15 @@ def visualize_cli(
     split: str = typer.Option("test", help="Which split of directories"),
     limit: int = typer.Option(8, min=0, help="Most documents per file; 0: all"),
     title: str = typer.Option("Entities found by the cascade"),
+    overwrite: bool = typer.Option(False, help="Write over an existing file"),
 ) -> None:
     """Write a page that shows what a pipeline finds in the texts of some DocBins."""
     import spacy
 
     with show_errors():
         refuse_overlap([model, *data], [output])
+        if output.exists() and not overwrite:
+            raise CascadeError(Errors.C060.format(path=output))
         nlp = spacy.load(model)
         groups = {
             name: list(
@@ -60,8 +65,8 @@ def visualize_cli(
             )
             for name, path in corpora(data, split).items()
         }
-        output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(render_page(groups, title=title), encoding="utf8")
+        with atomic_path(output) as temp:
+            temp.write_text(render_page(groups, title=title), encoding="utf8")
     msg.good(f"{sum(map(len, groups.values()))} documents in {len(groups)} sections", output)
 
 
@@ -75,17 +80,20 @@ def render_page(groups: dict[str, list[Any]], *, title: str) -> str:
     sections = "".join(
         f"<h2>{html.escape(name)}</h2>" + "".join(render_doc(doc, colors) for doc in group) for name, group in groups.items()
     )
-    return PAGE.format(title=html.escape(title), legend=legend, sections=sections)
+    above = f'<p class="note">{NOTE}</p><p class="legend">{legend}</p>'
+    return html_page(title=title, css=CSS, body=above + sections)
 
 
 def render_doc(doc: Any, colors: dict[str, str]) -> str:
     """One Doc with displaCy: colour by coarse type, path and score as title."""
     from spacy import displacy
 
-    ents = [
-        {"start": e.start_char, "end": e.end_char, "label": e.label_, "params": {"title": html.escape(_title(e)), "bg": colors[_coarse(e)]}}
-        for e in doc.ents
-    ]
+    ents: list[dict[str, Any]] = []
+    for e in doc.ents:
+        # displaCy escapes the text and nothing else
+        params = {"title": html.escape(_title(e)), "bg": colors[_coarse(e)]}
+        label = html.escape(e.label_)
+        ents.append({"start": e.start_char, "end": e.end_char, "label": label, "params": params})
     options = {"template": TEMPLATE}
     page = displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
     return f'<div dir="auto">{page}</div>'
