@@ -7,7 +7,8 @@ a syllable without its vowel sign. Scripts without spaces have no insides of wor
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from spacy_cascade.words import inside_word, is_word_character, splits_character
@@ -48,22 +49,51 @@ def assign(text: str, names: Sequence[str]) -> list[Place | str]:
     RETURNS (list[Place | str]): Parallel to the names; a string says why there is no place.
     """
     result: list[Place | str] = [ABSENT] * len(names)
-    taken: set[Span] = set()
+    taken = bytearray(len(text))
+    places: dict[str, _Places] = {}
     for i in sorted(range(len(names)), key=lambda i: -len(names[i])):
-        found = list(occurrences(text, names[i]))
-        if not found:
-            continue
-        found.sort(key=lambda place: _doubt(text, *place))
-        free = next((p for p in found if not any(overlap(p, t) for t in taken)), None)
-        inner = free or next(
-            (p for p in found if p not in taken and not any(_crosses_itself(text, p, t) for t in taken)), None
-        )
-        if inner is None:
-            result[i] = NO_MORE
-            continue
-        taken.add(inner)
-        result[i] = Place(*inner, nested=free is None)
+        name = names[i]
+        if name not in places:
+            places[name] = _Places(text, name)
+        if places[name].found:
+            result[i] = places[name].take(taken) or NO_MORE
     return _in_order(names, result)
+
+
+class _Places:
+    """The occurrences of one name, given away one by one.
+
+    Longer names go before it, and what is taken stays so. So a place that is taken once need not be
+    looked at again, and its two ends tell whether it overlaps anything.
+    """
+
+    def __init__(self, text: str, name: str):
+        self.size = len(name)
+        found = sorted(occurrences(text, name), key=lambda place: _doubt(text, *place))
+        self.found = found
+        self._free, self._inner = iter(found), iter(found)
+        # starts of the places given away, which do not overlap, by the stretch of their own size that they are in
+        self._own: dict[int, int] = {}
+
+    def take(self, taken: bytearray) -> Place | None:
+        """The next place, and mark it.
+
+        taken (bytearray, shape (characters,)): 1 where a mention is.
+        """
+        free = next((p for p in self._free if not (taken[p[0]] or taken[p[1] - 1])), None)
+        place = free or next((p for p in self._inner if not self._crosses_own(p[0])), None)
+        if place is None:
+            return None
+        start, end = place
+        taken[start:end] = b"\1" * self.size
+        self._own[start // self.size] = start
+        return Place(start, end, nested=free is None)
+
+    def _crosses_own(self, start: int) -> bool:
+        """'aa' at 0 and at 1 of 'aaa'."""
+        at = start // self.size
+        near = (self._own.get(i) for i in (at - 1, at, at + 1))
+        return any(other is not None and abs(other - start) < self.size for other in near)
 
 
 def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place | str]:
@@ -77,15 +107,65 @@ def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place
     return [next(rest[name]) if isinstance(place, Place) else place for name, place in pairs]
 
 
-def nearest(text: str, name: str, near: int, used: Collection[Span]) -> Span | None:
-    """The unused occurrence nearest to an offset, never inside a word; one that overlaps nothing is
-    preferred."""
-    found = [p for p in occurrences(text, name) if p not in used and is_word(text, *p)]
-    return min(found, key=lambda p: (any(overlap(p, u) for u in used), abs(p[0] - near)), default=None)
+class Nearest:
+    """Unused occurrences of names near to offsets, never inside a word. Those that overlap nothing go
+    first.
+
+    used (Iterable[Span]): What is taken before.
+    """
+
+    def __init__(self, text: str, used: Iterable[Span]):
+        self._text = text
+        self._taken = bytearray(len(text))
+        self._used: set[Span] = set()
+        # starts of the unused occurrences, by name: those not known to overlap anything, and the others
+        self._free: dict[str, list[int]] = {}
+        self._crossed: dict[str, list[int]] = {}
+        for span in used:
+            self.take(span)
+
+    def take(self, span: Span) -> None:
+        """Mark a place as used."""
+        start, end = span
+        self._used.add(span)
+        self._taken[start:end] = b"\1" * (end - start)
+
+    def is_used(self, span: Span) -> bool:
+        """Whether exactly this place is used."""
+        return span in self._used
+
+    def __call__(self, name: str, near: int) -> Span | None:
+        """The occurrence nearest to an offset, which then is used; None if there is none left."""
+        if name not in self._free:
+            found = (p for p in occurrences(self._text, name) if is_word(self._text, *p))
+            self._free[name], self._crossed[name] = [start for start, _ in found], []
+        free, crossed = self._free[name], self._crossed[name]
+        while free:
+            start = _pop_nearest(free, near)
+            if self._taken.find(1, start, start + len(name)) < 0:
+                break
+            insort(crossed, start)  # what is taken stays so
+        else:
+            unused = (_pop_nearest(crossed, near) for _ in range(len(crossed)))
+            left = (at for at in unused if (at, at + len(name)) not in self._used)
+            start = next(left, -1)
+            if start < 0:
+                return None
+        self.take((start, start + len(name)))
+        return start, start + len(name)
 
 
-def overlap(a: Span, b: Span) -> bool:
-    return a[0] < b[1] and b[0] < a[1]
+def nearest(text: str, name: str, near: int, used: Iterable[Span]) -> Span | None:
+    """A single answer of `Nearest`."""
+    return Nearest(text, used)(name, near)
+
+
+def _pop_nearest(starts: list[int], near: int) -> int:
+    """Take out the number that is nearest, the lower one of two. starts (list[int]): Not empty, ascending."""
+    at = bisect_left(starts, near)
+    if at == len(starts) or (at and near - starts[at - 1] <= starts[at] - near):
+        at -= 1
+    return starts.pop(at)
 
 
 def is_word(text: str, start: int, end: int) -> bool:
@@ -99,8 +179,3 @@ def _doubt(text: str, start: int, end: int) -> int:
         return 2
     around = (text[start - 1 : start], text[end : end + 1])
     return int(any(char and is_word_character(char) for char in around))
-
-
-def _crosses_itself(text: str, place: Span, other: Span) -> bool:
-    """'aa' at 0 and at 1 of 'aaa'."""
-    return overlap(place, other) and text[slice(*place)] == text[slice(*other)]

@@ -37,34 +37,53 @@ _FLAGS = re.compile(r"\(\?[aiLmsux]+\)")
 # Brackets, quotes and dashes inside a word: names in running text are often glued to them.
 _GLUE = r"[/\\()\[\]{}<>|\"“”„«»‹›：:;,!?…–—~=+*]"
 _APOSTROPHE = rf"(?:(?<=[^\W\d_])|(?<=[{MARKS}]))['’](?=[^\W\d_])"
-_BORDER = re.compile(rf"{CHARACTER_TOKEN}(?![{_MARKS}{_THAI_MARKS}])(?={CHARACTER_TOKEN})")
+_BORDER = re.compile(
+    rf"{CHARACTER_TOKEN}(?![{_MARKS}{_THAI_MARKS}])(?={CHARACTER_TOKEN})"
+    r"|(?P<before>[^\w\s]|_)(?=(?P<behind>[^\w\s]|_))"
+)
+# Of a mark, to see whether the tokenizer splits a run of it.
+_RUN = 16
 
 
 class MultilingualTokenizer(Tokenizer):
     """spaCy's tokenizer, in time that grows with the length of the text also where that has no spaces: longer stretches are
-    cut between two characters that are tokens of their own anyway."""
+    cut between two characters that are tokens of their own anyway: of scripts without spaces, and marks
+    whose runs are split ("!!!", but not "...")."""
 
     def __call__(self, string: str) -> Doc:
-        pieces = list(_pieces(string))
+        pieces = list(self._pieces(string))
         if len(pieces) == 1:
             return super().__call__(string)
         docs = [super(MultilingualTokenizer, self).__call__(piece) for piece in pieces]
         # a tokenizer sets norms and nothing else; by default each part would begin a sentence
         return Doc.from_docs(docs, ensure_whitespace=False, attrs=["NORM"])
 
+    def _pieces(self, text: str) -> Iterator[str]:
+        done = 0
+        splits: dict[str, bool] = {}
+        for stretch in _LONG.finditer(text):
+            start, end = stretch.span()
+            while end - start > _STRETCH:
+                borders = _BORDER.finditer(text, start + _STRETCH - 1, end)
+                border = next((b for b in borders if self._parts(b, splits)), None)
+                if border is None:
+                    break
+                start = border.end()
+                yield text[done:start]
+                done = start
+        yield text[done:]
 
-def _pieces(text: str) -> Iterator[str]:
-    done = 0
-    for stretch in _LONG.finditer(text):
-        start, end = stretch.span()
-        while end - start > _STRETCH:
-            border = _BORDER.search(text, start + _STRETCH - 1, end)
-            if border is None:
-                break
-            start = border.end()
-            yield text[done:start]
-            done = start
-    yield text[done:]
+    def _parts(self, border: re.Match[str], splits: dict[str, bool]) -> bool:
+        """Whether there is a border between two tokens, where there may be one.
+
+        splits (dict): What is known of marks: whether a run of one is more than one token.
+        """
+        marks = border.group("before", "behind")
+        for mark in filter(None, marks):
+            if mark not in splits:
+                splits[mark] = len(super().__call__(mark * _RUN)) > 1
+        # of two different marks, one that is a token of its own is enough
+        return marks[0] is None or any(splits[mark] for mark in marks)
 
 
 @registry.tokenizers("spacy-cascade.MultilingualTokenizer.v1")

@@ -236,3 +236,32 @@ def test_long_stretches_are_not_looked_through_for_urls(lang: str) -> None:
         assert nlp.make_doc(text).text == text
         assert nlp.tokenizer.url_match(text) is None
     assert nlp.tokenizer.url_match("https://a.com/" + "b" * 1000)
+
+
+@pytest.mark.parametrize("run", [",", "_", "…", "'", "😀", ",;!", "..,", "=)", "-,", "$", "[", "中，"])
+def test_the_work_grows_with_the_length_of_a_run_of_marks(run: str) -> None:
+    """What the affixes' patterns look through, in characters, over the length of the text."""
+    tokenizer = util.blank().tokenizer
+    looked_through = 0
+
+    def counted(search: Any) -> Any:
+        def count(text: str) -> Any:
+            nonlocal looked_through
+            looked_through += len(text)
+            return search(text)
+
+        return count
+
+    tokenizer.prefix_search = counted(tokenizer.prefix_search)
+    tokenizer.suffix_search = counted(tokenizer.suffix_search)
+    text = f"see {run * (4000 // len(run))} there"
+    assert tokenizer(text).text == text
+    assert looked_through < 700 * len(text)
+
+
+@pytest.mark.parametrize("mark", [*",;:!?()[]{}<>*#_&@%$€+=/|\\^~`\"“”„«»·–—-."])
+def test_long_runs_of_marks_are_split_as_short_ones(mark: str) -> None:
+    tokenizer = util.blank().tokenizer
+    found = [token.text for token in tokenizer(mark * 1000)]
+    one = len(tokenizer(mark * 20)) == 1
+    assert found == ([mark * 1000] if one else [mark] * 1000)

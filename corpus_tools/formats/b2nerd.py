@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CorpusError, Errors
 from ..files import Item, atomic_path, iter_json
-from ..locate import Span, is_word, nearest, occurrences
+from ..locate import Nearest, Span, is_word, occurrences
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
@@ -108,33 +108,33 @@ def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
         result[i] = mention
         seen.add(mention)
         used.add(pos)
+    search = Nearest(text, used)
     for i in sorted(open_places, key=lambda i: -len(entities[i]["name"])):
-        result[i] = _repaired(entities[i], text, used, log, item.index)
+        result[i] = _repaired(entities[i], text, search, log, item.index)
     return [e for e in result if e is not None]
 
 
 def _repaired(
-    entity: Mapping[str, Any], text: str, used: set[Span], log: FileLog, index: int
+    entity: Mapping[str, Any], text: str, search: Nearest, log: FileLog, index: int
 ) -> Mention | Rejected:
     """An entity whose position does not hold its name, where the name is found."""
     name, pos = entity["name"], _position(entity)
     why = _position_fault(entity, pos, text)
     counted = _from_utf16(text, pos) if pos else None
-    if _holds(text, counted, name) and counted not in used:
+    if counted and _holds(text, counted, name) and not search.is_used(counted):
         place: Span | None = counted
+        search.take(counted)
         why += " (counted in UTF-16 units)"
     else:
-        place = nearest(text, name, (counted or pos or (0, 0))[0], used)
+        place = search(name, (counted or pos or (0, 0))[0])
     if place is None:
         return _reject(entity, f"{why}, and the name {_unfound(text, name)}", log, index)
-    used.add(place)
     log.add(index, REPAIRED, f"{why}; found at {list(place)}", name)
     return Mention(*place, entity["type"])
 
 
 def _unfound(text: str, name: str) -> str:
-    places = list(occurrences(text, name))
-    if any(is_word(text, *p) for p in places):
+    if any(is_word(text, *p) for p in occurrences(text, name)):
         return "has no unused occurrence left"
     if name not in text:
         return "does not occur in the sentence"

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from corpus_tools.locate import ABSENT, NO_MORE, Place, assign, nearest
+from corpus_tools.locate import ABSENT, NO_MORE, Nearest, Place, assign, nearest
+from tests import util
 
 
 def test_repeated_names_from_left_to_right():
@@ -83,3 +86,46 @@ def test_nearest_is_never_inside_a_word():
 def test_equal_names_stay_in_the_order_of_the_text():
     assert assign("北京人和北京", ["北京", "北京"]) == [Place(0, 2), Place(4, 6)]
     assert assign("Annas Ann Ann", ["Ann"] * 3) == [Place(0, 3), Place(6, 9), Place(10, 13)]
+
+
+def _equal(n):
+    return "Ann " * n, ["Ann"] * n
+
+
+def _one_place_for_many(n):
+    return "Ann " * n, ["Ann " * n, *["Ann"] * 2 * n]
+
+
+def _within_itself(n):
+    return "a" * n, ["aaaa"] * n
+
+
+@pytest.mark.parametrize("make", [_equal, _one_place_for_many, _within_itself])
+def test_the_work_grows_with_the_length(make):
+    """Twice the text and names take about twice the steps."""
+    small, large = (util.steps(lambda n=n: assign(*make(n))) for n in (300, 600))
+    assert large < 2.4 * small
+
+
+@pytest.mark.parametrize("make", [_equal, _one_place_for_many, _within_itself])
+def test_the_work_of_repairs_grows_with_the_length(make):
+    def repair(n):
+        text, names = make(n)
+        search = Nearest(text, {(0, 3)})
+        return [search(name, 0) for name in names]
+
+    small, large = (util.steps(lambda n=n: repair(n)) for n in (300, 600))
+    assert large < 2.4 * small
+
+
+@given(st.text("ab ,", max_size=20), st.lists(st.text("ab ", max_size=4), max_size=8))
+def test_places_do_not_cross(text, names):
+    """Of equal names none shares a letter; a place that is not nested lies in no longer one."""
+    places = assign(text, names)
+    for name, place in zip(names, places, strict=True):
+        if isinstance(place, Place):
+            assert text[place.start : place.end] == name
+    for (a, p), (b, q) in itertools.combinations(zip(names, places, strict=True), 2):
+        if isinstance(p, Place) and isinstance(q, Place) and p.start < q.end and q.start < p.end:
+            assert a != b
+            assert p.nested or q.nested
