@@ -17,7 +17,11 @@ _ZWJ = "\u200d"
 # Combining marks stand in the planes 0 and 1, and the variation selectors in 14.
 _MARK_PLANES = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
 _VIRAMA = 9  # canonical combining class
-_TAMIL_PULLI = "\u0bcd"  # ends a syllable; in other scripts of India the next consonant joins it
+# Of that class, but seen: they end a syllable (Tamil, Sinhala, Thai, Lao, Tibetan, Myanmar's asat,
+# the Philippines, Batak, Rejang, Meetei, Tifinagh); to the others the next consonant is joined.
+_KILLERS = (
+    "\u0bcd\u0dca\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1bf2\u1bf3\u2d7f\ua953\uabed"
+)
 _SARA_AM = "\u0e33\u0eb3"  # Thai and Lao: letters by category, vowel signs by use
 
 # Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Han, Kana, Bopomofo and Yi, with their punctuation.
@@ -111,7 +115,7 @@ def splits_character(text: str, at: int) -> bool:
         return not char.isalnum()
     if _is_flag(char) and _is_flag(before):
         return _flags_before(text, at) % 2 == 1
-    return unicodedata.combining(before) == _VIRAMA and before != _TAMIL_PULLI and char.isalpha()
+    return unicodedata.combining(before) == _VIRAMA and before not in _KILLERS and char.isalpha()
 
 
 def _flags_before(text: str, at: int) -> int:
