@@ -2,20 +2,25 @@
 
 Words come first: "Ann" is looked for as a word, and in "Anna" only if it is no word anywhere.
 Letters are never taken apart: "Rene" is not found in "Rene" with a combining accent behind it, nor
-a syllable without its vowel sign. Scripts without spaces have no insides of words.
+a syllable without its vowel sign. Scripts without spaces have no insides of words. A name that is
+composed otherwise than its text (NFC, NFD) is found as it stands there.
 """
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spacy_cascade.words import inside_word, is_word_character, splits_character
+from spacy_cascade.words import MARKS, inside_word, is_word_character, splits_character
 
 ABSENT = "not in its sentence"
 NO_MORE = "all its occurrences in the sentence are taken by other entries"
 INSIDE = "found only inside a word, and taken there"
+
+_PIECES = re.compile(f".[{MARKS}]*", re.DOTALL)
 
 Span = tuple[int, int]
 
@@ -40,6 +45,28 @@ def occurrences(text: str, name: str) -> Iterator[Span]:
         at = text.find(name, at + 1)
 
 
+def nfc(text: str) -> str:
+    """In composed characters, by which canonically equivalent strings are equal."""
+    return unicodedata.normalize("NFC", text)
+
+
+def as_in_text(text: str, name: str) -> str:
+    """The name as the text composes it, by its first place; itself if it has none."""
+    if name in text or text.isascii() or name.isascii():
+        return name
+    plain, sought = unicodedata.normalize("NFD", text), unicodedata.normalize("NFD", name)
+    if sought not in plain:
+        return name
+    offsets, length = {0: 0}, 0
+    for piece in _PIECES.finditer(text):  # marks change places within a piece only
+        length += len(unicodedata.normalize("NFD", piece[0]))
+        offsets[length] = piece.end()
+    for start, end in occurrences(plain, sought):
+        if start in offsets and end in offsets:
+            return text[offsets[start] : offsets[end]]
+    return name
+
+
 def assign(text: str, names: Sequence[str]) -> list[Place | str]:
     """Gives every name an occurrence of its own: longest names first, each from left to right.
 
@@ -48,6 +75,7 @@ def assign(text: str, names: Sequence[str]) -> list[Place | str]:
 
     RETURNS (list[Place | str]): Parallel to the names; a string says why there is no place.
     """
+    names = [as_in_text(text, name) for name in names]
     result: list[Place | str] = [ABSENT] * len(names)
     taken = bytearray(len(text))
     places: dict[str, _Places] = {}
@@ -136,6 +164,7 @@ class Nearest:
 
     def __call__(self, name: str, near: int) -> Span | None:
         """The occurrence nearest to an offset, which then is used; None if there is none left."""
+        name = as_in_text(self._text, name)
         if name not in self._free:
             found = (p for p in occurrences(self._text, name) if is_word(self._text, *p))
             self._free[name], self._crossed[name] = [start for start, _ in found], []

@@ -15,7 +15,7 @@ from typing import Any
 
 from ..errors import CorpusError, Errors
 from ..files import Item, atomic_path, iter_json
-from ..locate import Nearest, Span, is_word, occurrences
+from ..locate import Nearest, Span, as_in_text, is_word, nfc, occurrences
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
@@ -134,6 +134,7 @@ def _repaired(
 
 
 def _unfound(text: str, name: str) -> str:
+    name = as_in_text(text, name)
     if any(is_word(text, *p) for p in occurrences(text, name)):
         return "has no unused occurrence left"
     if name not in text:
@@ -162,8 +163,10 @@ def _position(entity: Mapping[str, Any]) -> Span | None:
 
 
 def _holds(text: str, pos: Span | None, name: str) -> bool:
-    """Whether a position is that of the name."""
-    return pos is not None and 0 <= pos[0] < pos[1] <= len(text) and text[slice(*pos)] == name
+    """Whether a position is that of the name, composed in whichever way."""
+    if pos is None or not 0 <= pos[0] < pos[1] <= len(text):
+        return False
+    return text[slice(*pos)] == name or nfc(text[slice(*pos)]) == nfc(name)
 
 
 def _from_utf16(text: str, pos: Span) -> Span | None:
