@@ -19,6 +19,7 @@ from .formats import (
     detect,
     get_format,
     get_writer,
+    huggingface,
     read_records,
     refuse_empty,
     refuse_misread,
@@ -142,9 +143,11 @@ def _files(
 
 
 def _is_beside(path: Path) -> bool:
-    """Label lists and README.txt lie beside the data, and BRAT's texts beside their annotation."""
+    """Label lists, descriptions and README.txt lie beside the data, and BRAT's texts beside their
+    annotation."""
     labels = path.name.startswith("labels") and path.suffix.lower() in JSON_SUFFIXES
-    return labels or path.stem.upper() in ("README", "LICENSE") or brat.is_annotated(path)
+    known = path.name == huggingface.INFO or path.stem.upper() in ("README", "LICENSE")
+    return labels or known or brat.is_annotated(path)
 
 
 def convert(

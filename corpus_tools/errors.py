@@ -84,6 +84,15 @@ class Errors:
     T086 = "[T086] '{path}' holds no {what}. Expected: {expected}. Found: {found}."
     T087 = "[T087] {n} of {total} {what} of '{path}' are not understood, so nothing was made of it. Expected: {expected}. The first: {reason}. Correct the file, give another format with --from, or --force to go on with the rest."
     T088 = "[T088] '{path}' has no '{beside}' beside it. BRAT keeps a text in a .txt file and its annotation in an .ann file of the same name, empty where nothing is annotated."
+    T089 = (
+        "[T089] The '{key}' of '{path}' are numbers, and nothing says which tags these are. "
+        'Expected: tags like "B-PER" and "O", or a {info} beside the file, as datasets writes it, with '
+        '{{"features": {{"{key}": {{"feature": {{"names": ["O", "B-PER", ...]}}}}}}}}.'
+    )
+    T090 = (
+        "[T090] The tags of '{path}' are not understood. Expected: B-PER, I-PER and O, also BIOES "
+        "letters, or PER and O. Found: {found}. Correct the file."
+    )
     T111 = (
         "[T111] The output '{target}' would overwrite the input '{source}': they are the same, or one "
         "lies in the other (links followed). Give another output."

@@ -26,6 +26,7 @@ _SURROGATE = re.compile("[\ud800-\udfff]")
 _SUSPECT = re.compile(r"[\ud800-\udfff]|\\u[dD][89a-fA-F]")
 _DECODER = json.JSONDecoder()
 _OPEN_LINE = re.compile(r"\{[ \t\r]*\n")
+_OPEN_PAIR = re.compile(r'\[[ \t]*"')  # a list that starts with a text is a record
 _FIRST_KEY = re.compile(r'\{\s*"([^"\\]*)"\s*:\s*(\S)')
 
 
@@ -166,7 +167,8 @@ class _Buffer:
 def iter_json(
     path: Path, log: FileLog, *, record_keys: frozenset[str], encoding: str | None = None
 ) -> Iterator[Item]:
-    """Reads a JSON list, a JSON object of records or JSON lines, one record at a time.
+    """Reads a JSON list, a JSON object of records or JSON lines (of objects, or of lists that start
+    with a text), one record at a time.
 
     A damaged record is reported; reading goes on at the next one where the layout shows where that is (each record
     starts a line with the same indentation).
@@ -183,6 +185,8 @@ def iter_json(
         first = buffer.peek()
         if not first:
             log.add(-1, REJECTED, "the file is empty")
+        elif first == "[" and _OPEN_PAIR.match(buffer.text, buffer.pos):
+            yield from _lines(buffer, log)
         elif first == "[":
             buffer.pos += 1
             yield from _elements(buffer, log, "]", keyed=False)

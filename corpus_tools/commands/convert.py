@@ -71,8 +71,8 @@ def convert_cli(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin; BRAT, doccano, Prodigy
-    and spaCy's JSON are read too.
+    """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin; BRAT, doccano, Prodigy,
+    Hugging Face's `tokens` and `ner_tags`, and spaCy's JSON are read too.
 
     Files of an earlier conversion are replaced, each when its successor is complete. With --max-docs, memory does not grow with
     the corpus.

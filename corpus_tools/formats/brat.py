@@ -6,14 +6,26 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, pairwise
+from itertools import pairwise
 from pathlib import Path
 
 from ..errors import CorpusFileNotFoundError, Errors
 from ..files import clean_item, open_text
-from ..records import IGNORED, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
+from ..locate import is_word, nfc
+from ..records import (
+    DUPLICATE,
+    IGNORED,
+    REJECTED,
+    REPAIRED,
+    FileLog,
+    Mention,
+    Record,
+    Rejected,
+    Report,
+)
 from .columns import iter_lines
 from .common import count_record, show
+from .spans import utf16_offsets
 
 EXPECTED = "lines like T1<tab>PER 0 4<tab>Lena in an .ann file, beside its text in a .txt file"
 TEXT, ANNOTATION = ".txt", ".ann"
@@ -63,7 +75,14 @@ def read(
         text = clean_item(file.read(), log, 0)
     annotations = list(_annotations(path.with_suffix(ANNOTATION), log, encoding))
     text, place = _offsets(text, annotations)
-    entries = [_entry(one, text, place, log) for one in annotations]
+    entries: list[Mention | Rejected] = []
+    for one in annotations:
+        entry = _entry(one, text, place, log)
+        if entry in entries:
+            reason = f"{one.id}: the same mention stands in the file twice"
+            log.add(0, DUPLICATE, reason, one.name or one.id)
+            continue
+        entries.append(entry)
     meta = {"index": 0, "id": path.stem}
     yield count_record(Record.from_entries(text, entries, meta=meta), log, 0)
 
@@ -83,20 +102,27 @@ def _annotations(path: Path, log: FileLog, encoding: str | None) -> Iterator[_An
 def _offsets(text: str, annotations: Sequence[_Annotation]) -> tuple[str, Callable[[int], int]]:
     """The text, and what turns offsets of the file into its own: the reading in which most mentions
     are spelled as they should be."""
-    units = {
-        at: i for i, at in enumerate(accumulate((1 + (c > "\uffff") for c in text), initial=0))
-    }
+    units = utf16_offsets(text) or {}
     readings: list[tuple[str, Callable[[int], int]]] = [
         (text, lambda at: at),
         (text.replace("\r\n", "\n"), lambda at: at),
-        (text, lambda at: units.get(at, -1)),
     ]
-    return max(readings, key=lambda reading: sum(_spelled(one, *reading) for one in annotations))
+    if units:
+        readings.append((text, lambda at: units.get(at, -1)))
+    return max(readings, key=lambda reading: sum(_fits(one, *reading) for one in annotations))
 
 
 def _spelled(one: _Annotation, text: str, place: Callable[[int], int]) -> bool:
     found = " ".join(text[place(start) : place(end)] for start, end in one.spans)
-    return one.name is not None and found.split() == one.name.split()
+    return one.name is not None and nfc(found).split() == nfc(one.name).split()
+
+
+def _fits(one: _Annotation, text: str, place: Callable[[int], int]) -> bool:
+    """Whether a mention is spelled as it should be; without a name, whether it is made of words."""
+    if one.name is not None:
+        return _spelled(one, text, place)
+    pieces = [(place(start), place(end)) for start, end in one.spans]
+    return all(0 <= s < e <= len(text) and is_word(text, s, e) for s, e in pieces)
 
 
 def _entry(

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ..files import iter_json
-from ..records import IGNORED, Record, Report
-from .common import get_list, get_text
+from ..records import IGNORED, REJECTED, Record, Report
+from .common import get_list, get_text, show
 from .spans import are_spans, to_record
 
 EXPECTED = (
@@ -20,15 +20,21 @@ ACCEPT = "accept"
 KEYS = ("text", "spans", "answer", "meta", "tokens", "_input_hash", "_task_hash")
 
 
+_OTHER_TASKS = ("label", "options")  # of a record without spans
+
+
 def fits(value: Any) -> bool:
     """Whether a record has this layout."""
     if not isinstance(value, Mapping) or not isinstance(value.get("text"), str):
         return False
-    return (
-        are_spans(value["spans"])
-        if "spans" in value
-        else "answer" in value and "_input_hash" in value
-    )
+    if "spans" in value:
+        return are_spans(value["spans"])
+    return "answer" in value and "_input_hash" in value and not _other_task(value)
+
+
+def _other_task(value: Mapping[str, Any]) -> bool:
+    """Whether texts were annotated, not spans."""
+    return "spans" not in value and any(key in value for key in _OTHER_TASKS)
 
 
 def read(
@@ -49,6 +55,10 @@ def read(
         answer = value.get("answer", ACCEPT)
         if answer != ACCEPT:
             log.add(item.index, IGNORED, f"the record's answer is '{answer}'")
+            continue
+        if _other_task(value):
+            reason = f"a record without 'spans', of another task: {show(value)}"
+            log.add(item.index, REJECTED, reason)
             continue
         spans = [] if "spans" not in value and "answer" in value else get_list(item, "spans", log)
         yield to_record(item, text, spans, log)

@@ -8,7 +8,19 @@ from typing import Any, NamedTuple
 
 from ..errors import CorpusError, Errors
 from ..records import Record
-from . import b2nerd, bio, bio_reader, brat, docbin, doccano, geic, prodigy, spacy_json, swift
+from . import (
+    b2nerd,
+    bio,
+    bio_reader,
+    brat,
+    docbin,
+    doccano,
+    geic,
+    huggingface,
+    prodigy,
+    spacy_json,
+    swift,
+)
 
 Fits = Callable[[Any], bool]
 
@@ -70,6 +82,9 @@ FORMATS: dict[str, Format] = {
     ),
     "brat": Format(brat.read, brat.EXPECTED, (brat.ANNOTATION,)),
     "doccano": Format(doccano.read, doccano.EXPECTED, (), doccano.fits, doccano.KEYS),
+    "huggingface": Format(
+        huggingface.read, huggingface.EXPECTED, (), huggingface.fits, huggingface.KEYS
+    ),
     "prodigy": Format(prodigy.read, prodigy.EXPECTED, (), prodigy.fits, prodigy.KEYS),
     "spacy": Format(spacy_json.read, spacy_json.EXPECTED, (), spacy_json.fits, spacy_json.KEYS),
 }

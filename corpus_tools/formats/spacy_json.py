@@ -1,5 +1,6 @@
-"""Training data as spaCy's guides and annotators write it: a list of `[text, {"entities": [[start,
-end, type]]}]`, alone or under "annotations". Only read."""
+"""Training data as spaCy's guides and annotators write it: `[text, {"entities": [[start, end,
+type]]}]` in a list, alone or under "annotations", or in JSON lines; and what `Doc.to_json` gives,
+`{"text": str, "ents": [{"start", "end", "label"}]}`. Only read."""
 
 from __future__ import annotations
 
@@ -8,20 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Item, iter_json
-from ..records import REJECTED, FileLog, Record, Report
+from ..records import IGNORED, REJECTED, FileLog, Record, Report
 from .common import show
-from .spans import to_record
+from .spans import are_spans, to_record
 
-EXPECTED = 'records like ["...", {"entities": [[0, 4, "PER"]]}]'
-KEYS = ("classes", "annotations")
+EXPECTED = (
+    'records like ["...", {"entities": [[0, 4, "PER"]]}] or {"text": "...", "ents": '
+    '[{"start": 0, "end": 4, "label": "PER"}]}'
+)
+KEYS = ("classes", "annotations", "text", "ents")
 
 
 def fits(value: Any) -> bool:
     """Whether a record has this layout."""
     if isinstance(value, Mapping):
         pairs = value.get("annotations")
-        return isinstance(pairs, list) and any(map(_is_pair, pairs))
+        return (isinstance(pairs, list) and any(map(_is_pair, pairs))) or _is_doc(value)
     return _is_pair(value)
+
+
+def _is_doc(value: Any) -> bool:
+    return (
+        isinstance(value, Mapping)
+        and isinstance(value.get("text"), str)
+        and are_spans(value.get("ents"))
+    )
 
 
 def _is_pair(value: Any) -> bool:
@@ -44,15 +56,32 @@ def read(
     """
     log = report.file(source or str(path))
     for item in _pairs(path, log, encoding):
+        if _is_doc(item.value):
+            yield from _records(item, log)
+            continue
         if not _is_pair(item.value):
             log.add(
                 item.index,
                 REJECTED,
-                f"a record must be a text and an object with 'entities', found {show(item.value)}",
+                "a record must be a text and an object with 'entities', or an object with 'text' "
+                f"and 'ents', found {show(item.value)}",
             )
             continue
         text, annotation = item.value
         yield to_record(item, text, annotation["entities"], log)
+
+
+def _records(item: Item, log: FileLog) -> Iterator[Record]:
+    """The record of a Doc. Its groups of spans are left out; a Doc that has only these is
+    rejected."""
+    text, ents, groups = (item.value.get(key) for key in ("text", "ents", "spans"))
+    if not isinstance(groups, Mapping) or not any(groups.values()):
+        groups = {}
+    if groups:
+        kind = IGNORED if ents else REJECTED
+        log.add(item.index, kind, f"only 'ents' are read, not the span groups: {', '.join(groups)}")
+    if ents or not groups:
+        yield to_record(item, text, ents, log)
 
 
 def _pairs(path: Path, log: FileLog, encoding: str | None) -> Iterator[Item]:

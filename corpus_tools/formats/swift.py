@@ -8,6 +8,7 @@ each other make one record.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ EXPECTED = (
 )
 KEYS = ("conversations", "system")
 LABEL = "mention"
+_ALIKE = 0.5  # an answer without marks that is less like the sentence answers something else
 USERS, ASSISTANTS = ("user", "human"), ("assistant", "gpt")
 
 
@@ -97,6 +99,10 @@ def _marked_record(item: Item, text: str, answer: str, label: str, log: FileLog)
     if spans is not None:
         return Record.from_entries(text, [Mention(s, e, label) for s, e in spans], meta=meta)
     names = marked_names(answer)
+    if not names and SequenceMatcher(None, text, answer, autojunk=False).ratio() < _ALIKE:
+        reason = f"the answer is neither the sentence with marks nor like it: {show(answer)}"
+        log.add(item.index, REJECTED, reason)
+        return None
     log.add(item.index, REPAIRED, f"the answer is not the sentence with marks, its {len(names)} marked names are searched: {show(answer)}")
     entries: list[Mention | Rejected] = []
     for name, place in zip(names, assign(text, names), strict=True):
