@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 from corpus_tools.cli import app
-from spacy_cascade.console import escape_unknown
+from spacy_cascade.console import safe_output
 
 
 def main() -> None:
     """Entry point of `corpus-tools`."""
-    escape_unknown()
+    safe_output()
     app(prog_name="corpus_tools")
 
 

@@ -14,6 +14,7 @@ from tqdm import tqdm
 from typer.core import TyperCommand
 from wasabi import msg, table
 
+from spacy_cascade.console import safe_output
 from spacy_cascade.taxonomy import Taxonomy, builtin
 
 from .commands._shared import DryRun, Json, Limit, Quiet, Seed, say
@@ -43,6 +44,12 @@ app = typer.Typer(
 )
 
 SHOWN = 10
+
+
+@app.callback()
+def prepare() -> None:
+    """Before any command."""
+    safe_output()
 
 
 @app.command("merge")

@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy.tokens import DocBin
 from typer.testing import CliRunner
 
-from spacy_cascade.console import escape_unknown
+from spacy_cascade.console import safe_output
 from spacy_cascade.errors import CascadeError
 
 from . import util
@@ -133,6 +133,6 @@ def test_what_is_printed_as_json_stays_json(monkeypatch: pytest.MonkeyPatch) -> 
 
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
-    escape_unknown()
+    safe_output()
     print(json.dumps(["é", "李", "😀"], ensure_ascii=False), flush=True)
     assert json.loads(raw.getvalue()) == ["é", "李", "😀"]

@@ -254,6 +254,10 @@ def test_an_adapter_reads_no_pickle_and_no_other_base(
     assert not marker.exists()
 
 
+def test_an_adapter_does_not_say_where_its_base_lay(adapter: Path, base: Path) -> None:
+    assert str(base.parent) not in (adapter / "adapter_config.json").read_text("utf8")
+
+
 @pytest.mark.parametrize("make", [hf_spec, gguf_spec])
 def test_attention_is_no_repository_with_code(make: Callable[..., Any]) -> None:
     _fails("C020", lambda: make("owner/model", attention="owner/kernels"), "attention", "sdpa")

@@ -3,7 +3,7 @@
 import typer
 from spacy.cli._util import app
 
-from ..console import escape_unknown
+from ..console import safe_output
 
 cascade_app = typer.Typer(
     name="cascade", help="Train, score and show NER with small local LLMs (spacy-cascade).", no_args_is_help=True
@@ -13,7 +13,7 @@ cascade_app = typer.Typer(
 @cascade_app.callback()
 def prepare() -> None:
     """Before any command."""
-    escape_unknown()
+    safe_output()
 
 
 from . import average, base, deepen, errors, evaluate, export, finetune, visualize  # noqa: E402, F401

@@ -116,7 +116,8 @@ class Adapters:
         state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
         save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
         config = self._peft.peft_config[name]
-        config.base_model_name_or_path = self.name
+        # where a base lay on this machine helps nobody elsewhere
+        config.base_model_name_or_path = None if Path(self.name).is_absolute() else self.name
         config.inference_mode = True
         config.save_pretrained(str(path))
 
