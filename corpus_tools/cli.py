@@ -170,12 +170,15 @@ def check_twins_cli(
 
 
 class _messages:
-    """Errors of the project become a message and exit code 1; all others keep their traceback."""
+    """Errors of the project and of the disk become a message and exit code 1; all others keep their traceback."""
 
     def __enter__(self) -> None:
         return None
 
     def __exit__(self, kind: Any, err: BaseException | None, trace: Any) -> None:
+        if isinstance(err, OSError) and not isinstance(err, CorpusError):
+            why = err.strerror or type(err).__name__
+            err = CorpusError(Errors.T112.format(path=err.filename2 or err.filename, why=why))
         if isinstance(err, CorpusError):
             typer.echo(f"✘ {err}", err=True)
             raise typer.Exit(1) from None

@@ -97,6 +97,10 @@ class Errors:
         "[T111] The output '{target}' would overwrite the input '{source}': they are the same, or one "
         "lies in the other (links followed). Give another output."
     )
+    T112 = (
+        "[T112] Can't read or write '{path}': {why}. Check the permissions and the room on the disk, or "
+        "give another path."
+    )
     T110 = (
         "[T110] The sentence embedder '{name}' names code that is not of sentence-transformers, "
         "'{found}', which loading it would run. If you trust its source, set the environment "

@@ -203,3 +203,22 @@ def test_outputs_beside_their_inputs_are_written() -> None:
     assert result.exit_code == 0, result.output
     assert Path("corpus/en/one/train.spacy").is_file()
     assert Path(source).read_text("utf8") == TEXT
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    "line",
+    [
+        "convert corpus other.tsv/out",
+        "convert corpus new --report other.tsv/report.json",
+        "sample corpus other.tsv/out --size 5",
+        "report other.tsv other.tsv/page.html",
+        "conflicts corpus other.tsv/out --rules-only",
+    ],
+)
+def test_what_the_disk_refuses_has_a_code(line: str) -> None:
+    """Here: a directory below a file."""
+    result = CliRunner().invoke(corpus_app, line.split())
+    assert result.exit_code == 1
+    assert "[T1" in result.output
+    assert Path("other.tsv").read_text("utf8") == TEXT

@@ -64,7 +64,8 @@ def finetune(
 
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
     inputs = config.interpolate().get("paths", {}).values()
-    read = [config_path, *(path for path in inputs if path and isinstance(path, str))]
+    read: list[Path | str] = [config_path]
+    read += (path for path in inputs if path and isinstance(path, str))
     refuse_overlap(read, [output / name for name in WRITTEN])
     if "finetune" not in config:
         raise CascadeError(Errors.C033)
