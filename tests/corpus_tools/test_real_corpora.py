@@ -23,7 +23,8 @@ def test_dynamicner(data, tmp_path):
     assert (report.total("records"), report.total("mentions")) == (900, 2805)
     assert Counter(i.reason for i in report.of_kind(REJECTED)) == {ABSENT: 17}
     assert report.total("aligned") + report.total(MISALIGNED) == 2805 - 17
-    assert not report.of_kind(REPAIRED, DUPLICATE)
+    # "the Williamson and Sprague Rivers"
+    assert [(i.kind, i.mention) for i in report.of_kind(REPAIRED, DUPLICATE)] == [(REPAIRED, "Sprague River")]
     assert not report.unknown_types
     records = list(docbin.read(tmp_path / "x.spacy", Report()))
     assert [r.text for r in records] == [v["sentence"] for v in published.values()]
@@ -44,7 +45,10 @@ def test_reference_conversations(data, tmp_path, stage, records):
     read = Report()
     assert sum(len(r.mentions) for r in swift.read(source, read)) == (5898 if stage == 1 else 5938)
     assert read.total(OFF_LIST) == (0 if stage == 1 else 902)  # "miscellaneous", where the list says "other"
-    assert not read.of_kind(REJECTED, REPAIRED, NESTED)
+    # asked about more often than the sentence has the word, so the others stand in "Arabs" and "Iraqi"
+    inside = ["Arab", "Iraq", "Iraq", "Iraq"] if stage == 2 else []
+    assert [i.mention for i in read.of_kind(REPAIRED)] == inside
+    assert not read.of_kind(REJECTED, NESTED)
 
 
 def test_reference_geic_files(data, tmp_path):
