@@ -24,6 +24,7 @@ from ..models.spec import HFSpec, SharedSpec
 from ..taxonomy import Taxonomy
 from ..ty import TrainingItem
 from .gold import label_set
+from .place import pipeline_that_names
 from .saved import config_beside, load_settings, load_taxonomy, save_settings
 from .settings import Setting, as_block, one_of, optional, read_model, read_registered
 from .template import TemplateOf
@@ -84,6 +85,11 @@ class LMPipe(Pipe):
     @name.setter
     def name(self, name: str) -> None:
         self.weights.name = self._template_of.name = name
+        nlp = pipeline_that_names(self)
+        if nlp is not None and nlp is not self._nlp:
+            self._nlp = nlp
+            self.weights.move(nlp)
+            self._template_of.move(nlp)
 
     def on_setting(self, option: str, value: Any) -> None:
         """What follows from a setting that was given or changed: the config of the pipeline shows

@@ -29,6 +29,10 @@ class TemplateOf:
         self._loaded: dict[str, Any] | None = None
         self._set = False
 
+    def move(self, nlp: Language) -> None:
+        """The component was put into another pipeline, whose config now tells how it was made."""
+        self._nlp = nlp
+
     def get(self) -> Any:
         """RAISES CascadeError: C106 if there is none."""
         if self._template is None:

@@ -27,8 +27,7 @@ class Weights:
     """A base, loaded on first use, with an adapter or none.
 
     nlp (Language): The pipeline, for bases that are shared between its components.
-    name (str): Of the component, in the pipeline that it was put into last. kind (str): Of its
-    factory.
+    name (str): Of the component, in that pipeline. kind (str): Of its factory.
     """
 
     def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec, kind: str = ""):
@@ -51,8 +50,14 @@ class Weights:
         self._loading = threading.RLock()
         # whose base is shared, and what was said about the base when it was saved
         self._bound: Any = None
+        self._moved = False
         self._noted: dict[str, Any] = {}
         self.owner()
+
+    def move(self, nlp: Language) -> None:
+        """The component was put into another pipeline; its base stays the one that it was."""
+        self._moved = self.owner() is not None
+        self._nlp = nlp
 
     @property
     def lm(self) -> Any:
@@ -103,11 +108,12 @@ class Weights:
 
     def owner(self) -> Any:
         """The component whose base is shared: the one of this name, the one that had it when this
-        was saved, or the one that it
-        was when this was made, whatever became of it; else any with the very weights. None if
-        there is none."""
+        was saved, or the one that it was when this was made, whatever became of it (first of all
+        where this was sourced); else any with the very weights. None if there is none."""
         if not isinstance(self.spec, SharedSpec):
             return None
+        if self._moved:
+            return self._bound
         others = {name: pipe for name, pipe in self._others() if pipe.weights.spec is not self.spec}
         asked = self.spec.component
         noted = self._noted.get("component") if self._noted.get("asked") == asked else None
@@ -124,12 +130,8 @@ class Weights:
 
     def _others(self) -> list[tuple[str, Any]]:
         """The other components of the pipeline that run a language model."""
-        weights = [
-            (name, pipe, getattr(pipe, "weights", None)) for name, pipe in self._nlp.components
-        ]
-        return [
-            (name, pipe) for name, pipe, w in weights if isinstance(w, Weights) and w is not self
-        ]
+        pipes: list[tuple[str, Any]] = [p for p in self._nlp.components if hasattr(p[1], "weights")]
+        return [p for p in pipes if isinstance(p[1].weights, Weights) and p[1].weights is not self]
 
     def has_base(self) -> bool:
         """Whether there is a base, loaded or not."""
@@ -251,8 +253,8 @@ class Weights:
         """Write model/ and adapter/, all safetensors. RETURNS (dict): What `load` has to know.
 
         how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not
-        written. A shared base is written
-            by its owner; where the owner is not saved along, it is written here, unless nothing is.
+            written. A shared base is written by its owner; where the owner is not saved along, it
+            is written here, unless nothing is.
         target (Optional[Path]): Where in a pipeline's directory `path` will be; None if it is
         saved by itself.
         """
@@ -261,12 +263,8 @@ class Weights:
         shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
         alone = shared and how != "none" and self.has_base() and not self._owner_is_saved(target)
         if self._lm is None and self._base_path is None and joined is None and not alone:
-            return {
-                **meta,
-                "adapter": False,
-                "weights": "none",
-                **({"base": self._note()} if shared else {}),
-            }
+            note = {"base": self._note()} if shared else {}
+            return {**meta, "adapter": False, "weights": "none", **note}
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         if shared and not alone:
             meta["base"] |= self._note()
@@ -318,17 +316,14 @@ class Weights:
         """Whose base this is."""
         assert isinstance(self.spec, SharedSpec)
         owner = self.owner()
-        return {
-            "asked": self.spec.component,
-            "component": self.spec.component if owner is None else owner.name,
-        }
+        name = self.spec.component if owner is None else owner.name
+        return {"asked": self.spec.component, "component": name}
 
     def _owner_is_saved(self, target: Path | None) -> bool:
         """Whether the component whose base this is stands in the pipeline that is being saved.
 
-        A component that was sourced does not know its pipeline. Where that is written to disk,
-        config.cfg and the components
-        before this one are there already.
+        Where that is written to disk, config.cfg and the components before this one are there
+        already; others were left out (`exclude`).
         """
         owner = self.owner()
         if owner is None:
@@ -350,7 +345,7 @@ class Weights:
         if self._adapter is not None:
             self.lm.release(self._adapter)
         self._trainable, self._adapter, self._owns_base = None, None, False
-        self._noted = meta.get("base") or {}
+        self._noted, self._moved = meta.get("base") or {}, False
         self._join(path, meta.get("joined_adapter"))
         self._was_trained = bool(meta.get("trained", meta["adapter"]))
         if (path / "model").is_dir():
