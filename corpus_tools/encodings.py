@@ -34,6 +34,18 @@ _WESTERN = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ«»‹›‘’‚“”„–—…€£§°·•´¿¡©®™ºª½\xa0\xad"
 )
 _HIGH_LETTERS = 1 / 3
+# Of Polish, Czech and others in an encoding of theirs, read as this one: a sign or a capital letter
+# within a word, and letters of the North and of the South in one word ("Dvoøák").
+_BROKEN_WORD = re.compile(
+    r"£[a-z]{2}|[a-zß-öø-ÿ][ÀÁÂÃÄÅÆÇÈÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜŒŸ][a-zß-öø-ÿ]"
+    r"|ø[^\W\d_]*[áíýìùè]|[áíýìùè][^\W\d_]*ø"
+)
+# Of Hungarian: Portuguese has the first before an e only, Estonian has none of the second.
+_TILDE, _ACUTE = re.compile("õ(?!e)"), re.compile("[áéíóú]")
+_ESCAPE = b"\x1b$"
+_ISO_2022 = ((_ESCAPE + b")C", "iso2022_kr"), (_ESCAPE, "iso2022_jp_2"))
+_DAMAGED = 0.5  # more wrong sequences than that, for each right one, are no damage
+_CHANCE = 0.1  # so many sequences for each other character look like UTF-8 in other encodings
 _NUL_SHARE = 0.2
 
 
@@ -49,7 +61,7 @@ class Encoding:
 
 def find_encoding(path: Path, asked: str | None = None) -> Encoding:
     """The encoding of a file: `asked`, else what a byte order mark says, else UTF-16 by its zeros,
-    UTF-8, or Western European cp1252, which Latin-1 is a part of.
+    ISO 2022 by its escapes, UTF-8, or Western European cp1252, which Latin-1 is a part of.
 
     Bytes that are no UTF-8 in a file that is otherwise UTF-8 are damage: they are read as lone
     surrogates.
@@ -88,15 +100,19 @@ def _find(path: Path, asked: str | None, mtime: int, size: int) -> Encoding:
     wide = _utf16(head)
     if wide:
         return _checked(path, Encoding(wide))
+    escaped = next((name for mark, name in _ISO_2022 if mark in head), "")
+    if escaped:
+        return _checked(path, Encoding(escaped))
     if _fault(path, UTF8) is None:
         return Encoding(UTF8, "surrogateescape")
     return _without_utf8(path)
 
 
 def is_wide(head: bytes) -> bool:
-    """Whether a file that starts like this is in UTF-16 or UTF-32, which hold zeros."""
+    """Whether a file that starts like this is in UTF-16, UTF-32 or ISO 2022, whose text holds zeros
+    or control characters."""
     marks = [mark for mark, name in _MARKS if name != UTF8]
-    return head.startswith(tuple(marks)) or bool(_utf16(head))
+    return head.startswith(tuple(marks)) or bool(_utf16(head)) or _ESCAPE in head
 
 
 def _utf16(head: bytes) -> str:
@@ -117,9 +133,9 @@ def _without_utf8(path: Path) -> Encoding:
     rest = _MULTIBYTE.sub(b"", data)
     wrong = len(_HIGH.findall(rest))
     right = len(_MULTIBYTE.findall(data))
-    if right >= wrong:
+    if wrong <= _DAMAGED * right:
         return Encoding(UTF8, "surrogateescape")
-    if _is_western(data):
+    if right <= _CHANCE * wrong and _is_western(data):
         return _checked(path, Encoding("cp1252", guessed=True))
     raise CorpusError(Errors.T084.format(path=path, encoding="UTF-8", why=_fault(path, UTF8)))
 
@@ -128,6 +144,8 @@ def _is_western(data: bytes) -> bool:
     try:
         text = data.decode("cp1252")
     except UnicodeDecodeError:
+        return False
+    if _BROKEN_WORD.search(text) or (_TILDE.search(text) and _ACUTE.search(text)):
         return False
     high = [c for c in text if c >= "\x80"]
     letters = sum(c.isalpha() for c in text)

@@ -12,7 +12,7 @@ from pathlib import Path
 from ..errors import CorpusError, Errors
 from ..files import clean_item
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Report
-from .columns import SEPARATORS, Row, is_document, iter_lines
+from .columns import SEPARATORS, Row, is_document, is_markup, iter_lines
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, join
 from .layout import MOST, Column, Guess, Layout, Wanted, guess_layout
@@ -137,7 +137,9 @@ def _sentences(
             continue
         if layout.is_comment(line):
             log.counts[_COUNTED_COMMENTS] += 1
-            continue
+            if not is_markup(line):
+                continue
+            line = ""
         starts = is_document(line)
         rows = [] if starts else separator.split(line)
         if not any(cell.strip() for row in rows for cell in row):

@@ -11,10 +11,16 @@ from pathlib import Path
 from ..files import open_text
 
 DOCSTART = "-DOCSTART-"
-COMMENT = "#"
+# What may be no token: `# ...`, `% ...`, `// ...`, `;; ...`, the rule of a Markdown table, and marks
+# of sentences and documents, `<s>`.
+_COMMENT = re.compile(r"\s*(?:#|(?:%+|//+|;;+)\s+\S|[|: -]*-[|: -]*\|[|: -]*$)")
+_MARKUP = re.compile(r"\s*</?[A-Za-z][^<>]*>\s*")
 _BOM = "\ufeff"
 _BLANKS = re.compile("[ \t]+")
 _ALL_BLANKS = re.compile("[ \t\u00a0\u2007\u202f\u3000]+")
+
+_RETURN = re.compile("\r")
+_OTHER_ENDS = re.compile("[\r\x85\u2028\u2029]")
 
 Row = list[str]
 
@@ -114,21 +120,32 @@ SEPARATORS = {
 
 def iter_lines(path: Path, encoding: str | None = None) -> Iterator[tuple[int, str]]:
     """Numbers, from 1, and lines without their ends. A carriage return inside a line ends a line
-    too.
+    too, and in a file without line feeds, so do Unicode's line ends.
 
     RAISES CorpusFileNotFoundError: T001. CorpusError: T008 and T084 for the encoding.
     """
     number = 0
     with open_text(path, encoding) as file:
         for line in file:
+            ends = _OTHER_ENDS if number == 0 and not line.endswith("\n") else _RETURN
             line = line.rstrip("\r\n")
-            for part in line.split("\r") if "\r" in line else [line]:
+            for part in ends.split(line) if ends.search(line) else [line]:
                 number += 1
                 yield number, part.removeprefix(_BOM)
 
 
 def is_blank(line: str, separator: Separator) -> bool:
     return not any(cell.strip() for row in separator.split(line) for cell in row)
+
+
+def may_be_comment(line: str) -> bool:
+    """Whether a line is no token, unless it has the columns of one."""
+    return bool(_COMMENT.match(line)) or is_markup(line)
+
+
+def is_markup(line: str) -> bool:
+    """Whether a line is a tag of XML, which stands between sentences."""
+    return bool(_MARKUP.fullmatch(line))
 
 
 def is_document(line: str) -> bool:

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from .columns import COMMENT, SEPARATORS, Row, Separator, is_blank, is_document
+from .columns import SEPARATORS, Row, Separator, is_blank, is_document, may_be_comment
 from .spelling import (
     BARE,
     BRACKETS,
@@ -57,20 +57,27 @@ _SENTENCES = ("sentence", "sentence #", "sentence_id", "sentence id", "sent_id",
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:(?=.)")
 _NOTHING = frozenset({"", "_", "-"})
+LAYERS = "|"
+_ENDS = frozenset(",;|")  # of tokens, if they separate columns beside blanks
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of tags. key: of a feature in a column like `name=B-PER|SpaceAfter=No`."""
+    """A column of tags. key: of a feature in a column like `name=B-PER|SpaceAfter=No`. layer: place
+    in cells like `I-ORG|B-LOC`; None: the whole cell."""
 
     index: int
     key: str = ""
+    layer: int | None = None
 
     def cell(self, row: Row) -> str:
         """'' if the row is too short; 'O' if it lacks the feature."""
         if len(row) < 2 or not -len(row) <= self.index < len(row):
             return ""
         cell = row[self.index]
+        if self.layer is not None:
+            layers = cell.split(LAYERS)
+            return layers[self.layer] if self.layer < len(layers) else "O"
         if not self.key:
             return cell
         features = dict(part.partition("=")[::2] for part in cell.split("|"))
@@ -102,8 +109,8 @@ class Layout:
         return all(self.spelling.reads(column.cell(row)) for column in self.tags)
 
     def is_comment(self, line: str) -> bool:
-        """A line that starts with '#' and does not have the columns of a token."""
-        if not line.startswith(COMMENT):
+        """A line that looks like one and does not have the columns of a token."""
+        if not may_be_comment(line):
             return False
         rows = self.separator.split(line)
         return not all(len(row) == self.width and self.fits(row) for row in rows)
@@ -188,7 +195,7 @@ def _rows(
         if (
             is_blank(line[1], separator)
             or is_document(line[1])
-            or line[1].startswith(COMMENT) != comments
+            or may_be_comment(line[1]) != comments
         ):
             continue
         for row in separator.split(line[1]):
@@ -223,6 +230,9 @@ def _layout(
         return None  # tokens of several words: "last space" reads them whole
     conllu = index is not None and width == _CONLLU_COLUMNS
     language = "" if conllu else _language(rows, token)
+    ends = {row[token][-1:] for row in rows if -len(row) <= token < len(row)}
+    if len(rows) > 1 and len(ends) == 1 and ends <= _ENDS:
+        return None
     return Layout(separator, token, columns, spelling, width, index, sentence, 0, language, conllu)
 
 
@@ -258,7 +268,8 @@ def _tag_columns(
     typed = [c for c in seen if seen[c].inside and seen[c].spelling.kind not in (BARE, PLAIN)]
     entities = [c for c in typed if not seen[c].phrases] or typed
     if entities:
-        return _layers(rows, entities, seen, outside)
+        columns, spelling = _layers(rows, entities, seen, outside)
+        return _in_cells(rows, columns, spelling), spelling
     features = _feature_column(rows, width)
     if features is not None:
         return (features,), Spelling(PREFIX)
@@ -307,6 +318,18 @@ def _layers(
     return tuple(layers), spelling
 
 
+def _in_cells(
+    rows: Sequence[Row], columns: tuple[Column, ...], spelling: Spelling
+) -> tuple[Column, ...]:
+    """Layers within the cells of a single column: `I-ORG|B-LOC`."""
+    (column, *more) = columns
+    if more or column.key or spelling.kind != PREFIX:
+        return columns
+    cells = [column.cell(row).split(LAYERS) for row in rows]
+    depth = max((len(cell) for cell in cells if all(map(spelling.reads, cell))), default=1)
+    return tuple(Column(column.index, layer=i) for i in range(depth)) if depth > 1 else columns
+
+
 def _repeats(rows: Sequence[Row], column: Column, first: Column) -> bool:
     inside = [row for row in rows if column.cell(row) not in LETTER_O]
     return 2 * sum(column.cell(row) == first.cell(row) for row in inside) > len(inside)
@@ -334,14 +357,19 @@ def _token_column(
     tags nor of numbers nor empty."""
     taken = {i if i >= 0 else i + width for i in taken}
     free = [i for i in range(width) if i not in taken]
-    filled = [
-        i for i in free if any(row[i] not in _NOTHING for row in rows if i < len(row))
-    ] or free
+    filled = [i for i in free if _is_filled({row[i] for row in rows if i < len(row)})] or free
     steps = {place: _count(rows, index) for place, index in enumerate(filled[:-1])}
     place = max(steps, key=lambda p: steps[p], default=0)
     if steps and steps[place] >= 0:
         return filled[place + 1], filled[place]
     return (filled[0], None) if filled else (None, None)
+
+
+def _is_filled(cells: set[str]) -> bool:
+    """Whether a column says something: neither nothing, nor the same mark in all rows, as tables
+    have between their cells."""
+    mark = len(cells) == 1 and not any(map(str.isalnum, *cells))
+    return not mark and not cells <= _NOTHING
 
 
 def _count(rows: Sequence[Row], index: int) -> int:

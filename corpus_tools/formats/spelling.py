@@ -21,10 +21,15 @@ DESCRIPTIONS = {
     PLAIN: "types without prefixes: neighbours of one type are one mention",
     BRACKETS: "brackets of CoNLL-2012",
 }
-_PREFIX = re.compile(r"([BIEMLSUW])[-_](\S.*)", re.IGNORECASE | re.DOTALL)
-_SUFFIX = re.compile(r"(\S.*)[-_]([BIEMLSUW])", re.DOTALL)
+_NAME = r"[^\s][^\t\n-\r\x1c-\x1f\x85\u2028\u2029]*"  # no type goes over the end of a line
+_PREFIX = re.compile(rf"([BIEMLSUW])[-_]({_NAME})", re.IGNORECASE)
+_SUFFIX = re.compile(rf"({_NAME})[-_]([BIEMLSUW])")
 _BARE = re.compile(r"[BIEMLSUW]")
 _PLAIN = re.compile(r"[^\W\d_][\w./>& -]*")
+# Prefixes that are written otherwise: without them, B.PER and I.PER are no types.
+_PREFIXED = re.compile(
+    r"([BI]|BEG(?:IN)?|IN(?:SIDE|TERMEDIATE)?|END|LAST|MIDDLE|SINGLE|UNIT)[-_./ ]\S.*", re.IGNORECASE
+)
 _BRACKETS = re.compile(r"((?:\([^()*\s|]+)*)\*?(\)*)")
 # Columns of CoNLL-2012 with predicates and phrases have brackets too.
 _ONTONOTES = frozenset(
@@ -148,6 +153,8 @@ def _has_start(tags: Mapping[str, int]) -> bool:
 def _is_plain(tags: Mapping[str, int]) -> bool:
     outside = sum(tags.get(o, 0) for o in LETTER_O)
     types = tags.keys() - OUTSIDES
+    if types and all(map(_PREFIXED.fullmatch, types)):
+        return False
     return outside >= max(1, _LEAST_OUTSIDE * sum(tags.values())) and all(
         map(_PLAIN.fullmatch, types)
     )
