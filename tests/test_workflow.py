@@ -49,7 +49,8 @@ def _few_texts(project: Path, number: int) -> None:
 def _run(project: Path, base: Path | str, *workflows: str) -> None:
     given = {"geic": "geic", "b2nerd": "b2nerd", "base": base, **STEPS}
     options = [f"--vars.{k}={v}" for k, v in given.items()]
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    # threads that wait for each other on a busy machine take minutes for what one does in seconds
+    env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for name in workflows:
         command = [sys.executable, "-m", "spacy", "project", "run", name, str(project), *options]
         done = subprocess.run(command, env=env, capture_output=True, text=True)
