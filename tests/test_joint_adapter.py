@@ -176,7 +176,11 @@ def test_merging_leaves_no_trace_in_the_base(trained: Path, tmp_path: Path) -> N
     nlp.to_disk(tmp_path)
     file = "cascade_extractor/model/model.safetensors"
     assert (tmp_path / file).read_bytes() == (trained / "model-last" / file).read_bytes()
-    assert _answers(spacy.load(tmp_path)) == _answers(spacy.load(trained / "model-last"))
+    # a sum of products, and the product of a sum: equal but for the last digits
+    pairs = zip(_answers(spacy.load(tmp_path)), _answers(spacy.load(trained / "model-last")), strict=True)
+    for (merged, x), (apart, y) in pairs:
+        assert merged == apart
+        assert x == pytest.approx(y, abs=1e-3)
     optimizer = nlp.resume_training()
     nlp.update(util.examples(nlp), sgd=optimizer)
     _pipes(nlp)[0].lm.save(tmp_path / "again")
