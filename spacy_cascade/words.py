@@ -139,5 +139,19 @@ def inside_word(text: str, at: int) -> bool:
     return _holds_together(text[at - 1]) and _holds_together(text[at])
 
 
+def find_name(text: str, name: str, start: int = 0) -> int:
+    """Where a name stands first at or behind an offset: as a word, else inside of one; -1 without a
+    place that parts no character."""
+    inner, at = -1, text.find(name, start)
+    while at >= 0:
+        end = at + len(name)
+        if not (inside_word(text, at) or inside_word(text, end)):
+            return at
+        if inner < 0 and not (splits_character(text, at) or splits_character(text, end)):
+            inner = at
+        at = text.find(name, at + 1)
+    return inner
+
+
 def _holds_together(char: str) -> bool:
     return is_word_character(char) and not is_unspaced(char) and not is_hangul(char)

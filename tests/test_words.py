@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from spacy_cascade import words
 from spacy_cascade.decoding import tagger
+from spacy_cascade.prompts.demos import marked
 from spacy_cascade.scorers import normalize_string
 from spacy_cascade.training.augment import MentionReplacer
 
@@ -105,3 +106,17 @@ def test_invented_names_keep_letters_and_their_marks_together() -> None:
 def test_the_shape_of_a_word_is_that_of_its_letters(accent: str) -> None:
     composed = tagger._attributes(unicodedata.normalize("NFC", accent))
     assert composed[3] == tagger._attributes(unicodedata.normalize("NFD", accent))[3]
+
+
+@pytest.mark.parametrize(
+    "text, names, right",
+    [
+        ("Anna met Ann.", ["Ann"], "Anna met ##Ann##."),
+        ("दिल्ली में दिल", ["दिल"], "दिल्ली में ##दिल##"),
+        ("Berliner Luft", ["Berlin"], "##Berlin##er Luft"),
+        ("Ann, Ann and Anna", ["Ann", "Ann", "Anna"], "##Ann##, ##Ann## and ##Anna##"),
+        ("Rene\u0301e", ["Rene"], "Rene\u0301e"),
+    ],
+)
+def test_demonstrations_mark_whole_words(text: str, names: list[str], right: str) -> None:
+    assert marked(text, names, "##", "##") == right

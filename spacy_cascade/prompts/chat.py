@@ -17,6 +17,7 @@ from ..names import normalize_name, normalize_path, single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..ty import Asked, Unit
+from ..words import find_name
 from .demos import NO_SHOTS, Demo, Shots, marked, read_shots
 
 INSTRUCTION = "Copy the text and put ## before and after every named entity."
@@ -221,7 +222,7 @@ class ChatClassify:
         known = {normalize_name(name): single_spaced(name) for name in types}
         above, at = normalize_path(parent), 0
         for name, path in demo.paths:
-            begin = demo.text.find(name, at)
+            begin = find_name(demo.text, name, at)
             at = begin + len(name) if begin >= 0 else at
             below = path[len(above)] if path[: len(above)] == above and len(path) > len(above) else path[-1]
             if begin >= 0 and below in known:

@@ -14,6 +14,7 @@ import srsly
 from ..errors import CascadeError, Errors
 from ..names import normalize_path
 from ..taxonomy import TypePath, parse_path
+from ..words import find_name
 from .labelset import LabelSet
 
 
@@ -58,7 +59,7 @@ def read_demos(examples: Sequence[Mapping[str, Any]] | None) -> tuple[Demo, ...]
             if not isinstance(name, str) or not isinstance(label, str) or not name or not parse_path(label):
                 why = "an entity needs 'name' and 'type'"
                 raise CascadeError(Errors.C051.format(number=number, why=why, found=repr(entity)[:80]))
-            if name not in text:
+            if find_name(text, name) < 0:
                 raise CascadeError(Errors.C051.format(number=number, why="a mention is not in its text", found=repr(name)))
             mentions.append((name, label))
         out.append(Demo(text, tuple(mentions)))
@@ -66,10 +67,10 @@ def read_demos(examples: Sequence[Mapping[str, Any]] | None) -> tuple[Demo, ...]
 
 
 def marked(text: str, names: Sequence[str], before: str, behind: str) -> str:
-    """A text with each name's next occurrence between marks."""
+    """A text with each name's next occurrence between marks, as a word where there is one."""
     out, at = [], 0
     for name in names:
-        start = text.find(name, at)
+        start = find_name(text, name, at)
         if start >= 0:
             out += [text[at:start], before, name, behind]
             at = start + len(name)
