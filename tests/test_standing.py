@@ -66,6 +66,29 @@ def test_a_model_reads_the_text_in_the_tokens_it_was_marked_in(lively: Any) -> N
         assert [e._.cascade_score for e in b.ents] == pytest.approx([e._.cascade_score for e in a.ents], abs=1e-5)
 
 
+def test_entities_are_refined_in_the_tokens_that_the_extractor_read(lively: Any) -> None:
+    found = []
+    for merge in (False, True):
+        nlp = util.cascade(lively, classifier={"source": "ents"})
+        if merge:
+            nlp.add_pipe("merge_entities", after="cascade_extractor")
+        found.append([util.entities(doc) for doc in nlp.pipe(util.SENTENCES)])
+    assert found[0] == found[1]
+
+
+def test_a_mention_of_which_a_merge_left_a_part_has_a_type() -> None:
+    """spaCy leaves the entity "Hilton" of "Paris Hilton" when its first word is merged away."""
+
+    def merge(doc: Doc) -> Doc:
+        with doc.retokenize() as retokenizer:
+            retokenizer.merge(doc[1:3], attrs={"ENT_TYPE": 0, "ENT_IOB": 2})
+        return doc
+
+    doc = with_step(merge, after="cascade_extractor")("John saw Paris Hilton in France")
+    expected = [("John", "person"), ("saw Paris Hilton", "person"), ("France", "country")]
+    assert named(doc) == expected
+
+
 def test_sentences_are_those_of_the_doc(lively: Any) -> None:
     found = []
     for merge in (False, True):

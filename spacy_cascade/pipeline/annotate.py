@@ -146,8 +146,9 @@ def placeholders(doc: Doc) -> list[Span]:
     # Docs that earlier versions saved, or that came as JSON, don't tell
     marks = attrs.get("placeholders") or [not path for path in attrs.get("paths") or [""] * len(offsets)]
     waiting = [at for at, marked in zip(offsets, marks, strict=True) if marked]
-    bounds = set(token_spans(doc, waiting))
-    return [e for e in found if (e.start, e.end) in bounds]
+    # a retokenizer may have left but a part of an entity that it merged with a neighbour
+    tokens = {i for start, end in token_spans(doc, waiting) for i in range(start, end)}
+    return [e for e in found if tokens.issuperset(range(e.start, e.end))]
 
 
 @lru_cache(maxsize=1024)

@@ -213,8 +213,9 @@ class CascadeClassifier(LMPipe):
         return out
 
     def _as_read(self, doc: Doc) -> Doc:
-        """The Doc in the tokens in which its candidates were found."""
-        group = doc.spans.get(SPANS_KEY) if self.source == "spans" else None
+        """The Doc in the tokens in which its candidates were found; of entities those in which
+        candidates were, if there were any."""
+        group = doc.spans.get(SPANS_KEY)
         return doc if group is None else as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
 
     def _trained_alone(self, docs: Iterable[Doc]) -> bool:
@@ -265,7 +266,8 @@ class CascadeClassifier(LMPipe):
     def _candidates(self, doc: Doc, read: Doc) -> list[tuple[int, int, float]]:
         """read (Doc): The Doc in whose tokens they are wanted."""
         if self.source == "ents":
-            return [(e.start, e.end, 1.0) for e in doc.ents]
+            ents = moved([(e.start, e.end) for e in doc.ents], doc, read)
+            return [(start, end, 1.0) for start, end in ents]
         offsets = candidates(doc)
         if offsets is None:
             raise CascadeError(Errors.C025.format(name=self.name, key=SPANS_KEY))
