@@ -49,7 +49,7 @@ class Errors:
     C021 = "[C021] '{option}' must be {rule}, but is {value!r}."
     C022 = "[C022] A sequence of {found} tokens does not fit into the model's window of {limit}. Lower max_tokens of the component, give fewer types at a time (more levels, or other labels), or use a model with a longer context."
     C023 = "[C023] A type list is empty: the taxonomy offers no type at level {level} below '{parent}'."
-    C024 = "[C024] The per-document label set in doc.user_data['{key}'] must be a list of type names, {{'tree': ...}} or a Taxonomy, but is {found}."
+    C024 = "[C024] The per-document label set in doc.user_data['{key}'] must be a list of type names, a nested dict or a Taxonomy, but is {found}."
     C025 = "[C025] '{name}' reads candidate mentions from doc.spans['{key}'], which no component set. Add 'cascade_extractor' before it, or set source = \"ents\" to refine the entities of another component."
     C026 = "[C026] Copy verification did not settle within {passes} passes on a text of {n} characters. This is a defect: please report the text and model."
     # Training

@@ -80,14 +80,19 @@ def scored_items(
     neither right nor wrong.
     Paths are as the text's own label set writes them, if it brings one.
 
-    taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for other texts.
+    taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for other texts, and whose paths for
+        gold that names a type without its ancestors.
     """
     own = labels_of(reference)
 
     def spelled(path: TypePath) -> TypePath:
         if own is not None:
             return known_path(own, path) or path
-        return (taxonomy.find(path) if taxonomy is not None else None) or path
+        if taxonomy is None:
+            return path
+        # gold entities may bear the deepest type alone, as those of the pipeline do
+        found = known_path(taxonomy, path) if len(path) == 1 else taxonomy.find(path)
+        return found or path
 
     gold, found = _gold(reference, nested), _predicted(predicted, nested)
     missing = missing_ranges(reference)

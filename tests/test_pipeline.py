@@ -249,3 +249,13 @@ def test_gold_and_predictions_keep_apart(both: Language) -> None:
 def test_evaluate_reports_the_cascade_scores(both: Language) -> None:
     scores = both.evaluate(util.examples(both))
     assert {"cascade_extraction_f", "cascade_coarse_f", "cascade_fine_f", "cascade_hierarchical_f", "cascade_accuracy"} <= set(scores)
+
+
+def test_a_label_set_of_a_text_may_be_nested(lively: Path) -> None:
+    nlp = util.cascade(lively)
+    own = {"agent": None, "place": ["town", "land"]}
+    texts = [(text, {"cascade_labels": own}) for text in util.SENTENCES]
+    found = [util.spans(doc) for doc, _ in nlp.pipe(texts, as_tuples=True)]
+    nlp.get_pipe("cascade_classifier").set_taxonomy(own)  # type: ignore[attr-defined]
+    assert found == [util.spans(doc) for doc in nlp.pipe(util.SENTENCES)]
+    assert any(path.startswith("place > ") or path == "agent" for doc in found for *_, path in doc)

@@ -11,6 +11,7 @@ from spacy.training import Example
 
 from spacy_cascade.pipeline.annotate import set_candidates
 from spacy_cascade.scorers import cascade_score, make_cascade_scorer, normalize_string, prf
+from spacy_cascade.taxonomy import Taxonomy
 
 from . import util
 
@@ -209,3 +210,13 @@ def test_normalized_strings(text: str, expected: str) -> None:
 )
 def test_prf(args: Any, expected: Any) -> None:
     assert prf(*args) == pytest.approx(expected)
+
+
+def test_gold_that_names_the_deepest_type_alone_has_its_path(nlp: Language) -> None:
+    taxonomy = Taxonomy.from_labels(["person", "place->town", "place->land", "river"])
+    gold = [("Ann", "PERSON"), ("Bonn", "town"), ("Rhine", "river"), ("Peru", "elsewhere")]
+    found = [("Ann", "person"), ("Bonn", "place > town"), ("Rhine", "place > land")]
+    eg = case(nlp, "Ann left Bonn by the Rhine for Peru", gold, found)
+    assert cascade_score([eg], taxonomy=taxonomy)["cascade_typed_r"] == pytest.approx(2 / 4)
+    assert cascade_score([eg], taxonomy=taxonomy)["cascade_coarse_p"] == pytest.approx(2 / 3)
+    assert cascade_score([eg])["cascade_typed_r"] == 0.0

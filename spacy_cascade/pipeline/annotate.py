@@ -157,7 +157,7 @@ def _taxonomy_of(labels: tuple[str, ...]) -> Taxonomy:
 
 
 def labels_of(doc: Doc) -> Taxonomy | None:
-    """The label set of this Doc alone: a Taxonomy or a list of names in `doc.user_data["cascade_labels"]`, else in the
+    """The label set of this Doc alone: a Taxonomy, a list of names or a nested dict in `doc.user_data["cascade_labels"]`, else in the
     context that `nlp.pipe(..., as_tuples=True)` was given, if that is a dict with the key "cascade_labels".
 
     RAISES CascadeError: C024 for anything else, C003 for an empty list.
@@ -167,10 +167,14 @@ def labels_of(doc: Doc) -> Taxonomy | None:
         found = doc._context.get(LABELS_KEY)
     if found is None or isinstance(found, Taxonomy):
         return found
-    if isinstance(found, dict) and "tree" in found:
-        return Taxonomy.from_object(found)
+    unknown = Errors.C024.format(key=LABELS_KEY, found=repr(found)[:80])
+    if isinstance(found, dict):
+        try:
+            return Taxonomy.from_object(found)
+        except CascadeError as err:
+            raise (CascadeError(unknown) if err.code == "C004" else err) from None
     if not isinstance(found, (list, tuple)) or not all(isinstance(x, str) for x in found):
-        raise CascadeError(Errors.C024.format(key=LABELS_KEY, found=repr(found)[:80]))
+        raise CascadeError(unknown)
     return _taxonomy_of(tuple(found))
 
 
