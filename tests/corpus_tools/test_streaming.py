@@ -110,12 +110,16 @@ def test_our_docbins_hold_what_spacys_do(tmp_path):
 
 
 def test_parts_and_a_single_file_replace_each_other(tmp_path):
-    path = tmp_path / "train.spacy"
+    parts = tmp_path / "parts"
+    path = parts / "train.spacy"
     for max_docs, expected in ((2, 3), (None, 1), (4, 2), (1, 5)):
         docbin.write(new_words(5), path, max_docs=max_docs)
-        assert len(list(tmp_path.iterdir())) == expected
+        assert len(list(parts.iterdir())) == expected
+    # the next merge would read it
+    inside = CliRunner().invoke(app, ["merge", str(parts), str(parts / "all" / "merged.spacy")])
+    assert inside.exit_code == 1 and "[T111]" in inside.output
     target = tmp_path / "all" / "merged.spacy"
-    result = CliRunner().invoke(app, ["merge", str(tmp_path), str(target)])
+    result = CliRunner().invoke(app, ["merge", str(parts), str(target)])
     assert result.exit_code == 0 and list(docbin.read(target, Report())) == list(new_words(5))
 
 
