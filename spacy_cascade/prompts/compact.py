@@ -13,12 +13,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from ..decoding.automaton import Guess, SegmentAutomaton
 from ..decoding.copy import Job
 from ..registry import prompts
 from ..taxonomy import TypePath, normalize_name
 from ..ty import Asked, Unit
+
+# Token ids of label sets. Weak: a model must go when its pipeline does.
+_label_sets: WeakKeyDictionary[Any, dict[tuple[str, ...], list[int]]] = WeakKeyDictionary()
+_MOST_LABEL_SETS = 256
 
 
 def type_tokens(lm: Any, name: str) -> list[int]:
@@ -34,8 +39,19 @@ def _head(lm: Any, unit: Unit, begin: str, sep: str, labels: bool) -> list[int]:
     """What stands before the text. All of it has position 0, so that a label's place in the list means nothing."""
     if not (labels and unit.labels):
         return [lm.token_id(begin)]
-    names = [t for name in unit.labels for t in type_tokens(lm, name)]
-    return [lm.token_id(begin), *names, lm.token_id(sep)]
+    return [lm.token_id(begin), *_names(lm, unit.labels), lm.token_id(sep)]
+
+
+def _names(lm: Any, labels: tuple[str, ...]) -> list[int]:
+    """Token ids of a label set, which is the same for many texts."""
+    known = _label_sets.setdefault(lm, {})
+    found = known.get(labels)
+    if found is None:
+        if len(known) >= _MOST_LABEL_SETS:
+            known.clear()
+        found = [t for name in labels for t in type_tokens(lm, name)]
+        known[labels] = found
+    return found
 
 
 @dataclass(frozen=True)
