@@ -49,6 +49,14 @@ def smollm2_sets(runs: Runs) -> str:
     return table(head, rows)
 
 
+def smollm2_dynamicner(runs: Runs) -> str:
+    """DynamicNER's English test sentences, by level."""
+    found = runs["smollm2_dynamicner"]["corpora"]["dyn"]
+    levels = ("extraction", "coarse", "medium", "fine")
+    rows = [[key.upper(), *(found[f"cascade_{level}_{key}"] for level in levels)] for key in "prf"]
+    return table(["", *levels], rows)
+
+
 TABLES: dict[str, Callable[[Runs], str]] = {
-    f.__name__: f for f in (everyday, smollm2_means, smollm2_sets)
+    f.__name__: f for f in (everyday, smollm2_means, smollm2_sets, smollm2_dynamicner)
 }
