@@ -12,6 +12,10 @@ PIPELINES = {
     "everyday_smollm2_03": "the same, scores of 0.3 and more",
     "everyday_open_sm": "`xx_cascade_open_sm`",
 }
+DYNAMICNER = {
+    "smollm2_dynamicner": "`en_cascade_smollm2`",
+    "smollm2_dynamicner_open_sm": "`xx_cascade_open_sm`",
+}
 GROUPS = {"in_domain": "trained on", "zero_shot": "zero-shot"}
 
 
@@ -51,10 +55,13 @@ def smollm2_sets(runs: Runs) -> str:
 
 def smollm2_dynamicner(runs: Runs) -> str:
     """DynamicNER's English test sentences, by level."""
-    found = runs["smollm2_dynamicner"]["corpora"]["dyn"]
     levels = ("extraction", "coarse", "medium", "fine")
-    rows = [[key.upper(), *(found[f"cascade_{level}_{key}"] for level in levels)] for key in "prf"]
-    return table(["", *levels], rows)
+    rows = []
+    for name, shown in DYNAMICNER.items():
+        found = runs[name]["corpora"]["dyn"]
+        for key in "prf":
+            rows.append([shown, key.upper(), *(found[f"cascade_{x}_{key}"] for x in levels)])
+    return table(["", "", *levels], rows)
 
 
 TABLES: dict[str, Callable[[Runs], str]] = {
