@@ -29,9 +29,9 @@ from corpus_tools.embedding import get_embedder
 from corpus_tools.formats import read_records
 from corpus_tools.formats.docs import DocMaker
 from corpus_tools.records import Report
-from spacy_cascade.codecs import Codecs
-from spacy_cascade.pipeline.annotate import LABELS_KEY
-from spacy_cascade.pipeline.gold import gold_chars
+from spacy_cascade.doc.annotations import LABELS_KEY
+from spacy_cascade.doc.codecs import Codecs
+from spacy_cascade.doc.gold import gold_chars
 from spacy_cascade.taxonomy import Taxonomy, format_path
 from spacy_cascade.training.lists import ListNoise
 

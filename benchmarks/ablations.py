@@ -28,9 +28,9 @@ from spacy.training import Example
 
 from corpus_tools.files import atomic_path
 from corpus_tools.formats.docs import TOKENIZER
+from spacy_cascade.doc.annotations import LABELS_KEY
+from spacy_cascade.doc.gold import gold_chars, mention_lists, unannotated
 from spacy_cascade.models.tiny import build_base
-from spacy_cascade.pipeline.annotate import LABELS_KEY
-from spacy_cascade.pipeline.gold import gold_chars, mention_lists, unannotated
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.training.sft import SFT
 

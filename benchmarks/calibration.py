@@ -19,7 +19,7 @@ import spacy
 from measure import read
 from spacy.training import Example
 
-from spacy_cascade.decoding.calibration import METHODS, expected_calibration_error
+from spacy_cascade.pipeline.calibration import METHODS, expected_calibration_error
 
 BINS = 10
 # A share of fewer scores is not drawn.

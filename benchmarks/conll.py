@@ -28,7 +28,7 @@ from tuning import ADAPTERS, Journal, finetune, fingerprint, stages, strict, to_
 from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
-from spacy_cascade.scorers import cascade_score
+from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.training.sft import SFT
 

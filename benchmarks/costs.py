@@ -31,20 +31,20 @@ import spacy
 from spacy.tokens import Doc, DocBin
 
 # the entry points do this for users
-import spacy_cascade.pipeline.baselines
-import spacy_cascade.prompts.baselines  # noqa: F401
+import spacy_cascade.baselines.components
+import spacy_cascade.baselines.prompts  # noqa: F401
 from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.labels import LabelJob
 from spacy_cascade.decoding.listing import ListJob
 from spacy_cascade.decoding.tree import path_to
+from spacy_cascade.doc.annotations import fuse
+from spacy_cascade.doc.gold import gold_chars
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
-from spacy_cascade.pipeline.annotate import fuse
-from spacy_cascade.pipeline.gold import gold_chars
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.taxonomy import Taxonomy, TypePath, builtin, parse_path
-from spacy_cascade.ty import Asked, Query, Unit
+from spacy_cascade.types import Asked, Query, Unit
 
 CHAT = {"extract": {"@prompts": "spacy-cascade.ChatExtract.v1"}, "classify": {"@prompts": "spacy-cascade.ChatClassify.v1"}}
 # (first token, behind its last token, type)

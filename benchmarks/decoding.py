@@ -38,13 +38,13 @@ from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.int8 import use_int8
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import train_tokenizer
-from spacy_cascade.pipeline.typing import Typer
+from spacy_cascade.pipeline.typer import Typer
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import cascadener_classify, cascadener_extract, chat_classify, chat_extract
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy, builtin
-from spacy_cascade.ty import Asked, Query, Unit
+from spacy_cascade.types import Asked, Query, Unit
 
 MINI = Path(__file__).parents[1] / "assets" / "corpora" / "b2nerd_mini" / "NER_en"
 # hidden, layers, heads, key-value heads, intermediate, vocabulary (None: that of the tokenizer)

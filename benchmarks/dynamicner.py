@@ -31,7 +31,7 @@ from tuning import ADAPTERS, finetune, stages, to_train
 
 from corpus_tools.convert import convert
 from spacy_cascade.pipeline.open_ner import OpenNER
-from spacy_cascade.scorers import cascade_score
+from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.taxonomy import builtin
 
 SCORES = ("extraction", "coarse", "medium", "fine")

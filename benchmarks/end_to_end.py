@@ -26,7 +26,7 @@ from decoding import generate, questions
 from measure import read
 
 from spacy_cascade.pipeline import extractor as stage1
-from spacy_cascade.pipeline.typing import Typer
+from spacy_cascade.pipeline.typer import Typer
 
 WARM = 32
 

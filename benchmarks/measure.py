@@ -12,8 +12,8 @@ import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, DocBin
 
-from spacy_cascade.scorers import prf, scored_items
-from spacy_cascade.ty import Query
+from spacy_cascade.scoring.scorers import prf, scored_items
+from spacy_cascade.types import Query
 
 RESAMPLES = 2000
 

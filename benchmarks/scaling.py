@@ -48,7 +48,7 @@ from spacy_cascade.errors import CascadeError
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.registry import causal_lms, prompts
 from spacy_cascade.taxonomy import Taxonomy
-from spacy_cascade.ty import Unit
+from spacy_cascade.types import Unit
 
 PARTS = ("document", "labels", "mentions", "batch")
 _SETS = ("mini_news", "mini_food", "mini_legal")

@@ -20,8 +20,8 @@ import spacy
 from measure import RESAMPLES, counted, read
 from spacy.training import Example
 
-from spacy_cascade.pipeline.annotate import labels_of
-from spacy_cascade.pipeline.gold import gold_mentions, known_path
+from spacy_cascade.doc.annotations import labels_of
+from spacy_cascade.doc.gold import gold_mentions, known_path
 
 STRATEGIES = ("progressive", "beam", "path")
 BATCH = 64

@@ -20,8 +20,8 @@ from spacy.util import fix_random_seed, load_config, load_model_from_config
 
 from corpus_tools.files import atomic_path
 from spacy_cascade.cli.evaluate import known_labels
+from spacy_cascade.doc.gold import unannotated
 from spacy_cascade.pipeline.component import LMPipe
-from spacy_cascade.pipeline.gold import unannotated
 from spacy_cascade.training.sft import SFT
 
 ADAPTERS = ("full", "lora")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from spacy_cascade.words import words_only
+from spacy_cascade.doc.words import words_only
 
 from .errors import CorpusError, Errors
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
-from spacy_cascade.atomic import atomic_path as atomic_path
+from spacy_cascade.files import atomic_path as atomic_path
 
 from .encodings import find_encoding
 from .errors import CorpusFileNotFoundError, Errors

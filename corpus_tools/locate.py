@@ -14,7 +14,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spacy_cascade.words import MARKS, inside_word, is_word_character, splits_character
+from spacy_cascade.doc.words import MARKS, inside_word, is_word_character, splits_character
 
 ABSENT = "not in its sentence"
 NO_MORE = "all its occurrences in the sentence are taken by other entries"

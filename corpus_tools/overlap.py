@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from spacy_cascade.overlap import find_overlap
+from spacy_cascade.files import find_overlap
 
 from .errors import CorpusError, Errors
 

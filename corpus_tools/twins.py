@@ -13,7 +13,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from spacy_cascade.words import words_only
+from spacy_cascade.doc.words import words_only
 
 from .errors import CorpusError, Errors
 from .records import Record

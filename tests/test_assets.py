@@ -14,7 +14,7 @@ from corpus_tools.formats import geic
 from corpus_tools.formats.docs import DocMaker, blank_pipeline
 from corpus_tools.records import Report
 from corpus_tools.twins import find_twins
-from spacy_cascade.pipeline.gold import gold_chars, known_path
+from spacy_cascade.doc.gold import gold_chars, known_path
 from spacy_cascade.taxonomy import builtin
 from spacy_cascade.training.augment import MentionReplacer
 

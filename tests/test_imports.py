@@ -17,7 +17,7 @@ def test_torch_is_absent_after_import() -> None:
     assert _run("import sys, spacy_cascade; print('torch' in sys.modules)") == "False"
 
 
-@pytest.mark.parametrize("module", ["taxonomy", "tokenizers", "pipeline.annotate", "models.spec"])
+@pytest.mark.parametrize("module", ["taxonomy", "doc.tokenizer", "doc.annotations", "models.spec"])
 def test_light_modules_bring_no_more_than_spacy_does(module: str) -> None:
     """thinc imports torch where it is installed; this package must not add to that."""
     heavy = "[m for m in ('torch', 'transformers', 'peft', 'accelerate') if m in sys.modules]"
@@ -32,8 +32,8 @@ def test_light_modules_import_where_torch_is_not_installed() -> None:
         "        if name.split('.')[0] in ('torch', 'transformers', 'peft', 'accelerate'):\n"
         "            raise ImportError('blocked ' + name)\n"
         "sys.meta_path.insert(0, Block())\n"
-        "import spacy_cascade, spacy_cascade.errors, spacy_cascade.registry, spacy_cascade.ty\n"
-        "import spacy_cascade.taxonomy, spacy_cascade.tokenizers, spacy_cascade.scorers, spacy_cascade.readers\n"
+        "import spacy_cascade, spacy_cascade.errors, spacy_cascade.registry, spacy_cascade.types\n"
+        "import spacy_cascade.taxonomy, spacy_cascade.doc.tokenizer, spacy_cascade.scoring.scorers, spacy_cascade.doc.corpus\n"
         "import spacy_cascade.models.spec, spacy_cascade.prompts.compact, spacy_cascade.decoding.copy\n"
         "print('ok')"
     )

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from corpus_tools.cli import app as corpus_app
 from spacy_cascade.cli import cascade_app
-from spacy_cascade.overlap import find_overlap
+from spacy_cascade.files import find_overlap
 
 # How a path is written that leads to another one. (the other one, a free name) -> path
 WAYS: dict[str, Callable[[Path, Path], Path]] = {

@@ -15,8 +15,9 @@ import pytest
 import spacy
 import srsly
 
+from tests.prompts.test_chat_frames import CHATML
+
 from . import util
-from .test_chat_frames import CHATML
 
 ROOT = Path(__file__).parents[1]
 STEPS = {"max_steps": 2, "batch_size": 4, "accumulate": 1}

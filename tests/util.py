@@ -28,7 +28,7 @@ from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.compact import CompactExtract
 from spacy_cascade.registry import causal_lms
 from spacy_cascade.training.augment import gold_doc
-from spacy_cascade.ty import Query, Unit
+from spacy_cascade.types import Query, Unit
 
 # One or two sentences of each of eight languages.
 SENTENCES = (

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from spacy_cascade.names import normalize_path
 from spacy_cascade.taxonomy import Taxonomy, TypePath, parse_path
+from spacy_cascade.taxonomy.names import normalize_path
 
 from ..errors import CorpusError, Errors
 from ..files import check_file

@@ -8,8 +8,8 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from spacy_cascade.doc.words import words_only
 from spacy_cascade.taxonomy import Taxonomy, parse_path
-from spacy_cascade.words import words_only
 
 from .labelmap import OTHERS, arrow_path
 

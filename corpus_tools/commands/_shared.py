@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from wasabi import msg
 
-from spacy_cascade.annotation import name_groups
+from spacy_cascade.doc.missing import name_groups
 
 from ..formats import FORMATS
 from ..records import UNANNOTATED, Report

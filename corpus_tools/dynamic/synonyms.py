@@ -11,8 +11,8 @@ from pathlib import Path
 
 import srsly
 
-from spacy_cascade.names import normalize_path
 from spacy_cascade.taxonomy import Taxonomy, TypePath, normalize_name, parse_path
+from spacy_cascade.taxonomy.names import normalize_path
 
 from ..errors import CorpusError, Errors
 

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from spacy_cascade.words import MARKS, WORD_CHARACTER
+from spacy_cascade.doc.words import MARKS, WORD_CHARACTER
 
 from ..errors import CorpusError, Errors
 from ..files import atomic_path

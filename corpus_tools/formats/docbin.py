@@ -15,8 +15,8 @@ from spacy.tokens import Doc, DocBin
 from spacy.vocab import Vocab
 from srsly import msgpack_dumps
 
-from spacy_cascade.annotation import name_groups, other_groups, take_spans
-from spacy_cascade.codecs import Codecs
+from spacy_cascade.doc.codecs import Codecs
+from spacy_cascade.doc.missing import name_groups, other_groups, take_spans
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, CorpusFileNotFoundError, Errors

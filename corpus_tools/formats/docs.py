@@ -27,8 +27,8 @@ from spacy.attrs import IDX, LENGTH
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 
-import spacy_cascade.tokenizers  # noqa: F401  (registers the tokenizer)
-from spacy_cascade.annotation import missing_ranges, trim
+import spacy_cascade.doc.tokenizer  # noqa: F401  (registers the tokenizer)
+from spacy_cascade.doc.missing import missing_ranges, trim
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..errors import CorpusError, Errors

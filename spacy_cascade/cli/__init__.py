@@ -16,7 +16,7 @@ def prepare() -> None:
     safe_output()
 
 
-from . import average, base, deepen, errors, evaluate, export, finetune, visualize  # noqa: E402, F401
-
 if not any(group.name == "cascade" for group in app.registered_groups):
     app.add_typer(cascade_app)
+
+from . import analyze, average, base, deepen, evaluate, export, finetune, visualize  # noqa: E402, F401

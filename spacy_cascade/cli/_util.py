@@ -13,10 +13,10 @@ from spacy.vocab import Vocab
 from thinc.api import ConfigValidationError
 from wasabi import msg
 
-from ..codecs import Codecs
+from ..doc.codecs import Codecs
+from ..doc.corpus import GoldSpans
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
-from ..overlap import find_overlap
-from ..readers import GoldSpans
+from ..files import find_overlap
 
 
 @contextmanager

@@ -57,8 +57,8 @@ def build(
     import srsly
     from spacy.vocab import Vocab
 
+    from ..doc.gold import gold_chars
     from ..models.tiny import build_base
-    from ..pipeline.gold import gold_chars
     from ..pipeline.windows import make_unit
     from ..taxonomy import normalize_name
 

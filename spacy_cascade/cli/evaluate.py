@@ -11,10 +11,10 @@ import srsly
 import typer
 from wasabi import msg
 
-from ..annotation import is_annotated
+from ..doc.annotations import labels_of
+from ..doc.gold import known_path
+from ..doc.missing import is_annotated
 from ..errors import CascadeError, Errors
-from ..pipeline.annotate import labels_of
-from ..pipeline.gold import known_path
 from ..taxonomy import parse_path
 from . import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
@@ -124,8 +124,8 @@ def evaluate(
     import spacy
     from spacy.training import Example
 
-    from ..pipeline.gold import gold_chars, label_set, unannotated
-    from ..scorers import cascade_score
+    from ..doc.gold import gold_chars, label_set, unannotated
+    from ..scoring.scorers import cascade_score
 
     nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
     score = partial(cascade_score, nested=nested, taxonomy=label_set(nlp))

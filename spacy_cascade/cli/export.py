@@ -46,8 +46,8 @@ def export(
     from spacy.pipeline import Sentencizer
     from spacy.training import Example
 
+    from ..doc.gold import unannotated
     from ..pipeline.component import LMPipe
-    from ..pipeline.gold import unannotated
 
     if dtype not in DTYPES:
         raise CascadeError(Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES)))

@@ -59,7 +59,7 @@ def finetune(
     from spacy import util
     from spacy.training.initialize import init_nlp
 
-    from ..readers import read_once
+    from ..doc.corpus import read_once
     from ..registry import registry
 
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)

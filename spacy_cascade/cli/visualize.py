@@ -11,13 +11,13 @@ from typing import Any
 import typer
 from wasabi import msg
 
-from ..atomic import atomic_path
+from ..doc.gold import unannotated
 from ..errors import CascadeError, Errors
+from ..files import atomic_path
 from ..pages import html_page
-from ..pipeline.gold import unannotated
 from . import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
-from .errors_style import LIGHT
+from .analysis_style import LIGHT
 
 # Of all coarse types but the most frequent dozen: no other colour stands for two of them.
 OTHER = "#d3d6db"

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ..ty import Unit
+from ..types import Unit
 
 
 class Choice(NamedTuple):

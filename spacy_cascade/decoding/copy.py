@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CascadeError, Errors
-from ..ty import CausalLM, Kept, Mention, Query, Row, Unit
+from ..types import CausalLM, Kept, Mention, Query, Row, Unit
 from .automaton import Choice, CopyAutomaton, Guess, spans_of
 from .noise import gumbel
 from .prefix import Beginning, run_beginnings

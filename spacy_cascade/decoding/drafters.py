@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import CascadeError, Errors
 from ..registry import drafters
-from ..ty import Unit
+from ..types import Unit
 from .automaton import Guess
 from .tagger import Tagger
 

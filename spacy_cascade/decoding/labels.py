@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..ty import CausalLM, Kept, Query
+from ..types import CausalLM, Kept, Query
 from .prefix import Beginning, common, run_beginnings
 from .tree import TokenTree
 

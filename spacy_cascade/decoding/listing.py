@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..ty import CausalLM, Query, Row, Unit
+from ..types import CausalLM, Query, Row, Unit
 from .answers import AnswerAutomaton, State
 
 

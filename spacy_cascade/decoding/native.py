@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from itertools import accumulate
 
-from ..ty import Unit
+from ..types import Unit
 from .automaton import Choice, Guess
 
 # (byte offset, inside?, bytes of a begun marker, mention still empty?)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..ty import CausalLM, Query
+from ..types import CausalLM, Query
 
 # A common beginning that is shorter is not worth a pass of its own.
 SHORTEST = 16

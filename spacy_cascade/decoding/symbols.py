@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
-from ..ty import Unit
+from ..types import Unit
 from .substrings import Substrings
 
 

@@ -12,8 +12,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from ..ty import Unit
-from ..words import is_mark
+from ..doc.words import is_mark
+from ..types import Unit
 
 OUTSIDE, BEGIN, INSIDE = range(3)
 _BITS = 17

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
-from ..ty import Query
+from ..types import Query
 
 # Elements of one dense attention mask: 64 MB in float32.
 _MASK_ELEMENTS = 1 << 24

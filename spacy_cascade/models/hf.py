@@ -16,7 +16,7 @@ import torch
 
 from ..decoding.tree import ancestor_mask
 from ..errors import CascadeError, Errors
-from ..ty import Query
+from ..types import Query
 from .adapters import Adapters
 from .batching import batches_of, known, new_tokens, out_of_memory
 from .encoding import Encoding

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from ..decoding.tree import ancestor_mask, node_depths
-from ..ty import Query
+from ..types import Query
 
 if TYPE_CHECKING:
     from .hf import HFCausalLM

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..decoding.tree import path_to
-from ..ty import Query
+from ..types import Query
 
 if TYPE_CHECKING:
     from .hf import HFCausalLM

@@ -23,7 +23,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn.functional import embedding, scaled_dot_product_attention, silu
 
-from ..ty import Query
+from ..types import Query
 from .batching import known
 from .files import unpack_dir
 from .hf import HFCausalLM

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..errors import CascadeError, Errors
-from ..ty import Query
+from ..types import Query
 from .kv import KVPool
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from ..ty import Kept
+from ..types import Kept
 
 
 class Recall:

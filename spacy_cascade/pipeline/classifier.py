@@ -10,12 +10,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..errors import CascadeError, Errors
-from ..models.spec import HFSpec, SharedSpec
-from ..scorers import cascade_score
-from ..taxonomy import Taxonomy, builtin, format_path, normalize_name
-from ..ty import Asked, TrainingItem, TypeResult
-from .annotate import (
+from ..doc.annotations import (
     SPANS_KEY,
     candidates,
     fuse,
@@ -25,12 +20,17 @@ from .annotate import (
     set_candidates,
     set_ents,
 )
+from ..doc.gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
+from ..doc.retokenized import as_tokenized, moved, token_spans
+from ..errors import CascadeError, Errors
+from ..models.spec import HFSpec, SharedSpec
+from ..scoring.scorers import cascade_score
+from ..taxonomy import Taxonomy, builtin, format_path, normalize_name
+from ..types import Asked, TrainingItem, TypeResult
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
-from .items import TypesItem
-from .retokenized import as_tokenized, moved, token_spans
 from .settings import COUNT, SHARE, WINDOW, Setting, flag, one_of, read_taxonomy
-from .typing import STRATEGIES, UNKNOWN, Typer, with_context
+from .targets import TypesItem
+from .typer import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
 DEFAULT_CONFIG: dict[str, Any] = {

@@ -17,13 +17,13 @@ from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
 from spacy.util import minibatch
 
-from ..decoding.calibration import Calibration, expected_calibration_error
+from ..doc.gold import label_set
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
 from ..taxonomy import Taxonomy
-from ..ty import TrainingItem
-from .gold import label_set
+from ..types import TrainingItem
+from .calibration import Calibration, expected_calibration_error
 from .place import pipeline_that_names
 from .saved import config_beside, load_settings, load_taxonomy, save_settings
 from .settings import Setting, as_block, one_of, optional, read_model, read_registered

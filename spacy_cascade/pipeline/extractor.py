@@ -12,16 +12,10 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 from spacy.util import minibatch
 
-from ..annotation import is_annotated
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, decode
 from ..decoding.drafters import CuesDrafter, Drafter
-from ..errors import CascadeError, Errors
-from ..models.spec import HFSpec, SharedSpec
-from ..scorers import cascade_score
-from ..taxonomy import Taxonomy
-from ..ty import TrainingItem, Unit
-from .annotate import (
+from ..doc.annotations import (
     MENTION,
     SPANS_KEY,
     fuse,
@@ -31,9 +25,14 @@ from .annotate import (
     set_coverage,
     set_ents,
 )
+from ..doc.gold import flat_gold, gold_mentions, missing_tokens, report_gold
+from ..doc.missing import is_annotated
+from ..errors import CascadeError, Errors
+from ..models.spec import HFSpec, SharedSpec
+from ..scoring.scorers import cascade_score
+from ..taxonomy import Taxonomy
+from ..types import TrainingItem, Unit
 from .component import LMPipe
-from .gold import flat_gold, gold_mentions, missing_tokens, report_gold
-from .items import copy_item
 from .settings import (
     COUNT,
     NATURAL,
@@ -46,6 +45,7 @@ from .settings import (
     read_registered,
     read_taxonomy,
 )
+from .targets import copy_item
 from .template import Frames
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 

@@ -10,17 +10,17 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..decoding.listing import ListJob, list_mentions
+from ..doc.annotations import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
+from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import CascadeError, Errors, Warnings
 from ..models.spec import HFSpec, SharedSpec
 from ..prompts.labelset import LabelSet
-from ..scorers import cascade_score
+from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
-from ..ty import TrainingItem
-from .annotate import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
+from ..types import TrainingItem
 from .component import LMPipe
-from .gold import known_mentions, missing_tokens, report_gold
-from .items import list_item
 from .settings import NATURAL, SHARE, WINDOW, Setting, as_path, flag, one_of, read_taxonomy
+from .targets import list_item
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
 logger = logging.getLogger("spacy_cascade")

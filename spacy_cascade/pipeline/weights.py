@@ -181,7 +181,7 @@ class Weights:
             if self._trainable is None and self.joins and self._adapter is None:
                 self._trainable = self._owner().start_training()
             if self._trainable is None:
-                from ..training.weights import Trainable, lora_config
+                from ..models.trainable import Trainable, lora_config
 
                 if self._adapter is None and adapter is not None:
                     name = self._new_name()

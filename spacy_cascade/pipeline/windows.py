@@ -11,7 +11,7 @@ from spacy.attrs import IDX, IS_SPACE, LENGTH
 from spacy.tokens import Doc
 
 from ..errors import CascadeError, Errors
-from ..ty import Unit
+from ..types import Unit
 
 PROCESSED, SPLIT, SKIPPED, FAILED = "processed", "split", "skipped", "failed"
 MODES = ("auto", "sents", "stride")

@@ -12,13 +12,13 @@ from weakref import WeakKeyDictionary
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job
 from ..decoding.native import NativeAutomaton, Vocabulary
+from ..doc.words import find_name
 from ..errors import CascadeError, Errors
-from ..names import normalize_name, normalize_path, single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
-from ..ty import Asked, Unit
-from ..words import find_name
-from .demos import NO_SHOTS, Demo, Shots, marked, read_shots
+from ..taxonomy.names import normalize_name, normalize_path, single_spaced
+from ..types import Asked, Unit
+from .demonstrations import NO_SHOTS, Demo, Shots, marked, read_shots
 
 INSTRUCTION = "Copy the text and put ## before and after every named entity."
 SYSTEM = "You are a helpful assistant."

@@ -19,7 +19,7 @@ from ..decoding.automaton import Guess, SegmentAutomaton
 from ..decoding.copy import Job
 from ..registry import prompts
 from ..taxonomy import TypePath, normalize_name
-from ..ty import Asked, Unit
+from ..types import Asked, Unit
 
 # Token ids of label sets. Weak: a model must go when its pipeline does.
 _label_sets: WeakKeyDictionary[Any, dict[tuple[str, ...], list[int]]] = WeakKeyDictionary()

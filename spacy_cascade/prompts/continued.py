@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import CascadeError, Errors
-from ..names import single_spaced
 from ..registry import prompts
 from ..taxonomy import TypePath
-from ..ty import Asked, Unit
+from ..taxonomy.names import single_spaced
+from ..types import Asked, Unit
 from .chat import INSTRUCTION, ChatExtract, cascadener_extract, chat_extract, chat_labeled_extract, vocabulary
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..names import normalize_path, single_spaced
 from ..taxonomy import Taxonomy, TypePath
+from ..taxonomy.names import normalize_path, single_spaced
 
 ARROW = "->"
 

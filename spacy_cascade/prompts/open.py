@@ -12,9 +12,9 @@ from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import normalize_name
-from ..ty import Unit
+from ..types import Unit
 from .chat import end_of_sequence, frame, vocabulary
-from .demos import Demo, read_demos
+from .demonstrations import Demo, read_demos
 from .labelset import LabelSet
 from .wordings import WORDINGS
 

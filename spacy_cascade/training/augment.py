@@ -14,12 +14,12 @@ from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
 from spacy.util import registry
 
-from ..annotation import GOLD_KEY, missing_ranges
+from ..doc.annotations import fuse
+from ..doc.gold import gold_chars
+from ..doc.missing import GOLD_KEY, missing_ranges
+from ..doc.words import characters, is_letters
 from ..errors import CascadeFileNotFoundError, Errors
-from ..pipeline.annotate import fuse
-from ..pipeline.gold import gold_chars
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..words import characters, is_letters
 
 ANY = ""
 

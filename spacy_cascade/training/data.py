@@ -11,12 +11,12 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import CascadeError, Errors
+from ..models.losses import merge_items
 from ..pipeline.classifier import CascadeClassifier
 from ..taxonomy import builtin
-from ..ty import TrainingItem
+from ..types import TrainingItem
 from .augment import MentionReplacer
 from .lists import ListNoise
-from .objectives import merge_items
 from .sft import SFT
 
 # components on one set of weights, and their items

@@ -8,10 +8,10 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from ..doc.gold import known_mentions, label_set, unannotated
 from ..pipeline.classifier import CascadeClassifier
-from ..pipeline.gold import known_mentions, label_set, unannotated
 from ..pipeline.open_ner import OpenNER
-from ..scorers import cascade_score
+from ..scoring.scorers import cascade_score
 
 
 def dev_scores(nlp: Language, pipe: Any, examples: Sequence[Example], *, batch_size: int = 256) -> dict[str, float]:

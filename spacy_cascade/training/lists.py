@@ -10,9 +10,9 @@ from typing import Any
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from ..annotation import missing_ranges
-from ..pipeline.annotate import LABELS_KEY, labels_of
-from ..pipeline.gold import gold_chars, known_path
+from ..doc.annotations import LABELS_KEY, labels_of
+from ..doc.gold import gold_chars, known_path
+from ..doc.missing import missing_ranges
 from ..taxonomy import parse_path
 from .augment import gold_doc
 

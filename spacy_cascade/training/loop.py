@@ -15,9 +15,9 @@ from typing import Any
 from spacy.language import Language
 from spacy.training import Example
 
+from ..doc.gold import report_missing
 from ..errors import CascadeError, Errors
 from ..pipeline.component import LMPipe
-from ..pipeline.gold import report_missing
 from .checkpoint import load_checkpoint, save_checkpoint
 from .data import TrainingData, Work
 from .devices import settle_device

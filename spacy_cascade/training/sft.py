@@ -10,8 +10,8 @@ from spacy.language import Language
 from spacy.training import Example
 
 from ..errors import CascadeError, Errors
+from ..models.losses import OBJECTIVES
 from ..registry import training_loops
-from .objectives import OBJECTIVES
 from .optim import OPTIMIZERS
 
 Report = Callable[[dict[str, Any]], None]

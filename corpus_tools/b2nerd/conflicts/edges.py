@@ -13,8 +13,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from spacy_cascade.tokenizers import CHARACTER_TOKEN
-from spacy_cascade.words import LETTER, MARKS, is_word
+from spacy_cascade.doc.tokenizer import CHARACTER_TOKEN
+from spacy_cascade.doc.words import LETTER, MARKS, is_word
 
 from ...records import Record
 from .evidence import EDGES, PARTIALLY_EXTRACTED, WRONG_CATEGORY, Evidence, wilson

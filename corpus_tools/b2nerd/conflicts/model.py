@@ -20,7 +20,7 @@ import thinc
 from spacy.language import Language
 from thinc.api import Config
 
-from spacy_cascade.words import is_word_character
+from spacy_cascade.doc.words import is_word_character
 
 from ...errors import CorpusError, CorpusFileNotFoundError, Errors
 from ...files import atomic_path

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from spacy_cascade.names import normalize_path
 from spacy_cascade.taxonomy import Taxonomy, normalize_name, parse_path
+from spacy_cascade.taxonomy.names import normalize_path
 
 from ...embedding import Embedder
 from ...errors import CorpusError, CorpusFileNotFoundError, Errors

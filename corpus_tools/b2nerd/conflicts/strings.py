@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from spacy_cascade.tokenizers import CHARACTER_TOKEN
-from spacy_cascade.words import WORD_CHARACTER
+from spacy_cascade.doc.tokenizer import CHARACTER_TOKEN
+from spacy_cascade.doc.words import WORD_CHARACTER
 
 from ...records import Mention, Record
 from .sets import DataSet

@@ -1,0 +1,115 @@
+"""Right answers as the decisions that lead to them, which is what a model is trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any
+
+from ..decoding.automaton import CopyAutomaton
+from ..decoding.copy import Job, copy_depths
+from ..decoding.labels import LabelTrie
+from ..decoding.listing import ListJob
+from ..decoding.tree import TokenTree
+from ..taxonomy import Taxonomy, TypePath
+from ..types import Asked, Query, TrainingItem
+
+
+def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> TrainingItem:
+    """The marked copy that a job's guess writes.
+
+    text (Iterable[int]): Where the plain text stands in the prompt.
+    missing (Collection[int]): Tokens of the unit without annotation: whether a mention begins
+    there is not known, so it is no
+        decision to learn from.
+    """
+    automaton, state = job.automaton, job.automaton.start()
+    tokens = automaton.draft(state, job.guess)
+    positions, candidates, gold = [], [], []
+    states = []
+    for k, token in enumerate(tokens):
+        states.append(state)
+        allowed = automaton.allowed(state)
+        if (
+            len(allowed) > 1
+            and token in allowed
+            and not (missing and _opens(automaton, state, allowed, missing))
+        ):
+            positions.append(len(job.prompt) + k - 1)
+            candidates.append(allowed)
+            gold.append(list(allowed).index(token))
+        state = automaton.step(state, token)
+    n = len(job.prompt)
+    query = Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states))
+    return TrainingItem(query, gold, answer=list(range(n, n + len(tokens))), text=list(text))
+
+
+def _opens(
+    automaton: CopyAutomaton, state: Any, allowed: Sequence[int], tokens: Collection[int]
+) -> bool:
+    """Whether it is decided here if a mention begins at one of these tokens."""
+    return any(
+        c.kind == "open" and c.token in tokens for t in allowed for c in automaton.choices(state, t)
+    )
+
+
+def list_item(job: ListJob, answer: Iterable[int]) -> TrainingItem:
+    """A list of mentions; the job is written to its end.
+
+    answer (Iterable[int]): The right tokens, with the end token.
+    """
+    query, gold = Query(job.prompt), []
+    n = len(job.prompt)
+    for k, token in enumerate(answer):
+        allowed = job.automaton.allowed(job.state)
+        # a token that writes what another one writes is no choice
+        if len(allowed) > 1 and token in allowed:
+            query.positions.append(n + k - 1)
+            query.candidates.append(allowed)
+            gold.append(allowed.index(token))
+        job.write(token)
+    query.ids, query.depths = job.prompt + job.tokens, job.all_depths()
+    return TrainingItem(query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text))
+
+
+class TypesItem:
+    """The types of several mentions that share a text, in one token tree.
+
+    template: How types are asked for. list_noise (Optional[Callable]): (types, gold) -> the list to choose from.
+    """
+
+    def __init__(self, lm: Any, template: Any, list_noise: Callable[[list[str], str], list[str]] | None = None):
+        self.lm = lm
+        self.template = template
+        self.list_noise = list_noise
+        self.tree = TokenTree()
+        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
+        self.gold: list[int] = []
+        self.answer: list[int] = []
+        self.text: list[int] = []
+
+    def add(self, asked: Asked, taxonomy: Taxonomy, path: TypePath) -> None:
+        """A mention and its path in the taxonomy."""
+        lm, template = self.lm, self.template
+        if not self.text:
+            self.text = list(template.text_range(lm, asked.unit))
+        for level in range(len(path)):
+            parent = path[:level]
+            types = [p[-1] for p in taxonomy.children(parent)]
+            if self.list_noise is not None:
+                types = self.list_noise(types, path[level])
+            prompt, depths = template.prompt(lm, asked, parent, types)
+            stem = self.tree.insert(prompt, depths=depths)
+            trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
+            node = stem
+            for trie_node, token in trie.steps[types.index(path[level])]:
+                options = tuple(trie.children[trie_node])
+                if len(options) > 1:
+                    self.query.positions.append(node)
+                    self.query.candidates.append(options)
+                    self.gold.append(options.index(token))
+                node = self.tree.insert([token], node)
+                self.answer.append(node)
+
+    def item(self) -> TrainingItem:
+        """All that was added."""
+        return TrainingItem(self.query, self.gold, answer=self.answer, text=self.text)
