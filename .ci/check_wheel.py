@@ -14,6 +14,9 @@ TEXTS = [
     "La Universidad de Salamanca está en España; Гагарин родился в России.",
 ]
 nlp = spacy.load(sys.argv[1])
-found = [[[e.start_char, e.end_char, e.label_, e._.cascade_path] for e in doc.ents] for doc in nlp.pipe(TEXTS)]
+found = [
+    [[e.start_char, e.end_char, e.label_, e._.cascade_path] for e in doc.ents]
+    for doc in nlp.pipe(TEXTS)
+]
 assert any(found), "no entity in any text"
 json.dump(found, sys.stdout, ensure_ascii=False, indent=1)

@@ -2,10 +2,10 @@
 
     names     one data set with four types
     types     one data set with a taxonomy, two to four levels deep
-    base, dynamic   the same; every mention brings a list of types: all finest ones, or one of its own (docs/dynamic.md)
-    sets      six data sets, each text with the label set of its data set, under standardized names
-    raw       the same under the names that the data sets have
-    pruned, random  the same with a part of the training texts
+    base, dynamic   the same; every mention brings a list of types: all finest ones, or
+    one of its own (docs/dynamic.md) sets      six data sets, each text with the label
+    set of its data set, under standardized names raw       the same under the names
+    that the data sets have pruned, random  the same with a part of the training texts
 
 Texts are spread evenly over the training files and the test files.
 """
@@ -37,7 +37,14 @@ from spacy_cascade.training.lists import ListNoise
 
 NAMES = "en/conll2003"
 TYPES = "en/few_nerd_36"
-SETS = ("en/conll2003", "en/gum_mentions", "en/mit_restaurant", "en/uner_ewt", "en/wikigold", "en/wnut17")
+SETS = (
+    "en/conll2003",
+    "en/gum_mentions",
+    "en/mit_restaurant",
+    "en/uner_ewt",
+    "en/wikigold",
+    "en/wnut17",
+)
 NEW = ("en/broad_twitter_corpus", "en/wnut16")  # only tested on
 LONGEST = 24  # tokens of a text
 
@@ -62,18 +69,31 @@ class Data:
 class Collections:
     """Makes collections by name, each once.
 
-    standard (Path): Data sets under standardized label names, as DocBins (`corpus_tools standardize`).
+    standard (Path): Data sets under standardized label names, as DocBins (`corpus_tools
+        standardize`).
     real (Path): The same data sets as they are, in B2NERD layout.
-    train (int), test (int): Most texts of each of the `SETS`. Of a data set that stands alone, four times as many.
+    train (int), test (int): Most texts of each of the `SETS`. Of a data set that stands
+        alone, four times as many.
     k (int): Texts per type that pruning keeps.
     """
 
-    def __init__(self, nlp: Language, standard: Path, real: Path, *, train: int = 700, test: int = 75, k: int = 40):
+    def __init__(
+        self,
+        nlp: Language,
+        standard: Path,
+        real: Path,
+        *,
+        train: int = 700,
+        test: int = 75,
+        k: int = 40,
+    ):
         self.nlp, self.standard, self.real, self.k = nlp, standard, real, k
         self.sizes = {"train": train, "test": test}
         self._known: dict[str, Data] = {}
         self._makers: dict[str, Callable[[], Data]] = {
-            "names": lambda: Data(self._read(NAMES, "train", 4), {"own": self._read(NAMES, "test", 4)}),
+            "names": lambda: Data(
+                self._read(NAMES, "train", 4), {"own": self._read(NAMES, "test", 4)}
+            ),
             "types": self._types,
             "base": lambda: self._lists("base"),
             "dynamic": lambda: self._lists("dynamic"),
@@ -91,7 +111,9 @@ class Collections:
     def _read(self, name: str, split: str, factor: int = 1) -> list[Doc]:
         path = self.standard / name / f"{split}.spacy"
         if not path.is_file():
-            raise SystemExit(f"No DocBin at {path}. Make it with `spacy project run open-data`.")
+            raise SystemExit(
+                f"No DocBin at {path}. Make it with `spacy project run open-data`."
+            )
         docs = [doc for doc in self._docs(path) if 4 <= len(doc) <= LONGEST]
         n = min(len(docs), factor * self.sizes[split])
         return [docs[i * len(docs) // n] for i in range(n)]
@@ -104,58 +126,102 @@ class Collections:
         train, test = (self._read(TYPES, split, 4) for split in ("train", "test"))
         for doc in (*train, *test):
             del doc.user_data[LABELS_KEY]
-        paths = {format_path(path) for doc in (*train, *test) for *_, path in gold_chars(doc)}
-        return Data(train, {"own": test}, Taxonomy.from_labels(sorted(paths), name="types"))
+        paths = {
+            format_path(path) for doc in (*train, *test) for *_, path in gold_chars(doc)
+        }
+        return Data(
+            train, {"own": test}, Taxonomy.from_labels(sorted(paths), name="types")
+        )
 
     def _lists(self, version: str) -> Data:
         """Lists of training and test texts are made apart, by the same rules."""
         data = self("types")
         test = self._versions(data.tests["own"])
-        return Data(self._versions(data.train)[version], data.tests, data.taxonomy, test, data.train)
+        return Data(
+            self._versions(data.train)[version],
+            data.tests,
+            data.taxonomy,
+            test,
+            data.train,
+        )
 
     def _versions(self, docs: Sequence[Doc]) -> dict[str, list[Doc]]:
         taxonomy = self("types").taxonomy
         assert taxonomy is not None
         with tempfile.TemporaryDirectory() as tmp:
-            source, types, out = (Path(tmp) / name for name in ("corpus.spacy", "types.json", "out"))
+            source, types, out = (
+                Path(tmp) / name for name in ("corpus.spacy", "types.json", "out")
+            )
             srsly.write_json(types, taxonomy.to_dict())
             DocBin(docs=docs, store_user_data=True).to_disk(source)
-            settings = Settings(lang="en", synonyms="none", taxonomy=str(types), budget=12, seeds=1, formats=("docbin",))
+            settings = Settings(
+                lang="en",
+                synonyms="none",
+                taxonomy=str(types),
+                budget=12,
+                seeds=1,
+                formats=("docbin",),
+            )
             make(source, out, get_embedder("hash"), settings)
-            return {name: self._docs(out / name / source.name) for name in ("base", "dynamic")}
+            return {
+                name: self._docs(out / name / source.name)
+                for name in ("base", "dynamic")
+            }
 
     def _sets(self) -> Data:
-        train, own = ([doc for name in SETS for doc in self._read(name, split)] for split in ("train", "test"))
+        train, own = (
+            [doc for name in SETS for doc in self._read(name, split)]
+            for split in ("train", "test")
+        )
         new = [doc for name in NEW for doc in self._read(name, "test")]
         return Data(train, {"own": own, "parts": self._reduced(own), "new": new})
 
     def _reduced(self, docs: Iterable[Doc]) -> list[Doc]:
         """Each text with a random part of its label set, and the mentions of these labels alone."""
-        return [ListNoise(random.Random(i), 1.0, 0.5).reduced(self.nlp, doc) for i, doc in enumerate(docs)]
+        return [
+            ListNoise(random.Random(i), 1.0, 0.5).reduced(self.nlp, doc)
+            for i, doc in enumerate(docs)
+        ]
 
     def _raw(self) -> Data:
         data, maker = self("sets"), DocMaker(self.nlp)
         found: dict[str, Doc] = {}
-        for name, split in [*((n, s) for n in SETS for s in ("train", "test")), *((n, "test") for n in NEW)]:
+        for name, split in [
+            *((n, s) for n in SETS for s in ("train", "test")),
+            *((n, "test") for n in NEW),
+        ]:
             for record in read_records(self.real / name / f"{split}.json", Report()):
                 if len(record.text) < 40 * LONGEST:
                     found.setdefault(record.text, maker(record))
-        own, new = ([found[doc.text] for doc in data.tests[key]] for key in ("own", "new"))
-        return Data([found[doc.text] for doc in data.train], {"own": own, "parts": self._reduced(own), "new": new})
+        own, new = (
+            [found[doc.text] for doc in data.tests[key]] for key in ("own", "new")
+        )
+        return Data(
+            [found[doc.text] for doc in data.train],
+            {"own": own, "parts": self._reduced(own), "new": new},
+        )
 
     def _part(self, method: str) -> Data:
         """Of each data set as many texts by either method."""
         data = self("sets")
         with tempfile.TemporaryDirectory() as tmp:
-            source, pruned, chosen = (Path(tmp) / name for name in ("all", "pruned", "random"))
+            source, pruned, chosen = (
+                Path(tmp) / name for name in ("all", "pruned", "random")
+            )
             for name in SETS:
                 (source / name).mkdir(parents=True)
                 docs = self._read(name, "train")
-                DocBin(docs=docs, store_user_data=True).to_disk(source / name / "train.spacy")
+                DocBin(docs=docs, store_user_data=True).to_disk(
+                    source / name / "train.spacy"
+                )
             report = prune(source, pruned, PruneOptions(k=self.k))
             if method == "random":
                 sizes = {name: one["kept"] for name, one in report["datasets"].items()}
                 prune(source, chosen, PruneOptions(method="random"), sizes=sizes)
             files = (pruned if method == "diversity" else chosen).glob("**/train.spacy")
             kept = {doc.text for file in files for doc in self._docs(file)}
-        return Data([doc for doc in data.train if doc.text in kept], data.tests, source=data.train)
+        return Data(
+            [doc for doc in data.train if doc.text in kept],
+            data.tests,
+            source=data.train,
+        )

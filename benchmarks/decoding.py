@@ -3,18 +3,23 @@
     python benchmarks/decoding.py --shape tiny --sentences 200
     python benchmarks/decoding.py --shape qwen2.5-0.5b --sentences 16 --slow 4
 
-(a) the published algorithm: one `generate` per sentence, then one per mention and level (CascadeNER, arXiv 2409.11022);
-(b) the same with batched `generate`, the best of --batch; (c) prompt-lookup decoding (extraction, one by one);
-(d) this project; (e) the floor: one forward pass over prompt and marked sentence, tokens packed.
+(a) the published algorithm: one `generate` per sentence, then one per mention and level
+(CascadeNER, arXiv 2409.11022); (b) the same with batched `generate`, the best of
+--batch; (c) prompt-lookup decoding (extraction, one by one); (d) this project; (e) the
+floor: one forward pass over prompt and marked sentence, tokens packed.
 
-Weights are random, so all ways are told what to write: the mentions are the gold ones (a drafter guesses them, as it
-would in use), and the types those that (d) arrives at. (a) to (c) get their tokens through a logits processor, with KV
-cache and for exactly as many tokens as the answer has; (d) runs the model and has its decisions replaced. The last line
-is one JSON object. Ratios compare the times of the same sentences.
+Weights are random, so all ways are told what to write: the mentions are the gold ones
+    (a drafter guesses them, as it
+would in use), and the types those that (d) arrives at. (a) to (c) get their tokens
+through a logits processor, with KV cache and for exactly as many tokens as the answer
+has; (d) runs the model and has its decisions replaced. The last line is one JSON
+object. Ratios compare the times of the same sentences.
 
-With a chat prompt there is a second (d), `classification_continued`: `ChatClassifyContinued`, whose mentions and levels go on
-from one reading of the sentence, in `cascade_continued` from that of the extractor. (a) and (b) still ask the published questions; `vs_own_generate` compares with one `generate`
-per mention over its own prompts.
+With a chat prompt there is a second (d), `classification_continued`:
+`ChatClassifyContinued`, whose mentions and levels go on from one reading of the
+sentence, in `cascade_continued` from that of the extractor. (a) and (b) still ask the
+published questions; `vs_own_generate` compares with one `generate` per mention over its
+own prompts.
 """
 
 from __future__ import annotations
@@ -30,7 +35,12 @@ from typing import Any
 import numpy as np
 import spacy
 import torch
-from transformers import LogitsProcessor, LogitsProcessorList, Qwen2Config, Qwen2ForCausalLM
+from transformers import (
+    LogitsProcessor,
+    LogitsProcessorList,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
 
 from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.drafters import CuesDrafter, EntsDrafter, TaggerDrafter
@@ -40,7 +50,12 @@ from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import train_tokenizer
 from spacy_cascade.pipeline.typer import Typer
 from spacy_cascade.pipeline.windows import make_unit
-from spacy_cascade.prompts.chat import cascadener_classify, cascadener_extract, chat_classify, chat_extract
+from spacy_cascade.prompts.chat import (
+    cascadener_classify,
+    cascadener_extract,
+    chat_classify,
+    chat_extract,
+)
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy, builtin
@@ -81,7 +96,10 @@ def clock() -> float:
 
 
 def set_clock(name: str) -> None:
-    """cpu: time that this process had. For one thread, on a machine that is busy with other things."""
+    """cpu: time that this process had.
+
+    For one thread, on a machine that is busy with other things.
+    """
     global _clock
     _clock = CLOCKS[name]
 
@@ -94,19 +112,34 @@ def read(nlp: Any, paths: Sequence[Path]) -> list[Gold]:
             doc = nlp.make_doc(record["sentence"].strip())
             if not len(doc):
                 continue
-            found = {doc.char_span(*e["pos"], alignment_mode="expand") for e in record["entities"]}
+            found = {
+                doc.char_span(*e["pos"], alignment_mode="expand")
+                for e in record["entities"]
+            }
             spans = spacy.util.filter_spans([s for s in found if s is not None])
-            out.append((make_unit(doc, 0, len(doc)), sorted((s.start, s.end) for s in spans)))
+            out.append(
+                (make_unit(doc, 0, len(doc)), sorted((s.start, s.end) for s in spans))
+            )
     return out
 
 
-def build(shape: str, segments: Sequence[str], device: str, dtype: torch.dtype) -> HFCausalLM:
+def build(
+    shape: str, segments: Sequence[str], device: str, dtype: torch.dtype
+) -> HFCausalLM:
     tokenizer = train_tokenizer(segments, vocab_size=8000)
     hidden, layers, heads, kv, intermediate, vocabulary = SHAPES[shape]
     config = Qwen2Config(
-        vocab_size=vocabulary or len(tokenizer), hidden_size=hidden, num_hidden_layers=layers, num_attention_heads=heads,
-        num_key_value_heads=kv, intermediate_size=intermediate, max_position_embeddings=4096, tie_word_embeddings=True,
-        pad_token_id=0, bos_token_id=1, eos_token_id=3,
+        vocab_size=vocabulary or len(tokenizer),
+        hidden_size=hidden,
+        num_hidden_layers=layers,
+        num_attention_heads=heads,
+        num_key_value_heads=kv,
+        intermediate_size=intermediate,
+        max_position_embeddings=4096,
+        tie_word_embeddings=True,
+        pad_token_id=0,
+        bos_token_id=1,
+        eos_token_id=3,
     )
     torch.manual_seed(0)
     torch.set_default_dtype(dtype)
@@ -116,7 +149,9 @@ def build(shape: str, segments: Sequence[str], device: str, dtype: torch.dtype) 
 
 
 class GoldLM:
-    """Runs a model for all that it is asked about marked copies, and answers with the gold marks."""
+    """Runs a model for all that it is asked about marked copies, and answers with the
+    gold marks.
+    """
 
     def __init__(self, lm: HFCausalLM):
         self.lm = lm
@@ -127,7 +162,9 @@ class GoldLM:
         return getattr(self.lm, name)
 
     def expect(self, job: Job, spans: Sequence[tuple[int, int]]) -> None:
-        marks = {("open", s): True for s, _ in spans} | {("close", e): True for _, e in spans}
+        marks = {("open", s): True for s, _ in spans} | {
+            ("close", e): True for _, e in spans
+        }
         self._jobs[tuple(job.prompt)] = job, marks
         self.lengths.add(len(job.prompt))
         if len(self._jobs) > _REMEMBERED:
@@ -140,20 +177,44 @@ class GoldLM:
                 continue
             prompt = next(n for n in self.lengths if tuple(query.ids[:n]) in self._jobs)
             job, marks = self._jobs[tuple(query.ids[:prompt])]
-            state, rows = job.automaton.start(), dict(zip(query.positions, range(len(logits)), strict=True))
+            state, rows = (
+                job.automaton.start(),
+                dict(zip(query.positions, range(len(logits)), strict=True)),
+            )
             for p, token in enumerate(query.ids[prompt:], prompt - 1):
                 if p in rows:
-                    logits[rows[p]] = _preference(job, state, query.candidates[rows[p]], marks, token, logits.shape[1])
+                    logits[rows[p]] = _preference(
+                        job,
+                        state,
+                        query.candidates[rows[p]],
+                        marks,
+                        token,
+                        logits.shape[1],
+                    )
                 state = job.automaton.step(state, token)
         return out
 
 
-def _preference(job: Job, state: Any, candidates: Sequence[int], marks: dict[Any, bool], drafted: int, width: int) -> np.ndarray:
-    """The most gold choices first; among equals the drafted token, then the one that copies most."""
+def _preference(
+    job: Job,
+    state: Any,
+    candidates: Sequence[int],
+    marks: dict[Any, bool],
+    drafted: int,
+    width: int,
+) -> np.ndarray:
+    """The most gold choices first; among equals the drafted token, then the one that
+    copies most.
+    """
     out = np.full(width, -np.inf, dtype=np.float32)
     for k, token in enumerate(candidates):
-        wrong = sum(c.marked != marks.get((c.kind, c.token), False) for c in job.automaton.choices(state, token))
-        reach = job.automaton.offset(job.automaton.step(state, token)) - job.automaton.offset(state)
+        wrong = sum(
+            c.marked != marks.get((c.kind, c.token), False)
+            for c in job.automaton.choices(state, token)
+        )
+        reach = job.automaton.offset(
+            job.automaton.step(state, token)
+        ) - job.automaton.offset(state)
         out[k] = -1000 * wrong + (500 if token == drafted else 0) + reach
     return out
 
@@ -173,18 +234,35 @@ class _Forced(LogitsProcessor):
 
 
 @torch.no_grad()
-def generate(lm: HFCausalLM, pairs: Sequence[tuple[list[int], list[int]]], size: int, **options: Any) -> float:
+def generate(
+    lm: HFCausalLM,
+    pairs: Sequence[tuple[list[int], list[int]]],
+    size: int,
+    **options: Any,
+) -> float:
     """Write the answers behind the prompts in batches. RETURNS: seconds."""
     start = clock()
     for i in range(0, len(pairs), size):
         batch = pairs[i : i + size]
         longest, new = max(len(p) for p, _ in batch), max(len(a) for _, a in batch)
-        ids = torch.tensor([[0] * (longest - len(p)) + p for p, _ in batch], device=lm.device)
-        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p, _ in batch], device=lm.device)
+        ids = torch.tensor(
+            [[0] * (longest - len(p)) + p for p, _ in batch], device=lm.device
+        )
+        mask = torch.tensor(
+            [[0] * (longest - len(p)) + [1] * len(p) for p, _ in batch],
+            device=lm.device,
+        )
         forced = LogitsProcessorList([_Forced([a for _, a in batch], longest)])
         lm.model.generate(
-            input_ids=ids, attention_mask=mask, max_new_tokens=new, min_new_tokens=new, do_sample=False, pad_token_id=0,
-            eos_token_id=_NEVER, logits_processor=forced, **options,
+            input_ids=ids,
+            attention_mask=mask,
+            max_new_tokens=new,
+            min_new_tokens=new,
+            do_sample=False,
+            pad_token_id=0,
+            eos_token_id=_NEVER,
+            logits_processor=forced,
+            **options,
         )
     _wait(lm)
     return clock() - start
@@ -197,24 +275,44 @@ def floor(lm: HFCausalLM, jobs: Sequence[Job], *, width: int = 256) -> float:
     start = clock()
     whole = len(tokens) // width
     if whole:
-        rows = torch.tensor(tokens[: whole * width], device=lm.device).view(whole, width)
+        rows = torch.tensor(tokens[: whole * width], device=lm.device).view(
+            whole, width
+        )
         for part in rows.split(max(1, lm.batch_tokens // width)):
             lm.decoder(input_ids=part, use_cache=False)
     if tokens[whole * width :]:
-        lm.decoder(input_ids=torch.tensor([tokens[whole * width :]], device=lm.device), use_cache=False)
+        lm.decoder(
+            input_ids=torch.tensor([tokens[whole * width :]], device=lm.device),
+            use_cache=False,
+        )
     _wait(lm)
     return clock() - start
 
 
-def copy_all(gold_lm: GoldLM, template: Any, drafter: Any, batch: Sequence[Gold], keep: bool = False) -> list[Job]:
-    jobs = [template.job(gold_lm.lm, u, drafter.guess(u, s if isinstance(drafter, EntsDrafter) else ())) for u, s in batch]
+def copy_all(
+    gold_lm: GoldLM,
+    template: Any,
+    drafter: Any,
+    batch: Sequence[Gold],
+    keep: bool = False,
+) -> list[Job]:
+    jobs = [
+        template.job(
+            gold_lm.lm,
+            u,
+            drafter.guess(u, s if isinstance(drafter, EntsDrafter) else ()),
+        )
+        for u, s in batch
+    ]
     for job, (_, spans) in zip(jobs, batch, strict=True):
         gold_lm.expect(job, spans)
     decode(gold_lm, jobs, keep=keep)
     return jobs
 
 
-def extract(gold_lm: GoldLM, template: Any, drafter: Any, gold: Sequence[Gold], size: int) -> tuple[list[Job], float]:
+def extract(
+    gold_lm: GoldLM, template: Any, drafter: Any, gold: Sequence[Gold], size: int
+) -> tuple[list[Job], float]:
     done: list[Job] = []
     start = clock()
     for i in range(0, len(gold), size):
@@ -224,9 +322,18 @@ def extract(gold_lm: GoldLM, template: Any, drafter: Any, gold: Sequence[Gold], 
 
 
 def both(
-    gold_lm: GoldLM, template: Any, drafter: Any, typer: Typer, gold: Sequence[Gold], taxonomy: Taxonomy, size: int
+    gold_lm: GoldLM,
+    template: Any,
+    drafter: Any,
+    typer: Typer,
+    gold: Sequence[Gold],
+    taxonomy: Taxonomy,
+    size: int,
 ) -> float:
-    """Both stages batch after batch, as components of a pipeline that share weights. RETURNS: seconds."""
+    """Both stages batch after batch, as components of a pipeline that share weights.
+
+    RETURNS: seconds.
+    """
     start = clock()
     for i in range(0, len(gold), size):
         batch = gold[i : i + size]
@@ -240,7 +347,9 @@ def both(
     return clock() - start
 
 
-def classify(lm: HFCausalLM, typer: Typer, asked: Sequence[Asked], taxonomy: Taxonomy, size: int) -> tuple[list[Any], float]:
+def classify(
+    lm: HFCausalLM, typer: Typer, asked: Sequence[Asked], taxonomy: Taxonomy, size: int
+) -> tuple[list[Any], float]:
     """size (int): Mentions at a time."""
     found: list[Any] = []
     start = clock()
@@ -251,10 +360,20 @@ def classify(lm: HFCausalLM, typer: Typer, asked: Sequence[Asked], taxonomy: Tax
 
 
 def mentions(gold: Sequence[Gold]) -> list[Asked]:
-    return [Asked(u, s, e, tuple(spans[:k])) for u, spans in gold for k, (s, e) in enumerate(spans)]
+    return [
+        Asked(u, s, e, tuple(spans[:k]))
+        for u, spans in gold
+        for k, (s, e) in enumerate(spans)
+    ]
 
 
-def questions(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any], taxonomy: Taxonomy) -> list[Any]:
+def questions(
+    lm: HFCausalLM,
+    template: Any,
+    asked: Sequence[Asked],
+    found: Sequence[Any],
+    taxonomy: Taxonomy,
+) -> list[Any]:
     """One prompt and answer per mention and level, as (a) and (b) ask them."""
     out = []
     for a, result in zip(asked, found, strict=True):
@@ -265,11 +384,18 @@ def questions(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequ
     return out
 
 
-def whole_answers(lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any]) -> list[Any]:
-    """One prompt and answer per mention: all levels one after the other, for a template that continues."""
+def whole_answers(
+    lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any]
+) -> list[Any]:
+    """One prompt and answer per mention: all levels one after the other, for a template
+    that continues.
+    """
     end = template.end_id(lm)
     return [
-        (template.prompt(lm, a, (), [])[0], [t for name in r.path for t in (*template.answer(lm, name), end)])
+        (
+            template.prompt(lm, a, (), [])[0],
+            [t for name in r.path for t in (*template.answer(lm, name), end)],
+        )
         for a, r in zip(asked, found, strict=True)
     ]
 
@@ -286,7 +412,11 @@ def peak_mib(lm: HFCausalLM) -> float:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return next(int(line.split()[1]) / 1024 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+    return next(
+        int(line.split()[1]) / 1024
+        for line in status.read_text().splitlines()
+        if line.startswith("VmHWM")
+    )
 
 
 def reset_peak(lm: HFCausalLM) -> float:
@@ -299,29 +429,86 @@ def reset_peak(lm: HFCausalLM) -> float:
 
 
 def main() -> None:
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ap.add_argument("--shape", choices=SHAPES, default="tiny")
     ap.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
-    ap.add_argument("--dtype", default="auto", help="auto: bfloat16 on a GPU, else float32")
-    ap.add_argument("--batch", type=int, nargs="+", default=[8, 32], help="sentences at a time; the first is that of (d)")
-    ap.add_argument("--prompt", choices=TEMPLATES, default=None, help="compact for tiny, else chat")
+    ap.add_argument(
+        "--dtype", default="auto", help="auto: bfloat16 on a GPU, else float32"
+    )
+    ap.add_argument(
+        "--batch",
+        type=int,
+        nargs="+",
+        default=[8, 32],
+        help="sentences at a time; the first is that of (d)",
+    )
+    ap.add_argument(
+        "--prompt", choices=TEMPLATES, default=None, help="compact for tiny, else chat"
+    )
     ap.add_argument("--drafter", choices=DRAFTERS, default="tagger")
-    ap.add_argument("--data", type=Path, nargs="+", default=[MINI / s / "test.json" for s in ("mini_news", "mini_food", "mini_legal")])
-    ap.add_argument("--train", type=Path, nargs="+", default=[MINI / s / "train.json" for s in ("mini_news", "mini_food", "mini_legal")], help="for tokenizer and tagger")
+    ap.add_argument(
+        "--data",
+        type=Path,
+        nargs="+",
+        default=[
+            MINI / s / "test.json" for s in ("mini_news", "mini_food", "mini_legal")
+        ],
+    )
+    ap.add_argument(
+        "--train",
+        type=Path,
+        nargs="+",
+        default=[
+            MINI / s / "train.json" for s in ("mini_news", "mini_food", "mini_legal")
+        ],
+        help="for tokenizer and tagger",
+    )
     ap.add_argument("--sentences", type=int, default=54)
-    ap.add_argument("--slow", type=int, default=16, help="how many of them for (a), (b) and (c)")
+    ap.add_argument(
+        "--slow", type=int, default=16, help="how many of them for (a), (b) and (c)"
+    )
     ap.add_argument("--cache-tokens", type=int, default=16384, help="0: whole passes")
-    ap.add_argument("--int8", action="store_true", help="int8 products (on a CPU); for all ways alike")
-    ap.add_argument("--clock", choices=CLOCKS, default="wall", help="cpu: for one thread on a busy machine")
+    ap.add_argument(
+        "--int8",
+        action="store_true",
+        help="int8 products (on a CPU); for all ways alike",
+    )
+    ap.add_argument(
+        "--clock",
+        choices=CLOCKS,
+        default="wall",
+        help="cpu: for one thread on a busy machine",
+    )
     args = ap.parse_args()
     set_clock(args.clock)
-    nlp = spacy.blank("xx", config={"nlp": {"tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}}})
+    nlp = spacy.blank(
+        "xx",
+        config={
+            "nlp": {
+                "tokenizer": {"@tokenizers": "spacy-cascade.MultilingualTokenizer.v1"}
+            }
+        },
+    )
     train, gold = read(nlp, args.train), read(nlp, args.data)
-    gold = [gold[i] for i in np.linspace(0, len(gold) - 1, min(args.sentences, len(gold))).astype(int)]
-    some = [gold[i] for i in np.linspace(0, len(gold) - 1, min(args.slow, len(gold))).astype(int)]
+    gold = [
+        gold[i]
+        for i in np.linspace(0, len(gold) - 1, min(args.sentences, len(gold))).astype(
+            int
+        )
+    ]
+    some = [
+        gold[i]
+        for i in np.linspace(0, len(gold) - 1, min(args.slow, len(gold))).astype(int)
+    ]
     taxonomy = builtin("dynamicner")
-    segments = [s for u, _ in train + gold for s in u.segments()] + [f" {w}" for p in taxonomy for w in p[-1].split()]
-    dtype = {"auto": torch.bfloat16 if args.device.startswith("cuda") else torch.float32}.get(args.dtype) or getattr(torch, args.dtype)
+    segments = [s for u, _ in train + gold for s in u.segments()] + [
+        f" {w}" for p in taxonomy for w in p[-1].split()
+    ]
+    dtype = {
+        "auto": torch.bfloat16 if args.device.startswith("cuda") else torch.float32
+    }.get(args.dtype) or getattr(torch, args.dtype)
     lm = build(args.shape, segments, args.device, dtype)
     lm.cache_tokens = args.cache_tokens
     if args.int8:
@@ -340,8 +527,14 @@ def main() -> None:
     extract(gold_lm, extraction, drafter, some[:2], size)
     jobs, seconds = extract(gold_lm, extraction, drafter, gold, size)
     starts = [{s: i for i, (s, _) in enumerate(u.tokens)} for u, _ in gold]
-    right = sum([at[m.start] for m in j.mentions] == [s for s, _ in spans] for j, at, (_, spans) in zip(jobs, starts, gold, strict=True))
-    ours["extraction"] |= {"sentences_per_second": len(gold) / seconds, "passes": float(np.mean([j.passes for j in jobs]))}
+    right = sum(
+        [at[m.start] for m in j.mentions] == [s for s, _ in spans]
+        for j, at, (_, spans) in zip(jobs, starts, gold, strict=True)
+    )
+    ours["extraction"] |= {
+        "sentences_per_second": len(gold) / seconds,
+        "passes": float(np.mean([j.passes for j in jobs])),
+    }
     ours["extraction"]["as_gold"] = right / len(gold)
     ours["extraction"]["of_floor"] = floor(lm, jobs) / seconds
     asked = mentions(gold)
@@ -357,14 +550,25 @@ def main() -> None:
     copies = [(j.prompt, j.tokens) for j in few]
     asks = questions(lm, classification, few_asked, few_found, taxonomy)
     single, single_types = generate(lm, copies, 1), generate(lm, asks, 1)
-    report(a={"extraction": single, "classification": single_types}, d={"extraction": extracted, "classification": few_typed})
-    by_length = sorted(copies, key=lambda pair: len(pair[1])), sorted(asks, key=lambda pair: len(pair[0]))
-    batched = {b: (generate(lm, by_length[0], b), generate(lm, by_length[1], b)) for b in args.batch}
+    report(
+        a={"extraction": single, "classification": single_types},
+        d={"extraction": extracted, "classification": few_typed},
+    )
+    by_length = (
+        sorted(copies, key=lambda pair: len(pair[1])),
+        sorted(asks, key=lambda pair: len(pair[0])),
+    )
+    batched = {
+        b: (generate(lm, by_length[0], b), generate(lm, by_length[1], b))
+        for b in args.batch
+    }
     report(b=batched)
     best, best_types = (min(t[k] for t in batched.values()) for k in (0, 1))
     try:
         lookup: float | str = generate(lm, copies, 1, prompt_lookup_num_tokens=10)
-    except Exception as err:  # support differs between models and versions of transformers
+    except (
+        Exception
+    ) as err:  # support differs between models and versions of transformers
         lookup = f"{type(err).__name__}: {err}"[:200]
     report(c=lookup)
     ours["extraction"] |= {
@@ -373,10 +577,20 @@ def main() -> None:
         "vs_best_generate": min(best, single) / extracted,
         "vs_prompt_lookup": lookup / extracted if isinstance(lookup, float) else lookup,
     }
-    ours["classification"] |= {"vs_published": single_types / few_typed, "vs_best_generate": min(best_types, single_types) / few_typed}
-    slow, fast = (single, single_types), (min(best, single), min(best_types, single_types))
+    ours["classification"] |= {
+        "vs_published": single_types / few_typed,
+        "vs_best_generate": min(best_types, single_types) / few_typed,
+    }
+    slow, fast = (
+        (single, single_types),
+        (min(best, single), min(best_types, single_types)),
+    )
     # only a template that goes on from the copy has something to recall
-    typed_after = both(gold_lm, extraction, drafter, typer, some, taxonomy, size) if classification.continues else extracted + few_typed
+    typed_after = (
+        both(gold_lm, extraction, drafter, typer, some, taxonomy, size)
+        if classification.continues
+        else extracted + few_typed
+    )
     ours["cascade"] = _cascade(slow, fast, typed_after)
     if continued is not None:
         again = Typer(continued, "progressive", 1, 0.0, False)
@@ -393,14 +607,36 @@ def main() -> None:
         }
         ours["cascade_continued"] = _cascade(slow, fast, together)
     weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**20
-    # what it takes to run, beside weights, libraries and texts: keys, values and activations of a batch
-    ours |= {"peak_mib": peak, "held_mib": held, "peak_to_weights": (peak - held + weights) / weights, "weights_mib": weights, "shape": args.shape, "device": str(lm.device), "dtype": str(dtype)}
-    ours |= {"batch": size, "sentences": len(gold), "slow_sentences": len(some), "mentions": len(asked)}
-    ours |= {"threads": torch.get_num_threads(), "drafter": args.drafter, "cache_tokens": args.cache_tokens, "clock": args.clock, "int8": args.int8}
+    # what it takes to run, beside weights, libraries and texts: keys, values and
+    # activations of a batch
+    ours |= {
+        "peak_mib": peak,
+        "held_mib": held,
+        "peak_to_weights": (peak - held + weights) / weights,
+        "weights_mib": weights,
+        "shape": args.shape,
+        "device": str(lm.device),
+        "dtype": str(dtype),
+    }
+    ours |= {
+        "batch": size,
+        "sentences": len(gold),
+        "slow_sentences": len(some),
+        "mentions": len(asked),
+    }
+    ours |= {
+        "threads": torch.get_num_threads(),
+        "drafter": args.drafter,
+        "cache_tokens": args.cache_tokens,
+        "clock": args.clock,
+        "int8": args.int8,
+    }
     print(json.dumps(_rounded(ours)))
 
 
-def _cascade(published: tuple[float, float], best: tuple[float, float], ours: float) -> dict[str, float]:
+def _cascade(
+    published: tuple[float, float], best: tuple[float, float], ours: float
+) -> dict[str, float]:
     return {"vs_published": sum(published) / ours, "vs_best_generate": sum(best) / ours}
 
 

@@ -1,12 +1,17 @@
-"""A whole trained pipeline, from texts to Docs, against `generate` on its own prompts; and where its time goes.
+"""A whole trained pipeline, from texts to Docs, against `generate` on its own prompts;
+and where its time goes.
 
-    python benchmarks/end_to_end.py assets/open_sm/pipeline --data corpus/test.spacy --sentences 200 --slow 60
+    python benchmarks/end_to_end.py assets/open_sm/pipeline --data corpus/test.spacy
+    --sentences 200 --slow 60
 
-`nlp.pipe` runs both stages. The other side is the published algorithm (CascadeNER, arXiv 2409.11022) with the same weights:
-one `generate` per sentence, then one per mention and level, one by one and in the best of `--batch`. It writes what the pipeline
-has found, for exactly as many tokens, and is given its prompts ready-made, while the pipeline's time includes spaCy's tokenizer,
-Docs and annotation. `vs_no_recall` compares with a classifier that does not go on from the extractor's rows. `profile` gives the share of the model, of decoding (drafts, automata, tries, scores) and of spaCy. The
-last line is one JSON object.
+`nlp.pipe` runs both stages. The other side is the published algorithm (CascadeNER,
+arXiv 2409.11022) with the same weights: one `generate` per sentence, then one per
+mention and level, one by one and in the best of `--batch`. It writes what the pipeline
+has found, for exactly as many tokens, and is given its prompts ready-made, while the
+pipeline's time includes spaCy's tokenizer, Docs and annotation. `vs_no_recall` compares
+with a classifier that does not go on from the extractor's rows. `profile` gives the
+share of the model, of decoding (drafts, automata, tries, scores) and of spaCy. The last
+line is one JSON object.
 """
 
 from __future__ import annotations
@@ -43,7 +48,8 @@ def wrapped(owner: Any, name: str, around: Any) -> Iterator[None]:
 
 
 def collect(nlp: Any, texts: list[str]) -> tuple[list[Any], list[Any], int]:
-    """What the pipeline asks its model: (prompt, answer) of every sentence and of every mention and level.
+    """What the pipeline asks its model: (prompt, answer) of every sentence and of every
+    mention and level.
 
     RETURNS: both lists, and the number of mentions.
     """
@@ -72,7 +78,9 @@ def collect(nlp: Any, texts: list[str]) -> tuple[list[Any], list[Any], int]:
 
 
 def profile(nlp: Any, texts: list[str]) -> dict[str, float]:
-    """Share of the time of `nlp.pipe` that the model takes, the rest of both components' `predict`, and all else."""
+    """Share of the time of `nlp.pipe` that the model takes, the rest of both
+    components' `predict`, and all else.
+    """
     spent = {"model": 0.0, "predict": 0.0}
 
     def timed(key: str) -> Any:
@@ -104,21 +112,29 @@ def _parted(texts: list[str]) -> tuple[list[str], list[str]]:
 
 
 def main() -> None:
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ap.add_argument("pipeline", help="package name or directory")
     ap.add_argument("--data", type=Path, required=True, help="DocBin")
     ap.add_argument("--sentences", type=int, default=200)
-    ap.add_argument("--slow", type=int, default=60, help="how many of them for `generate`")
+    ap.add_argument(
+        "--slow", type=int, default=60, help="how many of them for `generate`"
+    )
     ap.add_argument("--batch", type=int, nargs="+", default=[8, 32])
     args = ap.parse_args()
     nlp = spacy.load(args.pipeline)
     lm = nlp.get_pipe("cascade_extractor").lm
-    others, texts = _parted([doc.text for doc in read(args.data, nlp, args.sentences + WARM)])
+    others, texts = _parted(
+        [doc.text for doc in read(args.data, nlp, args.sentences + WARM)]
+    )
     some = texts[:: max(1, len(texts) // args.slow)][: args.slow]
     copies, asks, mentions = collect(nlp, some)
 
     def ours(of: list[str], **options: Any) -> float:
-        """Median of three runs, each with a pipeline that has not seen these texts: drafters learn."""
+        """Median of three runs, each with a pipeline that has not seen these texts:
+        drafters learn.
+        """
         runs = []
         for _ in range(3):
             fresh = spacy.load(args.pipeline)
@@ -135,15 +151,26 @@ def main() -> None:
     lm.recall.tokens = kept
     single, single_types = generate(lm, copies, 1), generate(lm, asks, 1)
     batched = [
-        (generate(lm, sorted(copies, key=lambda p: len(p[1])), b), generate(lm, sorted(asks, key=lambda p: len(p[0])), b))
+        (
+            generate(lm, sorted(copies, key=lambda p: len(p[1])), b),
+            generate(lm, sorted(asks, key=lambda p: len(p[0])), b),
+        )
         for b in args.batch
     ]
-    best, best_types = (min((single, single_types)[k], *(t[k] for t in batched)) for k in (0, 1))
+    best, best_types = (
+        min((single, single_types)[k], *(t[k] for t in batched)) for k in (0, 1)
+    )
     out = {
         "sentences_per_second": len(texts) / whole,
         "vs_no_recall": alone / whole,
-        "extraction": {"vs_generate_b1": single / stage, "vs_best_generate": best / stage},
-        "cascade": {"vs_published": (single + single_types) / few, "vs_best_generate": (best + best_types) / few},
+        "extraction": {
+            "vs_generate_b1": single / stage,
+            "vs_best_generate": best / stage,
+        },
+        "cascade": {
+            "vs_published": (single + single_types) / few,
+            "vs_best_generate": (best + best_types) / few,
+        },
         "profile": profile(spacy.load(args.pipeline), texts),
         "sentences": len(texts),
         "slow_sentences": len(some),

@@ -50,8 +50,12 @@ def scores(gold: list[Spans], found: list[Spans]) -> dict[str, Any]:
         return [{keep(span) for span in spans} for spans in of]
 
     def strict(keep: Any, label: str = "") -> dict[str, float]:
-        a = count([{s for s in spans if not label or s[2] == label} for spans in gold], keep)
-        b = count([{s for s in spans if not label or s[2] == label} for spans in found], keep)
+        a = count(
+            [{s for s in spans if not label or s[2] == label} for spans in gold], keep
+        )
+        b = count(
+            [{s for s in spans if not label or s[2] == label} for spans in found], keep
+        )
         right = sum(len(x & y) for x, y in zip(a, b, strict=True))
         return rates(right, sum(map(len, b)), sum(map(len, a)))
 
@@ -76,15 +80,21 @@ def page(records: list[dict[str, Any]], found: list[Spans]) -> str:
 
         judged = {"right": gold & spans, "wrong": spans - gold, "missed": gold - spans}
         lines += [f"* {how}: {names(of)}" for how, of in judged.items() if of]
-        lines.append("" if any(judged.values()) else "* nothing to find, nothing found\n")
+        lines.append(
+            "" if any(judged.values()) else "* nothing to find, nothing found\n"
+        )
     return "\n".join(lines)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("pipeline", help="package name or directory")
-    parser.add_argument("--least", type=float, default=0.0, help="leave out lower scores")
-    parser.add_argument("--page", type=Path, help="markdown file whose list of texts is renewed")
+    parser.add_argument(
+        "--least", type=float, default=0.0, help="leave out lower scores"
+    )
+    parser.add_argument(
+        "--page", type=Path, help="markdown file whose list of texts is renewed"
+    )
     parser.add_argument("--output", type=Path, help="JSON file")
     args = parser.parse_args()
     nlp = spacy.load(args.pipeline)

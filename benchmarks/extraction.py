@@ -2,8 +2,9 @@
 
     python benchmarks/extraction.py --model training/pipeline --data corpus/test.spacy
 
-`generate` runs greedily, with its KV cache, for exactly as many tokens as the marked copy of each sentence has (the
-longest of a batch), without any constraint: it is given every advantage, and may write nonsense. Prints one JSON object.
+`generate` runs greedily, with its KV cache, for exactly as many tokens as the marked
+copy of each sentence has (the longest of a batch), without any constraint: it is given
+every advantage, and may write nonsense. Prints one JSON object.
 """
 
 from __future__ import annotations
@@ -46,26 +47,57 @@ def generated(pipe: Any, jobs: list[Job], size: int) -> float:
         for i in range(0, len(jobs), size):
             batch = jobs[i : i + size]
             longest = max(len(j.prompt) for j in batch)
-            ids = torch.tensor([[pad] * (longest - len(j.prompt)) + j.prompt for j in batch], device=pipe.lm.device)
-            mask = torch.tensor([[0] * (longest - len(j.prompt)) + [1] * len(j.prompt) for j in batch], device=pipe.lm.device)
+            ids = torch.tensor(
+                [[pad] * (longest - len(j.prompt)) + j.prompt for j in batch],
+                device=pipe.lm.device,
+            )
+            mask = torch.tensor(
+                [[0] * (longest - len(j.prompt)) + [1] * len(j.prompt) for j in batch],
+                device=pipe.lm.device,
+            )
             new = max(len(j.tokens) for j in batch)
             model.generate(
-                input_ids=ids, attention_mask=mask, max_new_tokens=new, min_new_tokens=new, do_sample=False, pad_token_id=pad
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=new,
+                min_new_tokens=new,
+                do_sample=False,
+                pad_token_id=pad,
             )
     return time.perf_counter() - start
 
 
 def main() -> None:
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--model", default="training/pipeline", help="a pipeline with a cascade_extractor")
+    ap = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    ap.add_argument(
+        "--model",
+        default="training/pipeline",
+        help="a pipeline with a cascade_extractor",
+    )
     ap.add_argument("--data", type=Path, default=Path("corpus/test.spacy"))
-    ap.add_argument("--limit", type=int, default=320, help="sentences for copy verification")
-    ap.add_argument("--generate-limit", type=int, default=96, help="sentences for generate, of the same sample")
-    ap.add_argument("--check", type=int, default=48, help="sentences to compare with step-by-step decoding")
+    ap.add_argument(
+        "--limit", type=int, default=320, help="sentences for copy verification"
+    )
+    ap.add_argument(
+        "--generate-limit",
+        type=int,
+        default=96,
+        help="sentences for generate, of the same sample",
+    )
+    ap.add_argument(
+        "--check",
+        type=int,
+        default=48,
+        help="sentences to compare with step-by-step decoding",
+    )
     args = ap.parse_args()
     nlp = spacy.load(args.model)
     pipe: Any = nlp.get_pipe("cascade_extractor")
-    docs = [nlp.make_doc(d.text) for d in DocBin().from_disk(args.data).get_docs(nlp.vocab)]
+    docs = [
+        nlp.make_doc(d.text) for d in DocBin().from_disk(args.data).get_docs(nlp.vocab)
+    ]
     units = [make_unit(d, 0, len(d)) for d in docs if len(d)][: args.limit]
     # neighbours of like length, as nlp.pipe's users would batch; both ways get the same batches
     units.sort(key=lambda u: len(u.tokens))
@@ -86,8 +118,15 @@ def main() -> None:
     with pipe.weights.active():
         decode_stepwise(pipe.lm, check)
     fast, _ = copy_verified(pipe, sample[: args.check], 16)
-    out["equal_to_stepwise"] = f"{sum(a.tokens == b.tokens for a, b in zip(check, fast, strict=True))}/{len(check)}"
-    out |= {"sentences": len(units), "sample": len(sample), "threads": torch.get_num_threads(), "device": str(pipe.lm.device)}
+    out["equal_to_stepwise"] = (
+        f"{sum(a.tokens == b.tokens for a, b in zip(check, fast, strict=True))}/{len(check)}"
+    )
+    out |= {
+        "sentences": len(units),
+        "sample": len(sample),
+        "threads": torch.get_num_threads(),
+        "device": str(pipe.lm.device),
+    }
     out["parameters"] = sum(p.numel() for p in pipe.lm.model.parameters())
     print(json.dumps(out))
 

@@ -95,8 +95,20 @@ FAR = {
 }
 # Other names for a type; the more often one stands here, the more often it is taken.
 SYNONYMS = {
-    "person": ["person", "person", "people", "person name", "human being", "individual"],
-    "organization": ["organization", "organisation", "organization", "institution or company"],
+    "person": [
+        "person",
+        "person",
+        "people",
+        "person name",
+        "human being",
+        "individual",
+    ],
+    "organization": [
+        "organization",
+        "organisation",
+        "organization",
+        "institution or company",
+    ],
     "organisation": ["organization", "organisation"],
     "location": [
         "location",
@@ -134,7 +146,15 @@ SYNONYMS = {
 # Of MultiCoNER II, whose fine types are complete, also the coarse ones are asked for.
 COARSE_SET = "multiconer2_en"
 COARSE = sorted(
-    {"person", "location", "organization", "product", "creative work", "medicine", "facility"}
+    {
+        "person",
+        "location",
+        "organization",
+        "product",
+        "creative work",
+        "medicine",
+        "facility",
+    }
 )
 
 Mentions = list[tuple[int, int, tuple[str, ...]]]
@@ -165,7 +185,9 @@ class Texts:
         seen: Counter[tuple[str, ...]] = Counter()
         chosen: list[Doc] = []
         while pool and len(chosen) < n - len(negative):
-            rarest = min(pool[:40], key=lambda doc: min(seen[p] for *_, p in mentions_of(doc)))
+            rarest = min(
+                pool[:40], key=lambda doc: min(seen[p] for *_, p in mentions_of(doc))
+            )
             pool.remove(rarest)
             chosen.append(rarest)
             seen.update({path for *_, path in mentions_of(rarest)})
@@ -175,7 +197,9 @@ class Texts:
         """Mentions and label list of a text of the data set `name`."""
         mentions, labels = self._names(name, raw, standard)
         if all(len(path) == 1 for *_, path in mentions) and self.rng.random() < 0.5:
-            other = {label: self.rng.choice(SYNONYMS.get(label, [label])) for label in labels}
+            other = {
+                label: self.rng.choice(SYNONYMS.get(label, [label])) for label in labels
+            }
             if len(set(other.values())) == len(labels):
                 mentions = [(s, e, (other.get(p[0], p[0]),)) for s, e, p in mentions]
                 labels = [other[label] for label in labels]
@@ -212,7 +236,9 @@ class Texts:
             right = {at_level(path) for *_, path in mentions}
             most = min(len(labels), self.rng.randint(4, 16))
             labels = sorted(right | set(self.rng.sample(labels, most)))
-        return self.make(doc.text, [(s, e, (at_level(p),)) for s, e, p in mentions], labels)
+        return self.make(
+            doc.text, [(s, e, (at_level(p),)) for s, e, p in mentions], labels
+        )
 
 
 def mentions_of(doc: Doc) -> Mentions:
@@ -231,11 +257,15 @@ def split_texts(texts: Texts, split: str, args: argparse.Namespace) -> list[Doc]
     out: list[Doc] = []
     for name, quota in QUOTAS.items():
         raw = texts.read(args.raw / name / f"{split}.spacy")
-        standard = {doc.text: doc for doc in texts.read(args.standard / name / f"{split}.spacy")}
+        standard = {
+            doc.text: doc for doc in texts.read(args.standard / name / f"{split}.spacy")
+        }
         wanted, longest = (quota, LONGEST) if train else (DEV_TEXTS, LONGEST_DEV)
         for doc in texts.choose(raw, wanted, longest):
             if doc.text in standard:
-                out.append(texts.make(doc.text, *texts.named(name, doc, standard[doc.text])))
+                out.append(
+                    texts.make(doc.text, *texts.named(name, doc, standard[doc.text]))
+                )
     taxonomy = builtin("dynamicner")
     own = texts.read(args.geic / "en" / f"{split}.spacy")
     for repeat in range(3 if train else 1):
@@ -251,10 +281,18 @@ def split_texts(texts: Texts, split: str, args: argparse.Namespace) -> list[Doc]
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--raw", type=Path, required=True, help="Data sets with their own names")
-    parser.add_argument("--standard", type=Path, required=True, help="The same, standardized")
-    parser.add_argument("--geic", type=Path, required=True, help="Corpora with DynamicNER's types")
-    parser.add_argument("--b2nerd", type=Path, required=True, help="The embedded B2NERD corpora")
+    parser.add_argument(
+        "--raw", type=Path, required=True, help="Data sets with their own names"
+    )
+    parser.add_argument(
+        "--standard", type=Path, required=True, help="The same, standardized"
+    )
+    parser.add_argument(
+        "--geic", type=Path, required=True, help="Corpora with DynamicNER's types"
+    )
+    parser.add_argument(
+        "--b2nerd", type=Path, required=True, help="The embedded B2NERD corpora"
+    )
     parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     args = parser.parse_args()

@@ -2,8 +2,8 @@
 
     python benchmarks/tables.py docs/*.md
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function of one of the modules below. `--check`
-fails if a table is not what the runs say.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function of
+one of the modules below. `--check` fails if a table is not what the runs say.
 """
 
 from __future__ import annotations
@@ -23,7 +23,15 @@ import tables_results
 import tables_smollm2
 from tables_markdown import Runs
 
-MODULES = (tables_open, tables_errors, tables_ablations, tables_results, tables_pages, tables_corpora, tables_smollm2)
+MODULES = (
+    tables_open,
+    tables_errors,
+    tables_ablations,
+    tables_results,
+    tables_pages,
+    tables_corpora,
+    tables_smollm2,
+)
 TABLES = {name: table for module in MODULES for name, table in module.TABLES.items()}
 
 
@@ -33,16 +41,23 @@ def fill(text: str, runs: Runs) -> str:
     def table(match: re.Match[str]) -> str:
         return f"{match[1]}\n{TABLES[match[2]](runs)}\n{match[3]}"
 
-    return re.sub(r"(<!-- table: (\w+) -->)\n.*?(<!-- end -->)", table, text, flags=re.DOTALL)
+    return re.sub(
+        r"(<!-- table: (\w+) -->)\n.*?(<!-- end -->)", table, text, flags=re.DOTALL
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("pages", type=Path, nargs="+")
     parser.add_argument("--runs", type=Path, default=Path("docs/runs"))
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
-    runs = {file.stem: json.loads(file.read_text("utf8")) for file in sorted(args.runs.glob("*.json"))}
+    runs = {
+        file.stem: json.loads(file.read_text("utf8"))
+        for file in sorted(args.runs.glob("*.json"))
+    }
     for page in args.pages:
         old = page.read_text("utf8")
         new = fill(old, runs)

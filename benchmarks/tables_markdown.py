@@ -9,7 +9,14 @@ Runs = dict[str, Any]
 
 
 def row(*cells: Any) -> str:
-    return "| " + " | ".join(f"{c:.3f}" if isinstance(c, float) else "–" if c is None else str(c) for c in cells) + " |"
+    return (
+        "| "
+        + " | ".join(
+            f"{c:.3f}" if isinstance(c, float) else "–" if c is None else str(c)
+            for c in cells
+        )
+        + " |"
+    )
 
 
 def table(head: list[str], rows: list[list[Any]]) -> str:

@@ -60,7 +60,9 @@ def smollm2_dynamicner(runs: Runs) -> str:
     for name, shown in DYNAMICNER.items():
         found = runs[name]["corpora"]["dyn"]
         for key in "prf":
-            rows.append([shown, key.upper(), *(found[f"cascade_{x}_{key}"] for x in levels)])
+            rows.append(
+                [shown, key.upper(), *(found[f"cascade_{x}_{key}"] for x in levels)]
+            )
     return table(["", "", *levels], rows)
 
 

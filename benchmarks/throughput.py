@@ -1,11 +1,14 @@
 """Sentences per second through `nlp.pipe`, and how long loading takes.
 
-    python benchmarks/throughput.py assets/open_sm/pipeline corpus/open-sets/en/wnut17/test.spacy corpus/open-sets/en/wikigold/test.spacy
+    python benchmarks/throughput.py assets/open_sm/pipeline
+    corpus/open-sets/en/wnut17/test.spacy corpus/open-sets/en/wikigold/test.spacy
 
-Whole files, every text with its own label set, in batches of --batch, with --threads of torch. Each figure comes from a process of its
-own: one round takes the pipeline as it is loaded (small bases by plain torch), the next one by transformers, turn about, so that both
-see the machine as fast as it is at the time. Loading is timed in fresh processes, too; `import spacy` on its own. Nothing else should run.
-Prints one JSON object, and writes it to --output.
+Whole files, every text with its own label set, in batches of --batch, with --threads of
+torch. Each figure comes from a process of its own: one round takes the pipeline as it
+is loaded (small bases by plain torch), the next one by transformers, turn about, so
+that both see the machine as fast as it is at the time. Loading is timed in fresh
+processes, too; `import spacy` on its own. Nothing else should run. Prints one JSON
+object, and writes it to --output.
 """
 
 from __future__ import annotations
@@ -41,36 +44,57 @@ def round_of(args: argparse.Namespace) -> dict[str, float]:
     nlp = spacy.load(args.pipeline)
     if args.by == "transformers":
         for _, pipe in nlp.pipeline:
-            getattr(getattr(pipe, "lm", None), "model", None)  # asked for, it is what runs from now on
+            getattr(
+                getattr(pipe, "lm", None), "model", None
+            )  # asked for, it is what runs from now on
     out = {}
     for file in args.files:
-        texts = [(doc.text, {k: v for k, v in doc.user_data.items() if k == "cascade_labels"}) for doc in read(file, nlp)]
+        texts = [
+            (
+                doc.text,
+                {k: v for k, v in doc.user_data.items() if k == "cascade_labels"},
+            )
+            for doc in read(file, nlp)
+        ]
         list(nlp.pipe(texts[:20], as_tuples=True))
         start = time.perf_counter()
-        for _ in nlp.pipe(texts, as_tuples=True, batch_size=args.batch, n_process=args.n_process):
+        for _ in nlp.pipe(
+            texts, as_tuples=True, batch_size=args.batch, n_process=args.n_process
+        ):
             pass
         out[str(file)] = len(texts) / (time.perf_counter() - start)
     return out
 
 
 def in_a_process(*arguments: str) -> Any:
-    done = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, check=True
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def spread(values: list[float], digits: int) -> dict[str, float]:
-    return {k: round(f(values), digits) for k, f in (("median", statistics.median), ("min", min), ("max", max))}
+    return {
+        k: round(f(values), digits)
+        for k, f in (("median", statistics.median), ("min", min), ("max", max))
+    }
 
 
 def main() -> None:
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     ap.add_argument("pipeline")
     ap.add_argument("files", nargs="+", type=Path, help="DocBins")
     ap.add_argument("--rounds", type=int, default=3)
     ap.add_argument("--threads", type=int, default=2)
     ap.add_argument("--n-process", type=int, default=1)
     ap.add_argument("--batch", type=int, default=64)
-    ap.add_argument("--by", choices=("plain", "transformers"), help="print one round by this, in this process")
+    ap.add_argument(
+        "--by",
+        choices=("plain", "transformers"),
+        help="print one round by this, in this process",
+    )
     ap.add_argument("--output", type=Path)
     args = ap.parse_args()
     if args.by:

@@ -1,4 +1,6 @@
-"""`python -m corpus_tools`: every command parses its arguments, calls a plain function and prints the outcome."""
+"""`python -m corpus_tools`: every command parses its arguments, calls a plain function
+and prints the outcome.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,11 @@ Sources are files or directory trees in GEIC (DynamicNER), SWIFT, B2NERD, BIO/Co
 command explains itself with --help; --limit tries it on a few records, --dry-run says what it would write, --json is for programs.
 """
 app = typer.Typer(
-    name="corpus_tools", help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False
+    name="corpus_tools",
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
 )
 
 SHOWN = 10
@@ -54,15 +60,37 @@ def prepare() -> None:
 
 @app.command("merge")
 def merge_cli(
-    paths: Annotated[list[Path], typer.Argument(metavar="IN... OUT.spacy", help="DocBins or directories; the last is written")],
-    split: Annotated[str, typer.Option(help="Files to take from directories: <split>.spacy and its parts")] = "train",
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="IN... OUT.spacy",
+            help="DocBins or directories; the last is written",
+        ),
+    ],
+    split: Annotated[
+        str,
+        typer.Option(
+            help="Files to take from directories: <split>.spacy and its parts"
+        ),
+    ] = "train",
     sources: Annotated[
-        Path | None, typer.Option(help="JSON file whose keys are the data sets to take from directories, such as 'en/wnut17'")
+        Path | None,
+        typer.Option(
+            help=(
+                "JSON file whose keys are the data sets to take from directories, such as"
+                " 'en/wnut17'"
+            )
+        ),
     ] = None,
     balance: Annotated[
         float | None,
         typer.Option(
-            min=0, max=1, help="Repeat texts of small data sets and leave out some of large ones: shares grow with sizes to this power"
+            min=0,
+            max=1,
+            help=(
+                "Repeat texts of small data sets and leave out some of large ones: shares grow"
+                " with sizes to this power"
+            ),
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Of the texts that --balance draws")] = 0,
@@ -86,16 +114,27 @@ def merge_cli(
             groups.setdefault((i, file.parent), []).append(file)
     files = [file for group in groups.values() for file in group]
     if not files:
-        raise typer.BadParameter(f"no {split}.spacy below {', '.join(map(str, inputs))}")
+        raise typer.BadParameter(
+            f"no {split}.spacy below {', '.join(map(str, inputs))}"
+        )
     with _messages():
         # one file for all: in a directory that is read, the next run would take it as an input
         refuse_overlap([*inputs, *files, *([sources] if sources else [])], [target])
         if dry_run:
             say({str(file): str(target) for file in files}, as_json)
             return
-        n = docbin.merge(files, target) if balance is None else docbin.merge_balanced(groups.values(), target, balance, seed)
+        n = (
+            docbin.merge(files, target)
+            if balance is None
+            else docbin.merge_balanced(groups.values(), target, balance, seed)
+        )
     if as_json:
-        typer.echo(json.dumps({"docs": n, "files": list(map(str, files)), "target": str(target)}, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                {"docs": n, "files": list(map(str, files)), "target": str(target)},
+                ensure_ascii=False,
+            )
+        )
     else:
         msg.good(f"{n} Docs from {len(files)} file(s) written to {target}")
 
@@ -120,7 +159,9 @@ def fetch_cli(
 
 
 class _ManyTests(TyperCommand):
-    """Lets `--test A B` stand for `--test A --test B`; otherwise B would silently count as training data."""
+    """Lets `--test A B` stand for `--test A --test B`; otherwise B would silently count
+    as training data.
+    """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         spread: list[str] = []
@@ -136,15 +177,26 @@ class _ManyTests(TyperCommand):
 
 @app.command("check-twins", cls=_ManyTests)
 def check_twins_cli(
-    train: Annotated[list[Path], typer.Argument(metavar="TRAIN...", help="Training files of any format")],
-    test: Annotated[list[Path], typer.Option("--test", metavar="TEST...", help="Test files of any format")],
-    threshold: Annotated[float, typer.Option(help="Jaccard similarity of character 5-grams")] = THRESHOLD,
+    train: Annotated[
+        list[Path],
+        typer.Argument(metavar="TRAIN...", help="Training files of any format"),
+    ],
+    test: Annotated[
+        list[Path],
+        typer.Option("--test", metavar="TEST...", help="Test files of any format"),
+    ],
+    threshold: Annotated[
+        float, typer.Option(help="Jaccard similarity of character 5-grams")
+    ] = THRESHOLD,
     seed: Seed = 0,
     limit: Limit = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Prove that no test sentence is a training sentence with other mentions. Exit code 1 if one is."""
+    """Prove that no test sentence is a training sentence with other mentions.
+
+    Exit code 1 if one is.
+    """
     with _messages():
         counts: dict[str, int] = {}
         report = Report()
@@ -153,15 +205,37 @@ def check_twins_cli(
         test_records = _read_all(test, counts, report, limit, silent)
         twins = find_twins(train_records, test_records, threshold=threshold)
     if as_json:
-        typer.echo(json.dumps({"records": counts, "rejected": report.rejected, "twins": list(map(asdict, twins))}, ensure_ascii=False))
+        typer.echo(
+            json.dumps(
+                {
+                    "records": counts,
+                    "rejected": report.rejected,
+                    "twins": list(map(asdict, twins)),
+                },
+                ensure_ascii=False,
+            )
+        )
         raise typer.Exit(1 if twins else 0)
     found = {name: sum(t.test_file == name for t in twins) for name in counts}
     rows = [(name, n, found[name]) for name, n in counts.items()]
-    typer.echo(table(rows, header=("test file", "records", "twins"), divider=True, aligns=("l", "r", "r"), max_col=80))
+    typer.echo(
+        table(
+            rows,
+            header=("test file", "records", "twins"),
+            divider=True,
+            aligns=("l", "r", "r"),
+            max_col=80,
+        )
+    )
     if report.rejected:
-        msg.warn(f"{report.rejected} mention(s) or record(s) could not be read; `convert` lists them")
+        msg.warn(
+            f"{report.rejected} mention(s) or record(s) could not be read; `convert` lists them"
+        )
     for twin in twins[:SHOWN]:
-        typer.echo(f"{twin.test_file}:{twin.test_record} ~ {twin.train_file}:{twin.train_record} ({twin.similarity:.2f})")
+        typer.echo(
+            f"{twin.test_file}:{twin.test_record} ~ {twin.train_file}:{twin.train_record}"
+            f" ({twin.similarity:.2f})"
+        )
         typer.echo(f"  test:  {twin.test_text}\n  train: {twin.train_text}")
     if twins:
         msg.fail(f"{len(twins)} test record(s) have a twin in the training data")
@@ -170,7 +244,9 @@ def check_twins_cli(
 
 
 class _messages:
-    """Errors of the project and of the disk become a message and exit code 1; all others keep their traceback."""
+    """Errors of the project and of the disk become a message and exit code 1; all
+    others keep their traceback.
+    """
 
     def __enter__(self) -> None:
         return None
@@ -178,7 +254,9 @@ class _messages:
     def __exit__(self, kind: Any, err: BaseException | None, trace: Any) -> None:
         if isinstance(err, OSError) and not isinstance(err, CorpusError):
             why = err.strerror or type(err).__name__
-            err = CorpusError(Errors.T112.format(path=err.filename2 or err.filename, why=why))
+            err = CorpusError(
+                Errors.T112.format(path=err.filename2 or err.filename, why=why)
+            )
         if isinstance(err, CorpusError):
             typer.echo(f"✘ {err}", err=True)
             raise typer.Exit(1) from None
@@ -188,7 +266,11 @@ def _load_taxonomy(name: str) -> Taxonomy | None:
     if not name:
         return None
     try:
-        return Taxonomy.from_file(name) if Path(name).suffix or Path(name).is_file() else builtin(name)
+        return (
+            Taxonomy.from_file(name)
+            if Path(name).suffix or Path(name).is_file()
+            else builtin(name)
+        )
     except ValueError as err:
         raise CorpusError(Errors.T009.format(name=name, why=err)) from err
 
@@ -199,17 +281,27 @@ def _progress(records: Iterable[Record], name: str) -> Iterable[Record]:
 
 
 def _read_all(
-    paths: Iterable[Path], counts: dict[str, int], report: Report, limit: int | None, silent: bool
+    paths: Iterable[Path],
+    counts: dict[str, int],
+    report: Report,
+    limit: int | None,
+    silent: bool,
 ) -> Iterator[Record]:
     for path in paths:
         counts[str(path)] = 0
         format = detect(path)
-        records: Iterable[Record] = itertools.islice(read_records(path, report, format=format), limit)
-        for number, record in enumerate(records if silent else _progress(records, str(path))):
+        records: Iterable[Record] = itertools.islice(
+            read_records(path, report, format=format), limit
+        )
+        for number, record in enumerate(
+            records if silent else _progress(records, str(path))
+        ):
             counts[str(path)] += 1
             # A DocBin's records say where they first came from; here it matters where they lie now.
             index = number if format == "docbin" else record.meta["index"]
-            yield Record(record.text, record.mentions, meta={"source": str(path), "index": index})
+            yield Record(
+                record.text, record.mentions, meta={"source": str(path), "index": index}
+            )
 
 
 app.command("convert")(convert_cli)

@@ -51,7 +51,9 @@ def language_of(folder: str) -> str:
 
 
 def about_file(path: Path, format: str) -> dict[str, str]:
-    """Language and data set by the layouts `<lang>/<dataset>/<split>` and `<dataset>/<lang>/<split>`."""
+    """Language and data set by the layouts `<lang>/<dataset>/<split>` and
+    `<dataset>/<lang>/<split>`.
+    """
     parent, above = path.resolve().parent.name, path.resolve().parent.parent.name
     if format == "b2nerd":
         about = {"language": language_of(above), "dataset": parent}
@@ -71,12 +73,15 @@ def plan(
     to_format: str = "docbin",
     encoding: str | None = None,
 ) -> list[Job]:
-    """The files to convert. A tree is mirrored below `target` (`NER_en` becomes `en`); its files of no known format are
-    listed in the report.
+    """The files to convert.
+
+    A tree is mirrored below `target` (`NER_en` becomes `en`); its files of no known
+    format are listed in the report.
 
     encoding (str): Of text files. None: see `find_encoding`.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree without usable files,
-        T010 if two files have one target, T084 and T008 for the encoding of a single file.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007
+        for a tree without usable files, T010 if two files have one target, T084 and
+        T008 for the encoding of a single file.
     """
     suffix = get_writer(to_format).suffix
     files = find_files(source, report, from_format=from_format, encoding=encoding)
@@ -91,17 +96,24 @@ def plan(
         folders = [language_of(p) or p for p in inner.parent.parts]
         into = target.joinpath(*folders, f"{path.stem}{suffix}")
         if into in jobs:
-            raise CorpusError(Errors.T010.format(a=jobs[into].source, b=path, target=into))
+            raise CorpusError(
+                Errors.T010.format(a=jobs[into].source, b=path, target=into)
+            )
         about = about_file(path, format)
         jobs[into] = Job(path, into, format, name, about.get("language") or name, about)
     return list(jobs.values())
 
 
 def find_files(
-    source: Path, report: Report, *, from_format: str = "auto", encoding: str | None = None
+    source: Path,
+    report: Report,
+    *,
+    from_format: str = "auto",
+    encoding: str | None = None,
 ) -> list[tuple[Path, str, str]]:
-    """The corpus files of a file or directory tree: path, format and the name that they bear in reports. Files of a tree
-    that are of no known format are listed in the report.
+    """The corpus files of a file or directory tree: path, format and the name that they
+    bear in reports. Files of a tree that are of no known format are listed in the
+    report.
 
     encoding (str): Of text files. None: see `find_encoding`.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T002 and T003 for formats, T007 for a tree
@@ -118,8 +130,12 @@ def find_files(
     files = [(path, format, str(path.relative_to(source))) for path, format in found]
     if not files:
         endings = " ".join([*JSON_SUFFIXES, *SUFFIXES, *TEXT_SUFFIXES])
-        seen = "".join(f" {issue.file}: {issue.reason}" for issue in report.of_kind(SKIPPED)[:SEEN])
-        message = Errors.T007.format(path=source, formats=", ".join(FORMATS), endings=endings)
+        seen = "".join(
+            f" {issue.file}: {issue.reason}" for issue in report.of_kind(SKIPPED)[:SEEN]
+        )
+        message = Errors.T007.format(
+            path=source, formats=", ".join(FORMATS), endings=endings
+        )
         raise CorpusError(message + seen)
     return files
 
@@ -168,9 +184,11 @@ def convert(
 ) -> Report:
     """Converts a file or a directory tree.
 
-    target (Path): For a single file: a directory, or a file if it has an ending. For a tree: a directory.
+    target (Path): For a single file: a directory, or a file if it has an ending. For a
+        tree: a directory.
     language (str): Of all records. None: by the names of the folders.
-    strict (bool): A file with a rejected mention or record is not written and stands in `report.failed`.
+    strict (bool): A file with a rejected mention or record is not written and stands in
+        `report.failed`.
     force (bool): Convert also a file most of which is not understood, or that holds no record.
     encoding (str): Of text files. None: see `find_encoding`.
     limit (int): At most so many records per file.
@@ -179,7 +197,8 @@ def convert(
     progress (Callable): Wraps the records of each file, for a progress bar.
     keep_issues (int): See `Report`.
 
-    RETURNS (Report): In a tree, a file that can't be read at all stands in `report.failed` and the rest is converted.
+    RETURNS (Report): In a tree, a file that can't be read at all stands in
+        `report.failed` and the rest is converted.
     RAISES CorpusFileNotFoundError, CorpusError: As `plan`, T111 if an input would be overwritten,
         and for a single file what its reader and writer raise.
     """
@@ -221,13 +240,17 @@ def convert(
                     raise
                 report.file(job.name).add(-1, REJECTED, str(err))
             report.failed[job.name] = str(err)
-        for name in report.counts:  # a DocBin's records may stand under the files they first came from
+        for name in (
+            report.counts
+        ):  # a DocBin's records may stand under the files they first came from
             report.groups.setdefault(name, job.group)
     return report
 
 
 def _refuse(records: Iterable[Record], report: Report, job: Job) -> Iterator[Record]:
-    """Passes records on; at the end, when the writer has reported its own too, fails if any was rejected."""
+    """Passes records on; at the end, when the writer has reported its own too, fails if
+    any was rejected.
+    """
     before = report.rejected
     yield from records
     n = report.rejected - before

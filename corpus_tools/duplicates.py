@@ -1,4 +1,6 @@
-"""Exact and near duplicates of texts, found by MinHash LSH (library datasketch) and confirmed on the texts themselves."""
+"""Exact and near duplicates of texts, found by MinHash LSH (library datasketch) and
+confirmed on the texts themselves.
+"""
 
 from __future__ import annotations
 
@@ -16,14 +18,17 @@ GRAM = 5
 PERMUTATIONS = 128
 EXACT = "exact"
 NEAR = "near"
-# Candidates are confirmed, so a missed one (second weight) costs more than a false one (first weight).
+# Candidates are confirmed, so a missed one (second weight) costs more than a false one
+# (first weight).
 WEIGHTS = (0.1, 0.9)
 
 
 @dataclass(frozen=True)
 class Match:
-    """reason (str): EXACT or NEAR. number (int): Of the text, counted from 0 in the order of adding.
-    similarity (float): Jaccard similarity of character 5-grams."""
+    """reason (str): EXACT or NEAR. number (int): Of the text, counted from 0 in the
+    order of adding.
+    similarity (float): Jaccard similarity of character 5-grams.
+    """
 
     reason: str
     number: int
@@ -40,8 +45,9 @@ def normalise(text: str) -> str:
 class DuplicateIndex:
     """Texts, searched for equal or similar ones.
 
-    threshold (float): Jaccard similarity of character 5-grams, above 0, from which on two texts are near duplicates. None:
-        only exact ones count. seed (int): Of the permutations.
+    threshold (float): Jaccard similarity of character 5-grams, above 0, from which on
+        two texts are near duplicates. None: only exact ones count. seed (int): Of the
+        permutations.
     RAISES CorpusError: T077 without datasketch.
     """
 
@@ -67,14 +73,20 @@ class DuplicateIndex:
                 new.append((number, key))
             self._texts.append(key)
         if self._lsh is not None:
-            for (number, _), hashes in zip(new, self._hashes([key for _, key in new]), strict=True):
+            for (number, _), hashes in zip(
+                new, self._hashes([key for _, key in new]), strict=True
+            ):
                 self._lsh.insert(number, hashes, check_duplication=False)
 
     def find(self, texts: Sequence[str]) -> list[Match | None]:
-        """The equal text or, without one, the most similar above the threshold; of several the first."""
+        """The equal text or, without one, the most similar above the threshold; of
+        several the first.
+        """
         keys = [normalise(t) for t in texts]
         found: list[Match | None] = []
-        hashes: list[Any] = self._hashes(keys) if self._lsh is not None else [None] * len(keys)
+        hashes: list[Any] = (
+            self._hashes(keys) if self._lsh is not None else [None] * len(keys)
+        )
         for key, hash in zip(keys, hashes, strict=True):
             if key in self._exact:
                 found.append(Match(EXACT, self._exact[key], 1.0))
@@ -88,13 +100,21 @@ class DuplicateIndex:
         for number in sorted(self._lsh.query(hash)):
             other = _grams(self._texts[number])
             similarity = len(own & other) / len(own | other)
-            if similarity >= (self.threshold or 0) and (best is None or similarity > best.similarity):
+            if similarity >= (self.threshold or 0) and (
+                best is None or similarity > best.similarity
+            ):
                 best = Match(NEAR, number, similarity)
         return best
 
     def _hashes(self, keys: Sequence[str]) -> list[Any]:
-        grams = [[g.encode("utf8", "surrogatepass") for g in _grams(key)] for key in keys]
-        return list(_datasketch().MinHash.bulk(grams, num_perm=PERMUTATIONS, seed=self.seed, hashfunc=zlib.crc32))
+        grams = [
+            [g.encode("utf8", "surrogatepass") for g in _grams(key)] for key in keys
+        ]
+        return list(
+            _datasketch().MinHash.bulk(
+                grams, num_perm=PERMUTATIONS, seed=self.seed, hashfunc=zlib.crc32
+            )
+        )
 
 
 def _grams(text: str) -> set[str]:

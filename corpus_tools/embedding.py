@@ -16,16 +16,17 @@ from spacy_cascade.registry import embedders
 
 from .errors import CorpusError, Errors
 
-# Texts -> unit vectors, float32, shape (texts, dimensions). The same text always gets the same vector.
+# Texts -> unit vectors, float32, shape (texts, dimensions). The same text always gets
+# the same vector.
 Embedder = Callable[[Sequence[str]], np.ndarray]
 CHUNK = 2048
 
 
 @embedders("spacy-cascade.HashEmbedder.v1")
 def hash_embedder(dim: int = 512, min_n: int = 1, max_n: int = 4) -> Embedder:
-    """Hashed counts of character n-grams, case and the composition of accents ignored: needs no
-    model and no network, and works in every language. Similar spelling means similar vectors; meaning
-    is out of its reach.
+    """Hashed counts of character n-grams, case and the composition of accents ignored:
+    needs no model and no network, and works in every language. Similar spelling means
+    similar vectors; meaning is out of its reach.
 
     dim (int): Dimensions. min_n (int), max_n (int): Lengths of n-grams.
     """
@@ -34,8 +35,15 @@ def hash_embedder(dim: int = 512, min_n: int = 1, max_n: int = 4) -> Embedder:
         out = np.zeros((len(texts), dim), dtype=np.float32)
         for row, text in enumerate(texts):
             padded = f"\x02{unicodedata.normalize('NFC', text).casefold()}\x03"
-            grams = (padded[i : i + n] for n in range(min_n, max_n + 1) for i in range(len(padded) - n + 1))
-            codes = np.fromiter((zlib.crc32(g.encode("utf8", "surrogatepass")) for g in grams), dtype=np.uint32)
+            grams = (
+                padded[i : i + n]
+                for n in range(min_n, max_n + 1)
+                for i in range(len(padded) - n + 1)
+            )
+            codes = np.fromiter(
+                (zlib.crc32(g.encode("utf8", "surrogatepass")) for g in grams),
+                dtype=np.uint32,
+            )
             # one bit of the hash is the sign, so that collisions cancel out on average
             signs = 1.0 - 2.0 * (codes >> np.uint32(31))
             out[row] = np.bincount(codes % np.uint32(dim), weights=signs, minlength=dim)
@@ -61,14 +69,25 @@ def sentence_transformer(name: str, batch_size: int = 64) -> Embedder:
     foreign = [] if trusted or not Path(name).is_dir() else foreign_modules(Path(name))
     if foreign:
         variable = trust.REMOTE_CODE.variable
-        raise CorpusError(Errors.T110.format(name=name, found=foreign[0], variable=variable))
+        raise CorpusError(
+            Errors.T110.format(name=name, found=foreign[0], variable=variable)
+        )
     try:
         model: Any = SentenceTransformer(name, trust_remote_code=trusted)
-    except Exception as err:  # the hub, the file system and the model each have errors of their own
-        raise CorpusError(Errors.T041.format(name=name, why=f"{type(err).__name__}: {err}"[:300])) from err
+    except (
+        Exception
+    ) as err:  # the hub, the file system and the model each have errors of their own
+        raise CorpusError(
+            Errors.T041.format(name=name, why=f"{type(err).__name__}: {err}"[:300])
+        ) from err
 
     def embed(texts: Sequence[str]) -> np.ndarray:
-        found = model.encode(list(texts), batch_size=batch_size, show_progress_bar=False, convert_to_numpy=True)
+        found = model.encode(
+            list(texts),
+            batch_size=batch_size,
+            show_progress_bar=False,
+            convert_to_numpy=True,
+        )
         return unit_rows(np.asarray(found, dtype=np.float32), texts)
 
     return embed
@@ -88,7 +107,9 @@ def foreign_modules(folder: Path) -> list[str]:
             named += [part.get("type") for part in content if isinstance(part, dict)]
         elif isinstance(content, dict) and isinstance(content.get("types"), dict):
             named += content["types"].values()
-    return [str(one) for one in named if not str(one).startswith("sentence_transformers.")]
+    return [
+        str(one) for one in named if not str(one).startswith("sentence_transformers.")
+    ]
 
 
 def get_embedder(name: str) -> Embedder:
@@ -101,11 +122,15 @@ def unit_rows(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     bad = np.flatnonzero(~np.isfinite(norms[:, 0]) | (norms[:, 0] == 0))
     if len(bad):
-        raise CorpusError(Errors.T042.format(n=len(bad), total=len(texts), text=texts[bad[0]][:80]))
+        raise CorpusError(
+            Errors.T042.format(n=len(bad), total=len(texts), text=texts[bad[0]][:80])
+        )
     return vectors / norms
 
 
-def embed_chunks(embedder: Embedder, texts: Iterable[str], *, size: int = CHUNK) -> Iterator[np.ndarray]:
+def embed_chunks(
+    embedder: Embedder, texts: Iterable[str], *, size: int = CHUNK
+) -> Iterator[np.ndarray]:
     """Embed a stream of texts, a chunk at a time."""
     chunk: list[str] = []
     for text in texts:

@@ -45,7 +45,9 @@ _TILDE, _ACUTE = re.compile("õ(?!e)"), re.compile("[áéíóú]")
 _ESCAPE = b"\x1b$"
 _ISO_2022 = ((_ESCAPE + b")C", "iso2022_kr"), (_ESCAPE, "iso2022_jp_2"))
 _DAMAGED = 0.5  # more wrong sequences than that, for each right one, are no damage
-_CHANCE = 0.1  # so many sequences for each other character look like UTF-8 in other encodings
+_CHANCE = (
+    0.1  # so many sequences for each other character look like UTF-8 in other encodings
+)
 _NUL_SHARE = 0.2
 
 
@@ -137,7 +139,9 @@ def _without_utf8(path: Path) -> Encoding:
         return Encoding(UTF8, "surrogateescape")
     if right <= _CHANCE * wrong and _is_western(data):
         return _checked(path, Encoding("cp1252", guessed=True))
-    raise CorpusError(Errors.T084.format(path=path, encoding="UTF-8", why=_fault(path, UTF8)))
+    raise CorpusError(
+        Errors.T084.format(path=path, encoding="UTF-8", why=_fault(path, UTF8))
+    )
 
 
 def _is_western(data: bytes) -> bool:
@@ -149,14 +153,19 @@ def _is_western(data: bytes) -> bool:
         return False
     high = [c for c in text if c >= "\x80"]
     letters = sum(c.isalpha() for c in text)
-    return _WESTERN.issuperset(high) and sum(c.isalpha() for c in high) <= _HIGH_LETTERS * letters
+    return (
+        _WESTERN.issuperset(high)
+        and sum(c.isalpha() for c in high) <= _HIGH_LETTERS * letters
+    )
 
 
 def _checked(path: Path, encoding: Encoding) -> Encoding:
     """RAISES CorpusError: T084 if the file is not in the encoding."""
     fault = _fault(path, encoding.name)
     if fault is not None:
-        raise CorpusError(Errors.T084.format(path=path, encoding=encoding.name, why=fault))
+        raise CorpusError(
+            Errors.T084.format(path=path, encoding=encoding.name, why=fault)
+        )
     return encoding
 
 

@@ -37,8 +37,11 @@ def check_file(path: Path) -> None:
 
 
 def open_text(path: Path, encoding: str | None = None) -> IO[str]:
-    """Opens a text file. A line feed ends a line, or a carriage return where there is no line feed.
-    In UTF-8, bytes that are no text come out as lone surrogates, which `clean` replaces and reports.
+    """Opens a text file.
+
+    A line feed ends a line, or a carriage return where there is no line feed. In UTF-8,
+    bytes that are no text come out as lone surrogates, which `clean` replaces and
+    reports.
 
     encoding (str): None: see `find_encoding`.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T084 for another encoding, T008 for an
@@ -48,19 +51,28 @@ def open_text(path: Path, encoding: str | None = None) -> IO[str]:
     with path.open(encoding=found.name, errors=found.errors, newline="") as file:
         head = file.read(CHUNK)
     old_mac = "\r" in head and "\n" not in head
-    return path.open(encoding=found.name, errors=found.errors, newline=None if old_mac else "\n")
+    return path.open(
+        encoding=found.name, errors=found.errors, newline=None if old_mac else "\n"
+    )
 
 
 def clean(value: Any) -> tuple[Any, int]:
-    """Replaces lone surrogates in all strings by U+FFFD, which keeps offsets. Returns the value and their number."""
+    """Replaces lone surrogates in all strings by U+FFFD, which keeps offsets.
+
+    Returns the value and their number.
+    """
     if isinstance(value, str):
-        return _SURROGATE.subn("\ufffd", value) if _SURROGATE.search(value) else (value, 0)
+        return (
+            _SURROGATE.subn("\ufffd", value) if _SURROGATE.search(value) else (value, 0)
+        )
     if isinstance(value, list):
         pairs = [clean(v) for v in value]
         return [v for v, _ in pairs], sum(n for _, n in pairs)
     if isinstance(value, dict):
         items = [(clean(k), clean(v)) for k, v in value.items()]
-        return {k: v for (k, _), (v, _) in items}, sum(n + m for (_, n), (_, m) in items)
+        return {k: v for (k, _), (v, _) in items}, sum(
+            n + m for (_, n), (_, m) in items
+        )
     return value, 0
 
 
@@ -133,18 +145,26 @@ class _Buffer:
             try:
                 value, end = _DECODER.raw_decode(self.text, self.pos)
                 # A number near the buffer's end may go on behind it: "1.5e" reads as 1.5.
-                whole = not isinstance(value, (int, float)) or end < len(self.text) - _EDGE
+                whole = (
+                    not isinstance(value, (int, float)) or end < len(self.text) - _EDGE
+                )
                 if whole or self.done:
-                    self.suspect = self.suspect or bool(_SUSPECT.search(self.text, self.pos, end))
+                    self.suspect = self.suspect or bool(
+                        _SUSPECT.search(self.text, self.pos, end)
+                    )
                     self.pos = end
                     return value
                 cut_off = True
             except RecursionError:
                 raise _Damaged("nested too deeply") from None
             except json.JSONDecodeError as err:
-                cut_off = err.pos > len(self.text) - _EDGE or err.msg.startswith("Unterminated")
+                cut_off = err.pos > len(self.text) - _EDGE or err.msg.startswith(
+                    "Unterminated"
+                )
                 if not cut_off or self.done:
-                    raise _Damaged(f"{err.msg} at character {err.pos - self.pos} of the record") from None
+                    raise _Damaged(
+                        f"{err.msg} at character {err.pos - self.pos} of the record"
+                    ) from None
             except ValueError as err:
                 raise _Damaged(str(err)) from None
             if cut_off:
@@ -165,13 +185,17 @@ class _Buffer:
 
 
 def iter_json(
-    path: Path, log: FileLog, *, record_keys: frozenset[str], encoding: str | None = None
+    path: Path,
+    log: FileLog,
+    *,
+    record_keys: frozenset[str],
+    encoding: str | None = None,
 ) -> Iterator[Item]:
     """Reads a JSON list, a JSON object of records or JSON lines (of objects, or of lists that start
     with a text), one record at a time.
 
-    A damaged record is reported; reading goes on at the next one where the layout shows where that is (each record
-    starts a line with the same indentation).
+    A damaged record is reported; reading goes on at the next one where the layout shows
+    where that is (each record starts a line with the same indentation).
     record_keys (frozenset[str]): Keys of a record: they tell JSON lines from an object of records.
         So does a first value that is no object.
     encoding (str): See `open_text`.
@@ -198,7 +222,11 @@ def iter_json(
         elif first == "{":
             yield from _lines(buffer, log)
         else:
-            log.add(-1, REJECTED, f"neither a JSON list, a JSON object nor JSON lines: it starts with {first!r}")
+            log.add(
+                -1,
+                REJECTED,
+                f"neither a JSON list, a JSON object nor JSON lines: it starts with {first!r}",
+            )
 
 
 def _is_record(buffer: _Buffer, record_keys: frozenset[str]) -> bool:
@@ -208,7 +236,9 @@ def _is_record(buffer: _Buffer, record_keys: frozenset[str]) -> bool:
     return bool(match and (match[1] in record_keys or match[2] != "{"))
 
 
-def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> Iterator[Item]:
+def _elements(
+    buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool
+) -> Iterator[Item]:
     indent = buffer.skip()
     index, seen = 0, set[str]()
     while True:
@@ -217,7 +247,9 @@ def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> It
             buffer.pos += 1
             buffer.skip()
             if buffer.peek():
-                log.add(-1, REJECTED, "there is more text behind the end of the JSON value")
+                log.add(
+                    -1, REJECTED, "there is more text behind the end of the JSON value"
+                )
             return
         if not start:
             log.add(-1, REJECTED, f"the file ends before the closing '{closing}'")
@@ -227,12 +259,19 @@ def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> It
             value = buffer.decode()
             buffer.skip()
             if buffer.peek() not in (",", closing, ""):
-                raise _Damaged(f"',' or '{closing}' expected behind the record, found {buffer.peek()!r}")
+                raise _Damaged(
+                    f"',' or '{closing}' expected behind the record, found {buffer.peek()!r}"
+                )
         except _Damaged as err:
             log.add(index, REJECTED, f"damaged JSON: {err}")
             opening = '"' if keyed else "{"
             if "\n" not in indent:
-                log.add(index, REJECTED, "the rest of the file can't be read: records don't stand on lines of their own")
+                log.add(
+                    index,
+                    REJECTED,
+                    "the rest of the file can't be read: records don't stand on lines of"
+                    " their own",
+                )
                 return
             if not buffer.seek(indent + opening):
                 return
@@ -240,7 +279,11 @@ def _elements(buffer: _Buffer, log: FileLog, closing: str, *, keyed: bool) -> It
             index += 1
             continue
         if key in seen:
-            log.add(index, "duplicate_key", f"the key '{key}' stands more than once in the file; all are read")
+            log.add(
+                index,
+                "duplicate_key",
+                f"the key '{key}' stands more than once in the file; all are read",
+            )
         if keyed:
             seen.add(key)
         if buffer.suspect:
@@ -268,7 +311,11 @@ def _values(buffer: _Buffer, log: FileLog) -> Iterator[Item]:
         try:
             value = buffer.decode()
         except _Damaged as err:
-            log.add(index, REJECTED, f"damaged JSON: {err}; the rest of the file is not read")
+            log.add(
+                index,
+                REJECTED,
+                f"damaged JSON: {err}; the rest of the file is not read",
+            )
             return
         if buffer.suspect:
             value = clean_item(value, log, index)
@@ -290,7 +337,11 @@ def _lines(buffer: _Buffer, log: FileLog) -> Iterator[Item]:
         if line.strip():
             try:
                 value = json.loads(line)
-                yield Item(index, "", clean_item(value, log, index) if _SUSPECT.search(line) else value)
+                yield Item(
+                    index,
+                    "",
+                    clean_item(value, log, index) if _SUSPECT.search(line) else value,
+                )
             except (ValueError, RecursionError) as err:
                 log.add(index, REJECTED, f"damaged JSON: {err}")
             index += 1

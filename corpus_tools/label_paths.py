@@ -10,9 +10,11 @@ from spacy_cascade.taxonomy import Taxonomy, TypePath
 class LabelPaths:
     """Looks labels up in a taxonomy.
 
-    A name may be that of a leaf and that of a whole branch elsewhere: DynamicNER's 'biological' is a kind of weapon, and a
-    group of science entities. In a corpus that names only the finest types, as DynamicNER's own files do, it is the leaf
-    without doubt. From the first label on that is no leaf of the taxonomy, or not in it, such names are warned of (CW04).
+    A name may be that of a leaf and that of a whole branch elsewhere: DynamicNER's
+        'biological' is a kind of weapon, and a
+    group of science entities. In a corpus that names only the finest types, as
+    DynamicNER's own files do, it is the leaf without doubt. From the first label on
+    that is no leaf of the taxonomy, or not in it, such names are warned of (CW04).
     """
 
     def __init__(self, taxonomy: Taxonomy):

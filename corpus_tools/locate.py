@@ -14,7 +14,12 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from spacy_cascade.doc.words import MARKS, inside_word, is_word_character, splits_character
+from spacy_cascade.doc.words import (
+    MARKS,
+    inside_word,
+    is_word_character,
+    splits_character,
+)
 
 ABSENT = "not in its sentence"
 NO_MORE = "all its occurrences in the sentence are taken by other entries"
@@ -54,7 +59,10 @@ def as_in_text(text: str, name: str) -> str:
     """The name as the text composes it, by its first place; itself if it has none."""
     if name in text or text.isascii() or name.isascii():
         return name
-    plain, sought = unicodedata.normalize("NFD", text), unicodedata.normalize("NFD", name)
+    plain, sought = (
+        unicodedata.normalize("NFD", text),
+        unicodedata.normalize("NFD", name),
+    )
     if sought not in plain:
         return name
     offsets, length = {0: 0}, 0
@@ -70,8 +78,9 @@ def as_in_text(text: str, name: str) -> str:
 def assign(text: str, names: Sequence[str]) -> list[Place | str]:
     """Gives every name an occurrence of its own: longest names first, each from left to right.
 
-    A name whose every occurrence lies in or across longer mentions gets one of these, marked as nested. Occurrences
-    that are words of their own are preferred to pieces of a word ("art" in "party for art").
+    A name whose every occurrence lies in or across longer mentions gets one of these,
+    marked as nested. Occurrences that are words of their own are preferred to pieces of
+    a word ("art" in "party for art").
 
     RETURNS (list[Place | str]): Parallel to the names; a string says why there is no place.
     """
@@ -100,7 +109,8 @@ class _Places:
         found = sorted(occurrences(text, name), key=lambda place: _doubt(text, *place))
         self.found = found
         self._free, self._inner = iter(found), iter(found)
-        # starts of the places given away, which do not overlap, by the stretch of their own size that they are in
+        # starts of the places given away, which do not overlap, by the stretch of their
+        # own size that they are in
         self._own: dict[int, int] = {}
 
     def take(self, taken: bytearray) -> Place | None:
@@ -108,8 +118,12 @@ class _Places:
 
         taken (bytearray, shape (characters,)): 1 where a mention is.
         """
-        free = next((p for p in self._free if not (taken[p[0]] or taken[p[1] - 1])), None)
-        place = free or next((p for p in self._inner if not self._crosses_own(p[0])), None)
+        free = next(
+            (p for p in self._free if not (taken[p[0]] or taken[p[1] - 1])), None
+        )
+        place = free or next(
+            (p for p in self._inner if not self._crosses_own(p[0])), None
+        )
         if place is None:
             return None
         start, end = place
@@ -121,7 +135,9 @@ class _Places:
         """'aa' at 0 and at 1 of 'aaa'."""
         at = start // self.size
         near = (self._own.get(i) for i in (at - 1, at, at + 1))
-        return any(other is not None and abs(other - start) < self.size for other in near)
+        return any(
+            other is not None and abs(other - start) < self.size for other in near
+        )
 
 
 def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place | str]:
@@ -130,14 +146,20 @@ def _in_order(names: Sequence[str], places: Sequence[Place | str]) -> list[Place
     for name, place in zip(names, places, strict=True):
         if isinstance(place, Place):
             found.setdefault(name, []).append(place)
-    rest = {name: iter(sorted(group, key=lambda p: p.start)) for name, group in found.items()}
+    rest = {
+        name: iter(sorted(group, key=lambda p: p.start))
+        for name, group in found.items()
+    }
     pairs = zip(names, places, strict=True)
-    return [next(rest[name]) if isinstance(place, Place) else place for name, place in pairs]
+    return [
+        next(rest[name]) if isinstance(place, Place) else place for name, place in pairs
+    ]
 
 
 class Nearest:
-    """Unused occurrences of names near to offsets, never inside a word. Those that overlap nothing go
-    first.
+    """Unused occurrences of names near to offsets, never inside a word.
+
+    Those that overlap nothing go first.
 
     used (Iterable[Span]): What is taken before.
     """
@@ -146,7 +168,8 @@ class Nearest:
         self._text = text
         self._taken = bytearray(len(text))
         self._used: set[Span] = set()
-        # starts of the unused occurrences, by name: those not known to overlap anything, and the others
+        # starts of the unused occurrences, by name: those not known to overlap
+        # anything, and the others
         self._free: dict[str, list[int]] = {}
         self._crossed: dict[str, list[int]] = {}
         for span in used:
@@ -166,7 +189,9 @@ class Nearest:
         """The occurrence nearest to an offset, which then is used; None if there is none left."""
         name = as_in_text(self._text, name)
         if name not in self._free:
-            found = (p for p in occurrences(self._text, name) if is_word(self._text, *p))
+            found = (
+                p for p in occurrences(self._text, name) if is_word(self._text, *p)
+            )
             self._free[name], self._crossed[name] = [start for start, _ in found], []
         free, crossed = self._free[name], self._crossed[name]
         while free:
@@ -190,7 +215,9 @@ def nearest(text: str, name: str, near: int, used: Iterable[Span]) -> Span | Non
 
 
 def _pop_nearest(starts: list[int], near: int) -> int:
-    """Take out the number that is nearest, the lower one of two. starts (list[int]): Not empty, ascending."""
+    """Take out the number that is nearest, the lower one of two. starts (list[int]):
+    Not empty, ascending.
+    """
     at = bisect_left(starts, near)
     if at == len(starts) or (at and near - starts[at - 1] <= starts[at] - near):
         at -= 1
@@ -198,7 +225,10 @@ def _pop_nearest(starts: list[int], near: int) -> int:
 
 
 def is_word(text: str, start: int, end: int) -> bool:
-    """False if the piece begins or ends inside a word. Scripts without spaces have no such inside."""
+    """False if the piece begins or ends inside a word.
+
+    Scripts without spaces have no such inside.
+    """
     return not (inside_word(text, start) or inside_word(text, end))
 
 

@@ -22,7 +22,13 @@ SHOWN = 15
 
 
 def write_selected(
-    unit: Unit, keep: np.ndarray, report: Report, *, to_format: str, options: Mapping[str, Any], limit: int | None = None
+    unit: Unit,
+    keep: np.ndarray,
+    report: Report,
+    *,
+    to_format: str,
+    options: Mapping[str, Any],
+    limit: int | None = None,
 ) -> None:
     """Writes the chosen records of each file to the file's target.
 
@@ -34,11 +40,19 @@ def write_selected(
         records = read_job(job, Report(), limit=limit)
         # records first: zip takes from its first argument before it finds the second at its end
         chosen = (r for r, kept in zip(records, flags, strict=False) if kept)
-        write_records(chosen, job.target, report, unit, to_format=to_format, options=options)
+        write_records(
+            chosen, job.target, report, unit, to_format=to_format, options=options
+        )
 
 
 def write_records(
-    records: Iterable[Record], path: Path, report: Report, unit: Unit, *, to_format: str, options: Mapping[str, Any]
+    records: Iterable[Record],
+    path: Path,
+    report: Report,
+    unit: Unit,
+    *,
+    to_format: str,
+    options: Mapping[str, Any],
 ) -> None:
     """Writes a file of a data set; b2nerd with the label set of the data set beside it."""
     for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed
@@ -56,11 +70,16 @@ def write_text(text: str, path: Path) -> None:
 
 
 def write_datasheet(
-    report_path: Path, title: str, sections: Mapping[str, Mapping[str, Any]], outputs: Sequence[Path], licence: str = ""
+    report_path: Path,
+    title: str,
+    sections: Mapping[str, Mapping[str, Any]],
+    outputs: Sequence[Path],
+    licence: str = "",
 ) -> None:
     """A datasheet beside a report, with the sizes and checksums of the outputs.
 
-    report_path (Path): `x.pruning.json` gets `x.datasheet.json`, `pruning.json` gets `datasheet.json`.
+    report_path (Path): `x.pruning.json` gets `x.datasheet.json`, `pruning.json` gets
+        `datasheet.json`.
     """
     folder, name = report_path.parent, datasheet.NAME
     if "." in report_path.stem:
@@ -71,7 +90,9 @@ def write_datasheet(
 
 
 def type_section(mentions: Mapping[str, int]) -> dict[str, Any]:
-    """Figures on a distribution of types, for a datasheet. mentions (Mapping[str, int]): Number of mentions by type."""
+    """Figures on a distribution of types, for a datasheet. mentions (Mapping[str,
+    int]): Number of mentions by type.
+    """
     counts = Counter({name: n for name, n in mentions.items() if n})
     if not counts:
         return {"types": 0}
@@ -87,7 +108,9 @@ def type_section(mentions: Mapping[str, int]) -> dict[str, Any]:
 
 
 def beside(units: Sequence[Unit], source: Path, target: Path, name: str) -> Path:
-    """Where something about an output lies: in the output directory of a tree, beside the output of a single file."""
+    """Where something about an output lies: in the output directory of a tree, beside
+    the output of a single file.
+    """
     if not source.is_file():
         return target / name
     written = units[0].jobs[0].target

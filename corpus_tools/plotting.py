@@ -8,7 +8,10 @@ from .errors import CorpusError, Errors
 
 
 def pyplot() -> Any:
-    """The module matplotlib.pyplot, drawing into files. RAISES CorpusError: T083 if matplotlib is not installed."""
+    """The module matplotlib.pyplot, drawing into files.
+
+    RAISES CorpusError: T083 if matplotlib is not installed.
+    """
     try:
         import matplotlib
     except ImportError as err:

@@ -1,4 +1,6 @@
-"""What travels between the formats: records, mentions, and the list of everything that went wrong."""
+"""What travels between the formats: records, mentions, and the list of everything that
+went wrong.
+"""
 
 from __future__ import annotations
 
@@ -9,20 +11,28 @@ from typing import Any
 
 import numpy as np
 
-REPAIRED = "repaired"  # wrong in the source, put right without doubt about the outcome being usable
+REPAIRED = (  # wrong in the source, put right without doubt about the outcome being usable
+    "repaired"
+)
 REJECTED = "rejected"  # can't be used; `--strict` fails on these
 REJECTED_RECORDS = "rejected_records"  # counts whole records; REJECTED counts mentions
-NESTED = "nested"  # inside or across a longer mention: kept among the gold spans, absent from `doc.ents`
+NESTED = (  # inside or across a longer mention: kept among the gold spans, absent from `doc.ents`
+    "nested"
+)
 DUPLICATE = "duplicate"  # says again what another entry of the record says
 # not at token boundaries: moved to the nearest, exact offsets kept beside; or tokens are cut there
 MISALIGNED = "misaligned"
 UNKNOWN_TYPE = "unknown_type"  # not in the taxonomy; once per file and type
-RENAMED = "renamed"  # written otherwise than it is called, since the target format can't hold it so
+RENAMED = (  # written otherwise than it is called, since the target format can't hold it so
+    "renamed"
+)
 NOT_WRITTEN = "not_written"  # the target format can't hold it
 OFF_LIST = "off_list"  # an answer that its own type list does not hold
 IGNORED = "ignored"  # no mention: relations, notes, records that the annotator rejected
 SKIPPED = "skipped"  # a file of a directory tree that is in no known format
-MISSING = "missing"  # key of `Record.meta`: character ranges without annotation, which is not "no mention"
+MISSING = (  # key of `Record.meta`: character ranges without annotation, which is not "no mention"
+    "missing"
+)
 UNANNOTATED = "unannotated"  # counts records whose annotation is missing altogether
 KEPT = 100  # issues per file and kind that a report keeps; the rest is counted
 
@@ -38,7 +48,8 @@ class Mention:
 
 @dataclass(frozen=True)
 class Rejected:
-    """An entry of the source that could not be located, kept so that nothing is lost on the way back.
+    """An entry of the source that could not be located, kept so that nothing is lost on
+    the way back.
 
     pos (tuple[int, int]): The offsets that the source gave, if it gave any.
     """
@@ -55,11 +66,11 @@ class Record:
 
     mentions (tuple[Mention, ...]): Sorted by start, longer ones first. `from_entries` sorts.
     labels (tuple[str, ...]): The label set of this record, None if the source names none.
-    meta (Mapping): "source", "index" (counted from 0), "id", "language", "dataset"; "order" (source order, see
-        `entries`), "type_lists" and "paths" (parallel to the mentions: each one's type list, and its path where
-        the label alone does not tell it), "missing" (character ranges without annotation: nobody
-        said whether there is a
-        mention), and what single formats need for the way back.
+    meta (Mapping): "source", "index" (counted from 0), "id", "language", "dataset";
+        "order" (source order, see `entries`), "type_lists" and "paths" (parallel to the
+        mentions: each one's type list, and its path where the label alone does not tell
+        it), "missing" (character ranges without annotation: nobody said whether there
+        is a mention), and what single formats need for the way back.
     rejected (tuple[Rejected, ...]): Entries that could not be located.
     tokens (ndarray[int], shape (tokens, 2)): Start and end characters of the source's own tokens,
         if it has any and its text is not made of them.
@@ -90,7 +101,12 @@ class Record:
         mentions.sort(key=lambda pair: (pair[1].start, -pair[1].end))
         rejected = [(i, e) for i, e in enumerate(entries) if isinstance(e, Rejected)]
         meta = dict(meta or {})
-        place = {i: k for k, i in enumerate([*(i for i, _ in mentions), *(i for i, _ in rejected)])}
+        place = {
+            i: k
+            for k, i in enumerate(
+                [*(i for i, _ in mentions), *(i for i, _ in rejected)]
+            )
+        }
         order = [place[i] for i in range(len(entries))]
         if order != sorted(order):
             meta["order"] = order
@@ -115,7 +131,9 @@ class Record:
         return self._in_order([*self.mentions, *self.rejected])
 
     def entry_lists(self) -> list[list[str]] | None:
-        """The type list of each of `entries`, empty for a rejected one; None if the mentions have no lists of their own."""
+        """The type list of each of `entries`, empty for a rejected one; None if the
+        mentions have no lists of their own.
+        """
         lists = self.meta.get("type_lists")
         if not lists or len(lists) != len(self.mentions):
             return None
@@ -123,13 +141,19 @@ class Record:
 
     def _in_order(self, known: list[Any]) -> list[Any]:
         order = self.meta.get("order") or ()
-        if len(order) != len(known):  # mentions were added or removed since the record was read
+        if len(order) != len(
+            known
+        ):  # mentions were added or removed since the record was read
             return known
         return [known[i] for i in order]
 
     def name(self, entry: Mention | Rejected) -> str:
         """The text of a mention."""
-        return entry.name if isinstance(entry, Rejected) else self.text[entry.start : entry.end]
+        return (
+            entry.name
+            if isinstance(entry, Rejected)
+            else self.text[entry.start : entry.end]
+        )
 
     def flat(self) -> list[Mention]:
         """The mentions without overlaps: longest first, then leftmost."""
@@ -157,8 +181,8 @@ class Issue:
 class Report:
     """Collects issues and counts, per file.
 
-    keep (int): So many issues per file and kind are kept in `issues`, so that it does not grow with the corpus; the
-        counts are complete. None keeps all.
+    keep (int): So many issues per file and kind are kept in `issues`, so that it does
+        not grow with the corpus; the counts are complete. None keeps all.
     groups (dict[str, str]): Under which name a file stands in tables.
     failed (dict[str, str]): Files that were not converted, and why.
     unread_spans (Counter): Spans of DocBins that stand in groups which are not read, by file and
@@ -191,8 +215,11 @@ class Report:
         return [issue for issue in self.issues if issue.kind in kinds]
 
     def total(self, key: str, *, file: str | None = None) -> int:
-        """Sum of a count over all files or in one. Keys: records, mentions, aligned, rejected_records, and the kinds
-        of issues (for mentions)."""
+        """Sum of a count over all files or in one.
+
+        Keys: records, mentions, aligned, rejected_records, and the kinds of issues (for
+        mentions).
+        """
         return sum(c[key] for name, c in self.counts.items() if file in (None, name))
 
     def grouped(self) -> dict[str, Counter[str]]:
@@ -230,15 +257,26 @@ class FileLog:
         self.name = name
         self.counts = report.counts.setdefault(name, Counter())
 
-    def add(self, index: int, kind: str, reason: str, mention: str | None = None) -> None:
+    def add(
+        self, index: int, kind: str, reason: str, mention: str | None = None
+    ) -> None:
         """Adds an issue. index (int): Counted from 0; -1 for the file as a whole."""
-        self.counts[REJECTED_RECORDS if mention is None and kind == REJECTED else kind] += 1
+        self.counts[
+            REJECTED_RECORDS if mention is None and kind == REJECTED else kind
+        ] += 1
         self.report._added[self.name, kind] += 1
-        if self.report.keep is None or self.report._added[self.name, kind] <= self.report.keep:
-            self.report.issues.append(Issue(self.name, index + 1, kind, reason, mention))
+        if (
+            self.report.keep is None
+            or self.report._added[self.name, kind] <= self.report.keep
+        ):
+            self.report.issues.append(
+                Issue(self.name, index + 1, kind, reason, mention)
+            )
 
     def unknown_type(self, index: int, label: str, reason: str, mention: str) -> None:
-        """Counts a type that the taxonomy lacks; an issue is made at its first mention in the file."""
+        """Counts a type that the taxonomy lacks; an issue is made at its first mention
+        in the file.
+        """
         self.report.unknown_types[self.name, label] += 1
         if self.report.unknown_types[self.name, label] == 1:
             self.add(index, UNKNOWN_TYPE, reason, mention)

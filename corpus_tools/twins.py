@@ -1,6 +1,7 @@
 """Template twins: sentences of two sets that differ only in their mentions, numbers or punctuation.
 
-Generated corpora repeat templates; a test set that shares them with the training set measures memory.
+Generated corpora repeat templates; a test set that shares them with the training set
+measures memory.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ THRESHOLD = 0.7
 class Twin:
     """A test record and the training record most similar to it. Record numbers are counted from 1.
 
-    similarity (float): Jaccard similarity of the character 5-grams of the masked texts; 1.0 if these are equal.
+    similarity (float): Jaccard similarity of the character 5-grams of the masked texts;
+        1.0 if these are equal.
     """
 
     test_file: str
@@ -40,8 +42,9 @@ class Twin:
 
 
 def masked(record: Record) -> str:
-    """The normalised text with a mask for every mention: case-folded, each number '0', no punctuation, single spaces.
-    Empty if nothing but masks is left."""
+    """The normalised text with a mask for every mention: case-folded, each number '0',
+    no punctuation, single spaces. Empty if nothing but masks is left.
+    """
     parts, last = [], 0
     for mention in sorted(record.mentions, key=lambda m: (m.start, -m.end)):
         if mention.start >= last:
@@ -65,17 +68,24 @@ class _Text:
     masked: str
 
 
-def find_twins(train: Iterable[Record], test: Iterable[Record], *, threshold: float = THRESHOLD) -> list[Twin]:
-    """All test records that have a twin among the training records: equal masked text, or a Jaccard similarity of its
-    character 5-grams above the threshold.
+def find_twins(
+    train: Iterable[Record], test: Iterable[Record], *, threshold: float = THRESHOLD
+) -> list[Twin]:
+    """All test records that have a twin among the training records: equal masked text,
+    or a Jaccard similarity of its character 5-grams above the threshold.
 
-    Candidates come from an inverted index over the rarest grams of each text only: two texts more similar than t
+    Candidates come from an inverted index over the rarest grams of each text only: two
+        texts more similar than t
     share one of their ceil((1 - t) n) + 1 rarest grams (prefix filtering, Chaudhuri et al. 2006).
 
     RAISES CorpusError: T008 if the threshold is not between 0 and 1.
     """
     if not 0 < threshold <= 1:
-        raise CorpusError(Errors.T008.format(option="threshold", rule="above 0 and at most 1", value=threshold))
+        raise CorpusError(
+            Errors.T008.format(
+                option="threshold", rule="above 0 and at most 1", value=threshold
+            )
+        )
     known: dict[str, _Text] = {}
     for one in map(_text, train):
         if one.masked:
@@ -92,13 +102,28 @@ def find_twins(train: Iterable[Record], test: Iterable[Record], *, threshold: fl
             if not best:
                 continue
             found = known[best]
-        twins.append(Twin(one.file, one.record, found.file, found.record, similarity, one.text, found.text))
+        twins.append(
+            Twin(
+                one.file,
+                one.record,
+                found.file,
+                found.record,
+                similarity,
+                one.text,
+                found.text,
+            )
+        )
     return twins
 
 
 def _text(record: Record) -> _Text:
     meta = record.meta
-    return _Text(str(meta.get("source", "")), int(meta.get("index", -1)) + 1, record.text, masked(record))
+    return _Text(
+        str(meta.get("source", "")),
+        int(meta.get("index", -1)) + 1,
+        record.text,
+        masked(record),
+    )
 
 
 class _Index:
@@ -107,8 +132,15 @@ class _Index:
         self.texts = list(texts)
         counts = Counter(g for text in self.texts for g in _grams(text))
         # Ids in the order of rarity, so that sorting ids sorts by rarity.
-        self.ids = {g: i for i, (g, _) in enumerate(sorted(counts.items(), key=lambda item: (item[1], item[0])))}
-        self.grams = [array("I", sorted(self.ids[g] for g in _grams(text))) for text in self.texts]
+        self.ids = {
+            g: i
+            for i, (g, _) in enumerate(
+                sorted(counts.items(), key=lambda item: (item[1], item[0]))
+            )
+        }
+        self.grams = [
+            array("I", sorted(self.ids[g] for g in _grams(text))) for text in self.texts
+        ]
         self.postings: dict[int, array[int]] = defaultdict(lambda: array("I"))
         for number, grams in enumerate(self.grams):
             for gram in grams[: self._prefix(len(grams))]:

@@ -1,4 +1,6 @@
-"""Data sets as units of work, for the tools that choose records: which there are, and which types stand in which records."""
+"""Data sets as units of work, for the tools that choose records: which there are, and
+which types stand in which records.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,11 @@ class Unit:
         """Hash of the files' names and contents, as they were when it was first asked for."""
         hash = hashlib.blake2b(digest_size=16)
         for job in self.jobs:
-            hash.update(f"{job.source.name}\0{job.source.stat().st_size}\0".encode("utf8", "surrogateescape"))
+            hash.update(
+                f"{job.source.name}\0{job.source.stat().st_size}\0".encode(
+                    "utf8", "surrogateescape"
+                )
+            )
             with job.source.open("rb") as file:
                 while block := file.read(1 << 20):
                     hash.update(block)
@@ -51,27 +57,42 @@ class Unit:
 
 def read_job(job: Job, report: Report, *, limit: int | None = None) -> Iterator[Record]:
     """The records of one file."""
-    records = read_records(job.source, report, format=job.format, source=job.name, about=job.about)
+    records = read_records(
+        job.source, report, format=job.format, source=job.name, about=job.about
+    )
     return itertools.islice(records, limit)
 
 
 def find_units(
-    source: Path, target: Path, report: Report, *, from_format: str = "auto", to_format: str = "docbin", split: str = ""
+    source: Path,
+    target: Path,
+    report: Report,
+    *,
+    from_format: str = "auto",
+    to_format: str = "docbin",
+    split: str = "",
 ) -> list[Unit]:
     """The data sets of a file or a directory tree.
 
     split (str): In a tree, take only the files `<split>.*` and `<split>-00001.*`. Default: all.
-    RAISES CorpusFileNotFoundError, CorpusError: As `convert.plan`, and T070 if the tree has no file of the split.
+    RAISES CorpusFileNotFoundError, CorpusError: As `convert.plan`, and T070 if the tree
+        has no file of the split.
     """
     jobs = plan(source, target, report, from_format=from_format, to_format=to_format)
     if source.is_file():
         return [Unit(source.stem, tuple(jobs))]
     if split:
-        jobs = [j for j in jobs if re.fullmatch(rf"{re.escape(split)}(-\d{{5}})?", j.source.stem)]
+        jobs = [
+            j
+            for j in jobs
+            if re.fullmatch(rf"{re.escape(split)}(-\d{{5}})?", j.source.stem)
+        ]
         if not jobs:
             raise CorpusError(Errors.T070.format(split=split, path=source))
     units = []
-    for folder, group in itertools.groupby(sorted(jobs, key=lambda j: j.source), key=lambda j: j.source.parent):
+    for folder, group in itertools.groupby(
+        sorted(jobs, key=lambda j: j.source), key=lambda j: j.source.parent
+    ):
         parts = [language_of(p) or p for p in folder.relative_to(source).parts]
         units.append(Unit("/".join(parts) or source.resolve().name, tuple(group)))
     return units
@@ -84,10 +105,13 @@ def data_set(record: Record, unit: Unit) -> str:
 
 
 class Incidence:
-    """Which types stand in which records. A record without a mention counts as one of the type `NO_TYPE`.
+    """Which types stand in which records.
+
+    A record without a mention counts as one of the type `NO_TYPE`.
 
     keys (list[Key]): Data set and type, in the order of their first record.
-    record, key, mentions (ndarray[int64], shape (pairs,)): One entry per record and type: their numbers, and how many
+    record, key, mentions (ndarray[int64], shape (pairs,)): One entry per record and
+    type: their numbers, and how many
         mentions of the type the record has (0 for `NO_TYPE`). Sorted by record.
     """
 
@@ -131,6 +155,14 @@ class Incidence:
 
 
 def random(seed: int, *names: str) -> np.random.Generator:
-    """A generator that depends on the seed and the names alone, so that no data set or type changes another's draws."""
-    words = [int.from_bytes(hashlib.blake2b(n.encode("utf8", "surrogatepass"), digest_size=8).digest(), "big") for n in names]
+    """A generator that depends on the seed and the names alone, so that no data set or
+    type changes another's draws.
+    """
+    words = [
+        int.from_bytes(
+            hashlib.blake2b(n.encode("utf8", "surrogatepass"), digest_size=8).digest(),
+            "big",
+        )
+        for n in names
+    ]
     return np.random.default_rng([seed, *words])

@@ -1,4 +1,6 @@
-"""Embeddings on disk: written a chunk at a time, read as a memory map, so that memory does not grow with the corpus."""
+"""Embeddings on disk: written a chunk at a time, read as a memory map, so that memory
+does not grow with the corpus.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ BLOCK = 1024
 
 
 def checked(embedder: Embedder, texts: list[str]) -> np.ndarray:
-    """Embeds texts with any registered embedder. RETURNS (ndarray[float32], shape (texts, dimensions)): Unit rows.
+    """Embeds texts with any registered embedder.
+
+    RETURNS (ndarray[float32], shape (texts, dimensions)): Unit rows.
 
     RAISES CorpusError: T042 for a row of zeros, NaN or infinity; T072 for a wrong shape.
     """
@@ -25,7 +29,9 @@ def checked(embedder: Embedder, texts: list[str]) -> np.ndarray:
     return unit_rows(vectors, texts)
 
 
-def write_vectors(embedder: Embedder, texts: Iterable[str], path: Path, *, size: int = CHUNK) -> None:
+def write_vectors(
+    embedder: Embedder, texts: Iterable[str], path: Path, *, size: int = CHUNK
+) -> None:
     """Embeds a stream of texts into an `.npy` file of float32 unit rows, atomically.
 
     size (int): Texts at a time.
@@ -43,7 +49,8 @@ def write_vectors(embedder: Embedder, texts: Iterable[str], path: Path, *, size:
 
 
 def _header(file, rows: int, dimensions: int) -> None:  # type: ignore[no-untyped-def]
-    # Headers are padded to a multiple of 64 bytes, with room for the number of rows to grow: both have one length.
+    # Headers are padded to a multiple of 64 bytes, with room for the number of rows to
+    # grow: both have one length.
     shape = {"descr": "<f4", "fortran_order": False, "shape": (rows, dimensions)}
     np.lib.format.write_array_header_1_0(file, shape)
 
@@ -66,7 +73,9 @@ def chunks(texts: Iterable[str], size: int) -> Iterator[list[str]]:
 
 
 def nearest_of(vectors: np.ndarray) -> np.ndarray:
-    """Every row's highest cosine to another row, shape (rows,), in blocks. -inf for a single row."""
+    """Every row's highest cosine to another row, shape (rows,), in blocks. -inf for a
+    single row.
+    """
     best = np.full(len(vectors), -np.inf, dtype=np.float32)
     for start in range(0, len(vectors), BLOCK):
         similarity = vectors[start : start + BLOCK] @ vectors.T
@@ -76,8 +85,13 @@ def nearest_of(vectors: np.ndarray) -> np.ndarray:
     return best
 
 
-def nearest_in(vectors: np.ndarray, others: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Every row's most similar row of `others`. RETURNS: numbers of these rows, cosines; both of shape (rows,)."""
+def nearest_in(
+    vectors: np.ndarray, others: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Every row's most similar row of `others`.
+
+    RETURNS: numbers of these rows, cosines; both of shape (rows,).
+    """
     best = np.full(len(vectors), -np.inf, dtype=np.float32)
     where = np.zeros(len(vectors), dtype=np.int64)
     own = np.arange(len(vectors))

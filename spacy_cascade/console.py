@@ -12,15 +12,17 @@ from collections.abc import Callable
 _ESCAPE = "spacy-cascade.escape"
 # Colours and styles, none of which hides a text.
 _STYLE = r"(?:[34]8;5;\d{1,3}|[34]8;2;\d{1,3};\d{1,3};\d{1,3}|[2349]?[0-7])"
-# They, and the line that a progress bar goes up to, may pass. Other control characters than tabs and line ends
-# could move the cursor, or change the terminal's title or clipboard.
+# They, and the line that a progress bar goes up to, may pass. Other control characters
+# than tabs and line ends could move the cursor, or change the terminal's title or
+# clipboard.
 _CONTROL = re.compile(
     rf"(?P<own>\x1b\[(?:{_STYLE}(?:;{_STYLE})*)?m|\x1b\[A)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"
 )
 
 
 def neutralize(text: str, *, bars: bool = False) -> str:
-    r"""A text whose control characters are shown as JSON writes them (\u001b), so that JSON stays JSON.
+    r"""A text whose control characters are shown as JSON writes them (\u001b), so that
+    JSON stays JSON.
 
     bars (bool): Let a return at the beginning pass, by which a progress bar is drawn anew.
     """
@@ -43,9 +45,10 @@ codecs.register_error(_ESCAPE, _escape)
 
 
 def safe_output() -> None:
-    r"""From now on print control characters of data as escapes (see `neutralize`), and so what the encoding of
-    stdout or stderr lacks, instead of ending in an error: on Windows a redirected output often knows 256
-    characters only."""
+    r"""From now on print control characters of data as escapes (see `neutralize`), and
+    so what the encoding of stdout or stderr lacks, instead of ending in an error: on
+    Windows a redirected output often knows 256 characters only.
+    """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=_ESCAPE)

@@ -11,8 +11,9 @@ from typing import NamedTuple
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends without an error. A link is replaced, not
-    followed."""
+    """A temporary path beside `path` that takes its place when the block ends without
+    an error. A link is replaced, not followed.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temp = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -30,12 +31,16 @@ class Overlap(NamedTuple):
 
 
 def find_overlap(
-    sources: Iterable[Path | str], targets: Iterable[Path | str], *, replaced: bool = False
+    sources: Iterable[Path | str],
+    targets: Iterable[Path | str],
+    *,
+    replaced: bool = False,
 ) -> Overlap | None:
     """The first output that is an input, or lies in one, or holds an input directory.
 
-    Paths are compared as they resolve (links, "..", the working directory), files by their inode, too.
-    An input file in an output directory is no overlap: a command adds its own files there.
+    Paths are compared as they resolve (links, "..", the working directory), files by
+    their inode, too. An input file in an output directory is no overlap: a command adds
+    its own files there.
 
     sources (Iterable): What does not exist (names of packages or on the hub) is passed over.
     replaced (bool): Output directories are replaced as a whole, with all files in them.

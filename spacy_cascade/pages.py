@@ -8,11 +8,13 @@ from html import escape
 
 
 def html_page(*, title: str, css: str, body: str, script: str = "") -> str:
-    """A page whose content security policy allows this style and this script, by their hashes, alone.
+    """A page whose content security policy allows this style and this script, by their
+    hashes, alone.
 
     title (str): Text. body (str): HTML: whatever comes from data has to be escaped in it.
     css, script (str): Must not depend on data.
-    RETURNS (str): A whole page. What UTF-8 can't hold (lone surrogates) is shown as a question mark.
+    RETURNS (str): A whole page. What UTF-8 can't hold (lone surrogates) is shown as a
+        question mark.
     """
     policy = {
         "default-src": "'none'",

@@ -1,4 +1,6 @@
-"""The project's own registries, beside spaCy's. Each is open to other packages through entry points `spacy_<name>`.
+"""The project's own registries, beside spaCy's.
+
+Each is open to other packages through entry points `spacy_<name>`.
 
 `causal_lms`      -> language model specs        `prompts`         -> prompt templates
 `taxonomies`      -> type trees                  `training_loops`  -> fine-tuning loops
@@ -12,7 +14,14 @@ from __future__ import annotations
 import catalogue
 from spacy.util import registry
 
-_OWN = ("causal_lms", "drafters", "embedders", "prompts", "taxonomies", "training_loops")
+_OWN = (
+    "causal_lms",
+    "drafters",
+    "embedders",
+    "prompts",
+    "taxonomies",
+    "training_loops",
+)
 
 for _name in _OWN:
     if not hasattr(registry, _name):
@@ -25,4 +34,12 @@ prompts = registry.prompts  # type: ignore[attr-defined]
 taxonomies = registry.taxonomies  # type: ignore[attr-defined]
 training_loops = registry.training_loops  # type: ignore[attr-defined]
 
-__all__ = ["causal_lms", "drafters", "embedders", "prompts", "registry", "taxonomies", "training_loops"]
+__all__ = [
+    "causal_lms",
+    "drafters",
+    "embedders",
+    "prompts",
+    "registry",
+    "taxonomies",
+    "training_loops",
+]

@@ -1,4 +1,6 @@
-"""The contracts between the parts: what the decoders ask of a language model, and what they hand back."""
+"""The contracts between the parts: what the decoders ask of a language model, and what
+they hand back.
+"""
 
 from __future__ import annotations
 
@@ -19,11 +21,14 @@ class Query:
     ids (list[int]): Token ids, a chain or the flattened nodes of a tree.
     positions (list[int]): Indices into `ids`; the question is what follows there.
     candidates (list[Sequence[int]]): The allowed next tokens at each of these positions.
-    parents (list[int] | None): Index of each node's parent (-1 for the root); None for a chain. A node sees its
-        ancestors and itself only, so that every path through the tree reads like a sequence of its own.
-    depths (list[int] | None): Position of each node for the model's position encoding; None: number of its ancestors.
-    row (Row | None): Memory of the first `len(row)` nodes, which were run before: only the others are run, and taken
-        into it. Nothing is asked at remembered nodes. The answers are those of a query without a row.
+    parents (list[int] | None): Index of each node's parent (-1 for the root); None for
+        a chain. A node sees its ancestors and itself only, so that every path through
+        the tree reads like a sequence of its own.
+    depths (list[int] | None): Position of each node for the model's position encoding;
+        None: number of its ancestors.
+    row (Row | None): Memory of the first `len(row)` nodes, which were run before: only
+        the others are run, and taken into it. Nothing is asked at remembered nodes. The
+        answers are those of a query without a row.
     """
 
     ids: list[int]
@@ -48,7 +53,9 @@ class Row(Protocol):
 
 @dataclass(frozen=True)
 class Kept:
-    """A row and the tokens in it. depths (Sequence[int] | None): Their positions; None: counted on."""
+    """A row and the tokens in it. depths (Sequence[int] | None): Their positions; None:
+    counted on.
+    """
 
     ids: Sequence[int]
     depths: Sequence[int] | None
@@ -93,8 +100,11 @@ class CausalLM(Protocol):
         """What one stage leaves to another that goes on from the same tokens; None: nothing."""
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
-        """Token ids of a piece of text. Special tokens are recognised only if `control` is set, so that text which
-        happens to spell one stays text."""
+        """Token ids of a piece of text.
+
+        Special tokens are recognised only if `control` is set, so that text which
+        happens to spell one stays text.
+        """
 
     def token_bytes(self) -> Sequence[bytes | None]:
         """The bytes that each token writes; None for special tokens."""
@@ -103,8 +113,10 @@ class CausalLM(Protocol):
         """One float32 array of shape (positions, most candidates) per query, padded with -inf."""
 
     def memory(self, tokens: int) -> Memory | None:
-        """Room for this many tokens to be remembered, or less where that would be too much; None if the model can't
-        go on from where it was, or if running everything again is cheaper."""
+        """Room for this many tokens to be remembered, or less where that would be too
+        much; None if the model can't go on from where it was, or if running everything
+        again is cheaper.
+        """
 
     def adapter(self, name: str | None) -> AbstractContextManager[None]:
         """Use this adapter (None: the bare base) inside the context."""
@@ -115,9 +127,11 @@ class Unit:
     """A stretch of text that is extracted in one go: a sentence or a window.
 
     text (str): The text, exactly as it stands in the Doc.
-    tokens (tuple): (start, end) character offsets of its tokens, relative to `text`; white space may lie between.
+    tokens (tuple): (start, end) character offsets of its tokens, relative to `text`;
+        white space may lie between.
     spaces (tuple): Whether each token is nothing but white space: no mention starts or ends there.
-    labels (tuple): Names of the types that are looked for, for templates that name them; those of the first level.
+    labels (tuple): Names of the types that are looked for, for templates that name
+        them; those of the first level.
     """
 
     text: str
@@ -126,7 +140,10 @@ class Unit:
     labels: tuple[str, ...] = ()
 
     def segments(self) -> list[str]:
-        """The text cut after every token: white space goes with the token behind it. Joined they give `text`."""
+        """The text cut after every token: white space goes with the token behind it.
+
+        Joined they give `text`.
+        """
         cuts = [0, *(end for _, end in self.tokens)]
         out = [self.text[a:b] for a, b in itertools.pairwise(cuts)]
         if out and cuts[-1] < len(self.text):
@@ -136,7 +153,9 @@ class Unit:
 
 @dataclass(frozen=True)
 class Mention:
-    """A mention found in a unit: character offsets, end exclusive, and the model's probability of its boundaries."""
+    """A mention found in a unit: character offsets, end exclusive, and the model's
+    probability of its boundaries.
+    """
 
     start: int
     end: int
@@ -147,7 +166,8 @@ class Mention:
 class Asked:
     """A mention whose type is asked: token indices in its unit, end exclusive.
 
-    before (tuple): The flat mentions that end at or before `start`: templates may show them marked, too.
+    before (tuple): The flat mentions that end at or before `start`: templates may show
+        them marked, too.
     """
 
     unit: Unit
@@ -160,8 +180,8 @@ class Asked:
 class TypeResult:
     """A label path, the probability of every step under its type list, and their product.
 
-    n_best (tuple): The likeliest complete paths with their joint probabilities, if they were asked for. Over all paths
-        of a taxonomy these add up to one.
+    n_best (tuple): The likeliest complete paths with their joint probabilities, if they
+        were asked for. Over all paths of a taxonomy these add up to one.
     """
 
     path: tuple[str, ...]
@@ -182,8 +202,10 @@ class TrainingItem:
 
     query (Query): The tokens, and the decisions: positions where the constraint leaves a choice.
     gold (list[int]): Index of the right candidate at each decision.
-    groups (list[int]): Which component each decision belongs to, where several are trained on one tree.
-    answer (list[int]): Nodes of the answer, for the `completion` objective: each is predicted from its parent.
+    groups (list[int]): Which component each decision belongs to, where several are
+        trained on one tree.
+    answer (list[int]): Nodes of the answer, for the `completion` objective: each is
+        predicted from its parent.
     text (list[int]): Nodes of the plain text, for a language-model loss.
     """
 

@@ -1,4 +1,7 @@
-"""Session fixtures: one tiny base, and pipelines on it. No test needs a network or a model from outside."""
+"""Session fixtures: one tiny base, and pipelines on it.
+
+No test needs a network or a model from outside.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +28,19 @@ from spacy.training import Example
 from . import util
 
 settings.register_profile(
-    "tests", max_examples=40, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    "tests",
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("tests")
 
-DATA = Path(os.environ.get("SPACY_CASCADE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
+DATA = Path(
+    os.environ.get(
+        "SPACY_CASCADE_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"
+    )
+)
 
 
 @pytest.fixture(scope="session")
@@ -49,8 +60,19 @@ def base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
     from spacy_cascade.models.tiny import build_base
 
     path = tmp_path_factory.mktemp("base") / "tiny"
-    words = util.segments(nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3)
-    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64, neighbours=False)
+    words = util.segments(
+        nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3
+    )
+    build_base(
+        path,
+        words,
+        vocab_size=700,
+        hidden_size=32,
+        layers=2,
+        heads=2,
+        intermediate_size=64,
+        neighbours=False,
+    )
     return path
 
 
@@ -60,8 +82,20 @@ def other_base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
     from spacy_cascade.models.tiny import build_base
 
     path = tmp_path_factory.mktemp("base") / "other"
-    words = util.segments(nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3)
-    build_base(path, words, vocab_size=700, hidden_size=32, layers=2, heads=2, intermediate_size=64, neighbours=False, seed=1)
+    words = util.segments(
+        nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3
+    )
+    build_base(
+        path,
+        words,
+        vocab_size=700,
+        hidden_size=32,
+        layers=2,
+        heads=2,
+        intermediate_size=64,
+        neighbours=False,
+        seed=1,
+    )
     return path
 
 

@@ -74,7 +74,9 @@ def tiny_llama(seed: int = 0, size: int = 500) -> Any:
     model = LlamaForCausalLM(config).eval()
     with torch.no_grad():
         for p in model.parameters():
-            p.copy_((torch.randn(p.shape) * 0.1) if p.dim() > 1 else torch.ones(p.shape))
+            p.copy_(
+                (torch.randn(p.shape) * 0.1) if p.dim() > 1 else torch.ones(p.shape)
+            )
     return model
 
 

@@ -58,9 +58,15 @@ def test_english_has_all_155_fine_types_in_training():
 def test_every_mention_is_in_its_sentence(lang):
     report = Report()
     for split in ("train", "dev", "test"):
-        for record, raw in zip(geic.read(GEIC / lang / f"{split}.json", report), records(lang, split), strict=True):
+        for record, raw in zip(
+            geic.read(GEIC / lang / f"{split}.json", report),
+            records(lang, split),
+            strict=True,
+        ):
             assert not record.rejected
-            assert Counter(record.text[m.start : m.end] for m in record.mentions) == Counter(raw["entity"])
+            assert Counter(
+                record.text[m.start : m.end] for m in record.mentions
+            ) == Counter(raw["entity"])
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
@@ -69,7 +75,9 @@ def test_hard_cases_are_there(lang):
     assert any("##" in r["sentence"] for r in found)
     assert sum(not r["entity"] for r in found) >= 0.05 * len(found)
     assert any(max(Counter(r["entity"]).values(), default=0) > 1 for r in found)
-    assert any(a != b and a in b for r in found for a in r["entity"] for b in r["entity"])
+    assert any(
+        a != b and a in b for r in found for a in r["entity"] for b in r["entity"]
+    )
     assert any(r["entity"] and r["sentence"].startswith(r["entity"][0]) for r in found)
     assert len({len(r["sentence"]) // 10 for r in found}) >= 5
 
@@ -87,10 +95,15 @@ def test_lexicon_has_names_for_every_fine_type(lang):
     taxonomy = builtin("dynamicner")
     data = srsly.read_json(LEXICON / f"{lang}.json")
     assert {taxonomy.resolve(t) for t in data} == set(taxonomy.paths(3))
-    assert all(len(names) >= 8 and all(n.strip() == n and n for n in names) for names in data.values())
+    assert all(
+        len(names) >= 8 and all(n.strip() == n and n for n in names)
+        for names in data.values()
+    )
 
 
-def test_what_training_reads_names_every_type_without_doubt(caplog: pytest.LogCaptureFixture) -> None:
+def test_what_training_reads_names_every_type_without_doubt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """There are biological weapons and biological entities."""
     make, gold = DocMaker(blank_pipeline(), taxonomy=builtin("dynamicner")), set()
     for lang in LANGUAGES:
@@ -135,4 +148,6 @@ def test_the_workflow_is_one_that_spacy_runs() -> None:
     commands = [command["name"] for command in project["commands"]]
     assert len(commands) == len(set(commands))
     assert not set(commands) & set(project["workflows"])
-    assert {step for steps in project["workflows"].values() for step in steps} <= set(commands)
+    assert {step for steps in project["workflows"].values() for step in steps} <= set(
+        commands
+    )

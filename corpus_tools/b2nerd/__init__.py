@@ -1,1 +1,3 @@
-"""B2NERD's refinement of many data sets into one: label standardization, conflict detection, pruning."""
+"""B2NERD's refinement of many data sets into one: label standardization, conflict
+detection, pruning.
+"""

@@ -1,11 +1,13 @@
-"""Label maps: for each data set a JSON file that says which name of the universal taxonomy a raw label stands for.
+"""Label maps: for each data set a JSON file that says which name of the universal
+taxonomy a raw label stands for.
 
     {"language": "en", "dataset": "wnut17",
-     "labels": {"location": "location or geo-political entity", "group": "organization -> others", "junk": null},
-     "reasons": {"junk": "why its mentions are dropped"}}
+     "labels": {"location": "location or geo-political entity", "group": "organization
+     -> others", "junk": null}, "reasons": {"junk": "why its mentions are dropped"}}
 
-Labels that mean different things in different sets get different targets, even where their raw names are equal. A coarse
-type that stands beside its own subtype in a set means the rest there, and points to "coarse -> others".
+Labels that mean different things in different sets get different targets, even where
+their raw names are equal. A coarse type that stands beside its own subtype in a set
+means the rest there, and points to "coarse -> others".
 """
 
 from __future__ import annotations
@@ -33,7 +35,8 @@ class LabelMap:
     """The map of one data set.
 
     name (str): 'en/wnut17'.
-    targets (Mapping[str, str | None]): Raw name -> path 'parent -> child', or None if its mentions are dropped.
+    targets (Mapping[str, str | None]): Raw name -> path 'parent -> child', or None if
+        its mentions are dropped.
     reasons (Mapping[str, str]): Why, for each raw name that is dropped.
     """
 
@@ -42,7 +45,9 @@ class LabelMap:
     reasons: Mapping[str, str]
 
     def merged(self) -> dict[str, list[str]]:
-        """Targets of more than one raw name, which is allowed within a set, with these raw names."""
+        """Targets of more than one raw name, which is allowed within a set, with these
+        raw names.
+        """
         raws: dict[str, list[str]] = {}
         for raw, target in self.targets.items():
             if target is not None:
@@ -56,14 +61,17 @@ def arrow_path(path: TypePath) -> str:
 
 
 def short_name(path: TypePath) -> str:
-    """The name of a type by itself: the last part of its path; 'parent -> others' for the rest of a type."""
+    """The name of a type by itself: the last part of its path; 'parent -> others' for
+    the rest of a type.
+    """
     return arrow_path(path[-2:]) if path[-1] == OTHERS else path[-1]
 
 
 def load_map(path: Path) -> LabelMap:
     """Reads a label map.
 
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T055 if it is none, T056 for a drop without a reason or the reverse.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T055 if it is none, T056 for a
+        drop without a reason or the reverse.
     """
     check_file(path)
     try:
@@ -73,11 +81,17 @@ def load_map(path: Path) -> LabelMap:
     why = _fault(data)
     if why:
         raise CorpusError(Errors.T055.format(path=path, why=why))
-    found = LabelMap(f"{data['language']}/{data['dataset']}", data["labels"], data.get("reasons", {}))
+    found = LabelMap(
+        f"{data['language']}/{data['dataset']}", data["labels"], data.get("reasons", {})
+    )
     for raw in found.targets.keys() | found.reasons.keys():
         dropped = raw in found.targets and found.targets[raw] is None
         if dropped != bool(found.reasons.get(raw, "").strip()):
-            what = "gives no reason to drop" if dropped else "gives a reason to drop, but does not drop,"
+            what = (
+                "gives no reason to drop"
+                if dropped
+                else "gives a reason to drop, but does not drop,"
+            )
             raise CorpusError(Errors.T056.format(name=found.name, what=what, raw=raw))
     return found
 
@@ -85,7 +99,8 @@ def load_map(path: Path) -> LabelMap:
 def load_maps(folder: Path = PACKAGED) -> dict[str, LabelMap]:
     """All maps `<folder>/<language>/<data set>.json`, by name.
 
-    RAISES CorpusError: T001 if there are none, T055 also for a file in another place than its content says.
+    RAISES CorpusError: T001 if there are none, T055 also for a file in another place
+        than its content says.
     """
     paths = sorted(folder.glob("*/*.json"))
     if not paths:
@@ -94,7 +109,11 @@ def load_maps(folder: Path = PACKAGED) -> dict[str, LabelMap]:
     for path in paths:
         found = load_map(path)
         if found.name != f"{path.parent.name}/{path.stem}":
-            raise CorpusError(Errors.T055.format(path=path, why=f"its content is about '{found.name}'"))
+            raise CorpusError(
+                Errors.T055.format(
+                    path=path, why=f"its content is about '{found.name}'"
+                )
+            )
         maps[found.name] = found
     return maps
 
@@ -102,11 +121,18 @@ def load_maps(folder: Path = PACKAGED) -> dict[str, LabelMap]:
 def check_map(label_map: LabelMap, taxonomy: Taxonomy) -> None:
     """Checks the targets of a map.
 
-    RAISES CorpusError: T052 for a target that the taxonomy lacks, T050 for a cycle, T051 for a chain.
+    RAISES CorpusError: T052 for a target that the taxonomy lacks, T050 for a cycle,
+        T051 for a chain.
     """
-    paths = {raw: _resolve(label_map, raw, t, taxonomy) for raw, t in label_map.targets.items() if t is not None}
+    paths = {
+        raw: _resolve(label_map, raw, t, taxonomy)
+        for raw, t in label_map.targets.items()
+        if t is not None
+    }
     spelled = {arrow_path(parse_path(raw)): raw for raw in label_map.targets}
-    following = {raw: _next(label_map, raw, path, spelled) for raw, path in paths.items()}
+    following = {
+        raw: _next(label_map, raw, path, spelled) for raw, path in paths.items()
+    }
     for start in following:
         _follow(label_map, start, following)
 
@@ -119,16 +145,28 @@ def check_names(label_map: LabelMap, counts: Mapping[str, int]) -> None:
     """
     lacking = [raw for raw in counts if raw not in label_map.targets]
     if lacking:
-        raise CorpusError(Errors.T053.format(name=label_map.name, n=len(lacking), raw=lacking[0], mentions=counts[lacking[0]]))
+        raise CorpusError(
+            Errors.T053.format(
+                name=label_map.name,
+                n=len(lacking),
+                raw=lacking[0],
+                mentions=counts[lacking[0]],
+            )
+        )
     unused = [raw for raw in label_map.targets if raw not in counts]
     if unused:
         found = ", ".join(counts) or "none"
-        raise CorpusError(Errors.T054.format(name=label_map.name, n=len(unused), raw=unused[0], found=found))
+        raise CorpusError(
+            Errors.T054.format(
+                name=label_map.name, n=len(unused), raw=unused[0], found=found
+            )
+        )
 
 
 @dataclass(frozen=True)
 class Clash:
-    """A target that leaves one of its parts to another target in one data set, and includes it in another.
+    """A target that leaves one of its parts to another target in one data set, and
+    includes it in another.
 
     narrow, wide (tuple[str, str]): Data set and raw name. part (str): The other target.
     """
@@ -145,14 +183,26 @@ def find_clashes(maps: Iterable[LabelMap], taxonomy: Taxonomy) -> list[Clash]:
     whole: dict[TypePath, tuple[str, str]] = {}
     narrow: list[tuple[TypePath, TypePath, tuple[str, str]]] = []
     for label_map in maps:
-        used = {taxonomy.resolve(t): raw for raw, t in label_map.targets.items() if t is not None}
+        used = {
+            taxonomy.resolve(t): raw
+            for raw, t in label_map.targets.items()
+            if t is not None
+        }
         for path, raw in used.items():
-            parts = [p for p in used if p != path and p[-1] != OTHERS and branches.is_part(p, path)]
+            parts = [
+                p
+                for p in used
+                if p != path and p[-1] != OTHERS and branches.is_part(p, path)
+            ]
             if parts:
                 narrow.append((path, parts[0], (label_map.name, raw)))
             else:
                 whole.setdefault(path, (label_map.name, raw))
-    return [Clash(arrow_path(p), arrow_path(part), place, whole[p]) for p, part, place in narrow if p in whole]
+    return [
+        Clash(arrow_path(p), arrow_path(part), place, whole[p])
+        for p, part, place in narrow
+        if p in whole
+    ]
 
 
 def refuse_clashes(maps: Iterable[LabelMap], taxonomy: Taxonomy) -> None:
@@ -168,15 +218,22 @@ def refuse_clashes(maps: Iterable[LabelMap], taxonomy: Taxonomy) -> None:
         )  # fmt: skip
 
 
-def refuse_pairs(maps: Mapping[str, LabelMap], pairs: Iterable[tuple[tuple[str, str], tuple[str, str]]]) -> None:
+def refuse_pairs(
+    maps: Mapping[str, LabelMap],
+    pairs: Iterable[tuple[tuple[str, str], tuple[str, str]]],
+) -> None:
     """Checks pairs of labels that are known to be annotated differently.
 
-    pairs (Iterable): ((data set, raw name), (data set, raw name)). Those without a map or an entry are passed over.
+    pairs (Iterable): ((data set, raw name), (data set, raw name)). Those without a map
+        or an entry are passed over.
     RAISES CorpusError: T059 if both labels of a pair have one target.
     """
     shared = []
     for a, b in pairs:
-        targets = {maps[name].targets.get(raw) if name in maps else None for name, raw in (a, b)}
+        targets = {
+            maps[name].targets.get(raw) if name in maps else None
+            for name, raw in (a, b)
+        }
         if len(targets) == 1 and None not in targets:
             shared.append((a, b, targets.pop()))
     if shared:
@@ -186,7 +243,9 @@ def refuse_pairs(maps: Mapping[str, LabelMap], pairs: Iterable[tuple[tuple[str, 
 
 
 class _Branches:
-    """Tells which types belong to which: those below a type, and those at or below the parts of an 'a or b' name."""
+    """Tells which types belong to which: those below a type, and those at or below the
+    parts of an 'a or b' name.
+    """
 
     def __init__(self, taxonomy: Taxonomy):
         self._by_name: dict[str, list[TypePath]] = {}
@@ -197,29 +256,65 @@ class _Branches:
     def is_part(self, path: TypePath, whole: TypePath) -> bool:
         if whole not in self._roots:
             named = [self._by_name.get(part, []) for part in whole[-1].split(" or ")]
-            # A part that several branches have, or that is no type by itself, says nothing about what belongs to it.
-            self._roots[whole] = [whole, *(found[0] for found in named if len(found) == 1)]
+            # A part that several branches have, or that is no type by itself, says
+            # nothing about what belongs to it.
+            self._roots[whole] = [
+                whole,
+                *(found[0] for found in named if len(found) == 1),
+            ]
         return any(path[: len(root)] == root for root in self._roots[whole])
 
 
-def _resolve(label_map: LabelMap, raw: str, target: str, taxonomy: Taxonomy) -> TypePath:
+def _resolve(
+    label_map: LabelMap, raw: str, target: str, taxonomy: Taxonomy
+) -> TypePath:
     path = parse_path(target)
     found = taxonomy.find(path)
     if found is not None:
         return found
     known = [arrow_path(p) for p in taxonomy]
-    names = [arrow_path(p) for p in taxonomy if normalize_path(p[-1:]) == normalize_path(path[-1:])]
-    close = ", ".join(list(dict.fromkeys(names + difflib.get_close_matches(target, known, 3)))[:3]) or "none"
-    raise CorpusError(Errors.T052.format(name=label_map.name, raw=raw, target=target, taxonomy=taxonomy.name, close=close))
+    names = [
+        arrow_path(p)
+        for p in taxonomy
+        if normalize_path(p[-1:]) == normalize_path(path[-1:])
+    ]
+    close = (
+        ", ".join(
+            list(dict.fromkeys(names + difflib.get_close_matches(target, known, 3)))[:3]
+        )
+        or "none"
+    )
+    raise CorpusError(
+        Errors.T052.format(
+            name=label_map.name,
+            raw=raw,
+            target=target,
+            taxonomy=taxonomy.name,
+            close=close,
+        )
+    )
 
 
-def _next(label_map: LabelMap, raw: str, path: TypePath, spelled: Mapping[str, str]) -> str | None:
-    """The raw name that the target of another raw name would be taken for, if it then became something else."""
+def _next(
+    label_map: LabelMap, raw: str, path: TypePath, spelled: Mapping[str, str]
+) -> str | None:
+    """The raw name that the target of another raw name would be taken for, if it then
+    became something else.
+    """
     hits = (spelled.get(name) for name in (arrow_path(path), short_name(path)))
-    return next((hit for hit in hits if hit is not None and label_map.targets[hit] != label_map.targets[raw]), None)
+    return next(
+        (
+            hit
+            for hit in hits
+            if hit is not None and label_map.targets[hit] != label_map.targets[raw]
+        ),
+        None,
+    )
 
 
-def _follow(label_map: LabelMap, start: str, following: Mapping[str, str | None]) -> None:
+def _follow(
+    label_map: LabelMap, start: str, following: Mapping[str, str | None]
+) -> None:
     seen = [start]
     while (further := following.get(seen[-1])) is not None:
         if further in seen:
@@ -228,7 +323,11 @@ def _follow(label_map: LabelMap, start: str, following: Mapping[str, str | None]
         seen.append(further)
     if len(seen) > 1:
         way = " -> ".join([*(repr(r) for r in seen), str(label_map.targets[seen[-1]])])
-        raise CorpusError(Errors.T051.format(name=label_map.name, path=way, first=seen[0], second=seen[1]))
+        raise CorpusError(
+            Errors.T051.format(
+                name=label_map.name, path=way, first=seen[0], second=seen[1]
+            )
+        )
 
 
 def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -245,9 +344,14 @@ def _fault(data: Any) -> str:
     for key in ("language", "dataset"):
         if not isinstance(data.get(key), str) or not data[key]:
             return f"'{key}' must be a name, found {data.get(key)!r}"
-    for key, allowed, what in (("labels", (str, type(None)), "names or null"), ("reasons", (str,), "sentences")):
+    for key, allowed, what in (
+        ("labels", (str, type(None)), "names or null"),
+        ("reasons", (str,), "sentences"),
+    ):
         value = data.get(key, {} if key == "reasons" else None)
-        if not isinstance(value, Mapping) or not all(isinstance(v, allowed) for v in value.values()):
+        if not isinstance(value, Mapping) or not all(
+            isinstance(v, allowed) for v in value.values()
+        ):
             return f"'{key}' must be an object with {what} as values"
     return "'labels' is empty" if not data["labels"] else ""
 
@@ -255,4 +359,8 @@ def _fault(data: Any) -> str:
 def known_names(maps: Mapping[str, LabelMap]) -> Iterator[tuple[str, str, str]]:
     """(raw name, target, data set) of all maps."""
     for name, label_map in maps.items():
-        yield from ((raw, target, name) for raw, target in label_map.targets.items() if target is not None)
+        yield from (
+            (raw, target, name)
+            for raw, target in label_map.targets.items()
+            if target is not None
+        )

@@ -1,5 +1,6 @@
-"""The naming principles of a universal taxonomy as rules (B2NERD, arXiv 2406.11192, section 3.2): readable, unambiguous,
-hierarchical ('parent -> child', '-> others'), flexible ('person or group').
+"""The naming principles of a universal taxonomy as rules (B2NERD, arXiv 2406.11192,
+section 3.2): readable, unambiguous, hierarchical ('parent -> child', '-> others'),
+flexible ('person or group').
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ _REST = re.compile(r"(other|misc|miscellaneous|unspecified|unknown) (?!name\b)")
 
 @dataclass(frozen=True)
 class Problem:
-    """rule (str): Its name. name (str): The label. why (str): What is wrong and what to write instead."""
+    """rule (str): Its name. name (str): The label. why (str): What is wrong and what to
+    write instead.
+    """
 
     rule: str
     name: str
@@ -49,13 +52,20 @@ def _readable(name: str) -> Iterator[str]:
     if name != " ".join(name.split()):
         yield "spaces at an end or doubled"
     if re.search(r"[^\W\da-zA-Z]", name):
-        yield "letters other than a to z: write English; names in other languages belong under 'names'"
+        yield (
+            "letters other than a to z: write English; names in other languages belong under"
+            " 'names'"
+        )
 
 
 def _no_acronym(name: str) -> Iterator[str]:
     for word in re.findall("[A-Za-z]+", name):
         consonants = len(word) > 1 and not re.search(r"[aeiouy]", word.lower())
-        if (len(word) > 1 and word.isupper()) or consonants or ACRONYMS.fullmatch(word.lower()):
+        if (
+            (len(word) > 1 and word.isupper())
+            or consonants
+            or ACRONYMS.fullmatch(word.lower())
+        ):
             yield f"'{word}' is an acronym or short form: write it out"
 
 
@@ -74,7 +84,10 @@ def _unambiguous(name: str) -> Iterator[str]:
 def _length(name: str) -> Iterator[str]:
     words = len(name.split())
     if words > MAX_WORDS or len(name) > MAX_CHARACTERS:
-        yield f"{words} words, {len(name)} characters: at most {MAX_WORDS} words and {MAX_CHARACTERS} characters"
+        yield (
+            f"{words} words, {len(name)} characters: at most {MAX_WORDS} words and"
+            f" {MAX_CHARACTERS} characters"
+        )
     if len(name) < 3:
         yield "too short to be understood"
 
@@ -96,30 +109,51 @@ def lint_name(name: str) -> list[Problem]:
         return [Problem("readable", name, "empty")]
     for i, part in enumerate(parts):
         found = ((rule, why) for rule, check in RULES.items() for why in check(part))
-        problems += [Problem(rule, name, f"'{part}': {why}" if len(parts) > 1 else why) for rule, why in found]
+        problems += [
+            Problem(rule, name, f"'{part}': {why}" if len(parts) > 1 else why)
+            for rule, why in found
+        ]
         if part.lower() == OTHERS and (i == 0 or i < len(parts) - 1):
-            problems.append(Problem("hierarchical", name, "'others' needs a parent and has no children: 'parent -> others'"))
+            problems.append(
+                Problem(
+                    "hierarchical",
+                    name,
+                    "'others' needs a parent and has no children: 'parent -> others'",
+                )
+            )
     if len(parts) > MAX_LEVELS:
-        problems.append(Problem("hierarchical", name, f"{len(parts)} levels: at most {MAX_LEVELS}"))
+        problems.append(
+            Problem("hierarchical", name, f"{len(parts)} levels: at most {MAX_LEVELS}")
+        )
     if len(set(parts)) < len(parts):
         problems.append(Problem("hierarchical", name, "a type below itself"))
     return problems
 
 
 def lint_names(names: Iterable[str]) -> list[Problem]:
-    """Checks names one by one and against each other: no two may differ only in case, number, spelling or order."""
+    """Checks names one by one and against each other: no two may differ only in case,
+    number, spelling or order.
+    """
     names = list(dict.fromkeys(names))
     problems = [p for name in names for p in lint_name(name)]
     first: dict[str, str] = {}
     for name in names:
         twin = first.setdefault(skeleton(name), name)
         if twin != name:
-            problems.append(Problem("duplicate", name, f"differs from '{twin}' only in case, number, spelling or order"))
+            problems.append(
+                Problem(
+                    "duplicate",
+                    name,
+                    f"differs from '{twin}' only in case, number, spelling or order",
+                )
+            )
     return problems
 
 
 def lint_taxonomy(taxonomy: Taxonomy) -> list[Problem]:
-    """Checks all names of a taxonomy, that no name stands on two branches, and that all have a definition of their own."""
+    """Checks all names of a taxonomy, that no name stands on two branches, and that all
+    have a definition of their own.
+    """
     problems = lint_names(arrow_path(path) for path in taxonomy)
     owner: dict[str, str] = {}
     for path in taxonomy:
@@ -127,17 +161,35 @@ def lint_taxonomy(taxonomy: Taxonomy) -> list[Problem]:
         if path[-1] != OTHERS:
             twin = owner.setdefault(skeleton(path[-1]), name)
             if twin != name and skeleton(twin) != skeleton(name):
-                problems.append(Problem("unambiguous", name, f"its last part also ends '{twin}'"))
+                problems.append(
+                    Problem("unambiguous", name, f"its last part also ends '{twin}'")
+                )
         definition = taxonomy.description(path).strip()
         if not definition or skeleton(definition) == skeleton(path[-1]):
-            problems.append(Problem("defined", name, "has no definition that says more than its name"))
+            problems.append(
+                Problem(
+                    "defined", name, "has no definition that says more than its name"
+                )
+            )
     for language, table in taxonomy.names.items():
         seen: dict[str, str] = {}
         for path_string, local in table.items():
             if taxonomy.find(parse_path(path_string)) is None:
-                problems.append(Problem("names", path_string, f"has the name '{local}' ({language}), but is no type"))
+                problems.append(
+                    Problem(
+                        "names",
+                        path_string,
+                        f"has the name '{local}' ({language}), but is no type",
+                    )
+                )
             if seen.setdefault(local, path_string) != path_string:
-                problems.append(Problem("names", path_string, f"'{local}' ({language}) is also '{seen[local]}'"))
+                problems.append(
+                    Problem(
+                        "names",
+                        path_string,
+                        f"'{local}' ({language}) is also '{seen[local]}'",
+                    )
+                )
     return problems
 
 
@@ -152,16 +204,22 @@ _SPELLINGS = (
     (r"(\w)ll(ing|ed|er)\b", r"\1l\2"),
     (r"ae(?=[a-z])", "e"),
 )
-_PLURALS = ((r"(?<=[a-z]{2})(ies|ie|y)\b", "i"), (r"(?<=[a-z]{2})(es|(?<![sui])s|e)\b", ""))
+_PLURALS = (
+    (r"(?<=[a-z]{2})(ies|ie|y)\b", "i"),
+    (r"(?<=[a-z]{2})(es|(?<![sui])s|e)\b", ""),
+)
 
 
 def skeleton(name: str) -> str:
-    """What is left of a name without case, number, British spelling, hyphens and the order of alternatives; only good
-    for comparing."""
+    """What is left of a name without case, number, British spelling, hyphens and the
+    order of alternatives; only good for comparing.
+    """
     parts = []
     for part in parse_path(name.lower()):
         for pattern, to in (*_SPELLINGS, *_PLURALS):
             part = re.sub(pattern, to, part)
-        alternatives = sorted(words_only(a).replace(" ", "") for a in part.split(" or "))
+        alternatives = sorted(
+            words_only(a).replace(" ", "") for a in part.split(" or ")
+        )
         parts.append("|".join(alternatives))
     return ">".join(parts)

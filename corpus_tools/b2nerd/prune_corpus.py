@@ -1,7 +1,8 @@
 """Pruning of files and directory trees: embeddings on disk, a checkpoint per data set, a report.
 
-The state of an unfinished run lies in the directory `pruning.state` beside its report and is removed at the end. A run that was killed goes on
-where its last whole data set ended and writes the same bytes.
+The state of an unfinished run lies in the directory `pruning.state` beside its report
+and is removed at the end. A run that was killed goes on where its last whole data set
+ended and writes the same bytes.
 """
 
 from __future__ import annotations
@@ -20,7 +21,14 @@ from spacy_cascade import __version__
 
 from ..embedding import Embedder, get_embedder
 from ..errors import CorpusError, Errors
-from ..outputs import beside, existing, type_section, write_datasheet, write_selected, write_text
+from ..outputs import (
+    beside,
+    existing,
+    type_section,
+    write_datasheet,
+    write_selected,
+    write_text,
+)
 from ..overlap import refuse_jobs
 from ..records import Record, Report
 from ..units import NO_TYPE, Incidence, Progress, Unit, data_set, find_units
@@ -54,27 +62,49 @@ def prune(
     """Prunes a file or a directory tree.
 
     split (str): Which files of a tree to prune; others are left alone.
-    embedder (str | Embedder): 'hash', or a sentence-transformers model by name or directory, or a function.
+    embedder (str | Embedder): 'hash', or a sentence-transformers model by name or
+        directory, or a function.
     cache (Path): Directory that keeps the embeddings for further runs.
-    sizes (Mapping[str, int]): Samples per data set, for the two random methods; comes before `options.size`.
-    compare (int): Report the mean nearest-neighbour similarity per type, and that of so many random samples of equal size.
+    sizes (Mapping[str, int]): Samples per data set, for the two random methods; comes
+        before `options.size`.
+    compare (int): Report the mean nearest-neighbour similarity per type, and that of so
+        many random samples of equal size.
     limit (int): At most so many records per file.
     licence (str): Of the source, for the datasheet.
     write_options (Mapping): Options of the writer of `to_format`.
     progress (Callable): Wraps the records of each data set, for a progress bar.
 
-    RETURNS (dict): The report, which is also written as `pruning.json`. Of a dry run: what would be read and written.
-    RAISES CorpusFileNotFoundError, CorpusError: As `find_units`; T071 for existing output; T073 for an unfinished run with
-        other options; T074 without a mention in the source, or without the sizes that a random method needs; T042 and
-        T072 for the embedder.
+    RETURNS (dict): The report, which is also written as `pruning.json`. Of a dry run:
+        what would be read and written.
+    RAISES CorpusFileNotFoundError, CorpusError: As `find_units`; T071 for existing
+        output; T073 for an unfinished run with other options; T074 without a mention in
+        the source, or without the sizes that a random method needs; T042 and T072 for
+        the embedder.
     """
-    units = find_units(source, target, Report(), from_format=from_format, to_format=to_format, split=split)
+    units = find_units(
+        source,
+        target,
+        Report(),
+        from_format=from_format,
+        to_format=to_format,
+        split=split,
+    )
     refuse_jobs(source, target, [j for u in units for j in u.jobs])
     if options.method == "random" and options.size is None and sizes is None:
-        raise CorpusError(Errors.T074.format(why="the method 'random' needs the number of samples", remedy="--size or --like"))
+        raise CorpusError(
+            Errors.T074.format(
+                why="the method 'random' needs the number of samples",
+                remedy="--size or --like",
+            )
+        )
     run: dict[str, Any] = {
-        "options": {**asdict(options), "sizes": dict(sizes) if sizes is not None else None},
-        "embedder": embedder if isinstance(embedder, str) else getattr(embedder, "__qualname__", "function"),
+        "options": {
+            **asdict(options),
+            "sizes": dict(sizes) if sizes is not None else None,
+        },
+        "embedder": embedder
+        if isinstance(embedder, str)
+        else getattr(embedder, "__qualname__", "function"),
         "formats": [from_format, to_format],
         "split": split,
         "compare": compare,
@@ -87,10 +117,27 @@ def prune(
     if dry_run:
         files = {u.name: [str(j.source) for j in u.jobs] for u in units}
         resume = state.begun and not overwrite
-        return {**run, "would_read": files, "would_overwrite": existing(outputs), "would_resume": resume}
+        return {
+            **run,
+            "would_read": files,
+            "would_overwrite": existing(outputs),
+            "would_resume": resume,
+        }
     state.open(outputs, overwrite=overwrite)
-    load = remember(lambda: get_embedder(embedder) if isinstance(embedder, str) else embedder)
-    pruner = _Pruner(options, load, state, sizes, compare, limit, to_format, dict(write_options or {}), progress)
+    load = remember(
+        lambda: get_embedder(embedder) if isinstance(embedder, str) else embedder
+    )
+    pruner = _Pruner(
+        options,
+        load,
+        state,
+        sizes,
+        compare,
+        limit,
+        to_format,
+        dict(write_options or {}),
+        progress,
+    )
     datasets: dict[str, Any] = {}
     rejected = 0
     for unit in units:
@@ -100,7 +147,11 @@ def prune(
             state.save(unit, found)
         datasets.update(found["datasets"])
         rejected += found["rejected"]
-    report = {**run, "total": {**totals(datasets), "rejected": rejected}, "datasets": datasets}
+    report = {
+        **run,
+        "total": {**totals(datasets), "rejected": rejected},
+        "datasets": datasets,
+    }
     write_text(json.dumps(report, ensure_ascii=False, indent=1), report_path)
     sections = {
         "content": {"source": source.name, "split": split, **report["total"]},
@@ -127,26 +178,49 @@ class _Pruner:
     progress: Progress | None
 
     def __call__(self, unit: Unit, *, alone: bool) -> dict[str, Any]:
-        """Writes what is kept of a unit. RETURNS (dict): "datasets", statistics; "rejected", a number of entries."""
+        """Writes what is kept of a unit.
+
+        RETURNS (dict): "datasets", statistics; "rejected", a number of entries.
+        """
         incidence, vectors, rejected = self._scan(unit)
         if alone and all(label == NO_TYPE for _, label in incidence.keys):
-            raise CorpusError(Errors.T074.format(why=f"no record of '{unit.name}' has a mention", remedy="another file"))
+            raise CorpusError(
+                Errors.T074.format(
+                    why=f"no record of '{unit.name}' has a mention",
+                    remedy="another file",
+                )
+            )
         selection = select(incidence, vectors, self.options, sizes=self.sizes)
         options = self.write_options
-        write_selected(unit, selection.keep, Report(), to_format=self.to_format, options=options, limit=self.limit)
-        found = describe(incidence, selection, vectors, compare=self.compare, seed=self.options.seed)
+        write_selected(
+            unit,
+            selection.keep,
+            Report(),
+            to_format=self.to_format,
+            options=options,
+            limit=self.limit,
+        )
+        found = describe(
+            incidence, selection, vectors, compare=self.compare, seed=self.options.seed
+        )
         if self.state.cache is None:
             self.state.vectors(unit).unlink(missing_ok=True)
         return {"datasets": found, "rejected": rejected}
 
     def _scan(self, unit: Unit) -> tuple[Incidence, np.ndarray | None, int]:
-        """One pass over the records: their types, their embeddings if these are needed, the number of rejections."""
+        """One pass over the records: their types, their embeddings if these are needed,
+        the number of rejections.
+        """
         incidence, report = Incidence(), Report()
         records: Iterable[Record] = unit.records(report, limit=self.limit)
 
         def texts() -> Iterator[str]:
-            for record in self.progress(records, unit.name) if self.progress else records:
-                incidence.add(data_set(record, unit), (m.label for m in record.mentions))
+            for record in (
+                self.progress(records, unit.name) if self.progress else records
+            ):
+                incidence.add(
+                    data_set(record, unit), (m.label for m in record.mentions)
+                )
                 yield record.text
 
         path = self.state.vectors(unit)

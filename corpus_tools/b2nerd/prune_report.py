@@ -16,20 +16,34 @@ COUNTS = ("records", "kept", "mentions", "kept_mentions")
 
 
 def describe(
-    incidence: Incidence, selection: Selection, vectors: np.ndarray | None = None, *, compare: int = 0, seed: int = 0
+    incidence: Incidence,
+    selection: Selection,
+    vectors: np.ndarray | None = None,
+    *,
+    compare: int = 0,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Counts by data set and type, before and after.
 
-    vectors (ndarray[float32], shape (records, dimensions)), compare (int): With both, mean nearest-neighbour similarities:
-        of the pool, of all kept records with the type, and of as many random ones with it (mean of `compare` samples).
+    vectors (ndarray[float32], shape (records, dimensions)), compare (int): With both,
+    mean nearest-neighbour similarities:
+        of the pool, of all kept records with the type, and of as many random ones with
+        it (mean of `compare` samples).
     """
     found: dict[str, Any] = {}
     kept_pairs = selection.keep[incidence.record]
     mentions = np.bincount(incidence.key, incidence.mentions)
     kept_mentions = np.bincount(incidence.key, incidence.mentions * kept_pairs)
-    for number, (key, rows) in enumerate(zip(incidence.keys, incidence.by_key(), strict=True)):
+    for number, (key, rows) in enumerate(
+        zip(incidence.keys, incidence.by_key(), strict=True)
+    ):
         kept = rows[selection.keep[rows]]
-        counts = (len(rows), len(kept), int(mentions[number]), int(kept_mentions[number]))
+        counts = (
+            len(rows),
+            len(kept),
+            int(mentions[number]),
+            int(kept_mentions[number]),
+        )
         one: dict[str, Any] = dict(zip(COUNTS, counts, strict=True))
         chosen = {"kept": kept}
         if key in selection.pools:
@@ -38,9 +52,13 @@ def describe(
         for what, part in chosen.items():
             if vectors is not None and compare and 1 < len(part) < len(rows):
                 rng = random(seed, "compare", what, *key)
-                samples = [rng.choice(rows, len(part), replace=False) for _ in range(compare)]
+                samples = [
+                    rng.choice(rows, len(part), replace=False) for _ in range(compare)
+                ]
                 one[f"nearest_{what}"] = mean_nearest(vectors, part)
-                one[f"nearest_{what}_random"] = float(np.mean([mean_nearest(vectors, s) for s in samples]))
+                one[f"nearest_{what}_random"] = float(
+                    np.mean([mean_nearest(vectors, s) for s in samples])
+                )
         _place(found, key, one)
     for name, rows in incidence.groups().items():
         types = found[name]["types"].values()
@@ -52,7 +70,9 @@ def describe(
 
 def _place(found: dict[str, Any], key: Key, one: dict[str, Any]) -> None:
     name, label = key
-    entry = found.setdefault(name, {"types": {}, "negatives": {"records": 0, "kept": 0}})
+    entry = found.setdefault(
+        name, {"types": {}, "negatives": {"records": 0, "kept": 0}}
+    )
     if label == NO_TYPE:
         entry["negatives"] = {k: v for k, v in one.items() if "mentions" not in k}
     else:
@@ -68,8 +88,13 @@ def totals(datasets: Mapping[str, Any]) -> dict[str, Any]:
     """Sums over data sets."""
     found: dict[str, Any] = {c: sum(d[c] for d in datasets.values()) for c in COUNTS}
     negatives = [d["negatives"] for d in datasets.values()]
-    found.update(negatives=sum(n["records"] for n in negatives), kept_negatives=sum(n["kept"] for n in negatives))
-    found.update(datasets=len(datasets), types=sum(len(d["types"]) for d in datasets.values()))
+    found.update(
+        negatives=sum(n["records"] for n in negatives),
+        kept_negatives=sum(n["kept"] for n in negatives),
+    )
+    found.update(
+        datasets=len(datasets), types=sum(len(d["types"]) for d in datasets.values())
+    )
     return found
 
 
@@ -77,7 +102,9 @@ def mentions_by_type(datasets: Mapping[str, Any]) -> Counter[str]:
     """Kept mentions by label, over all data sets."""
     found: Counter[str] = Counter()
     for one in datasets.values():
-        found.update({label: counts["kept_mentions"] for label, counts in one["types"].items()})
+        found.update(
+            {label: counts["kept_mentions"] for label, counts in one["types"].items()}
+        )
     return found
 
 
@@ -85,22 +112,30 @@ def by_language(datasets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The data sets by the first part of their names, if all names have more than one."""
     groups: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, one in datasets.items():
-        groups[name.split("/")[0] if all("/" in n for n in datasets) else name][name] = one
+        groups[name.split("/")[0] if all("/" in n for n in datasets) else name][
+            name
+        ] = one
     return dict(groups)
 
 
 def compared(datasets: Mapping[str, Any], what: str) -> dict[str, Any]:
-    """Mean nearest-neighbour similarity per type against random samples of equal size, over the types where there was
-    anything to choose.
+    """Mean nearest-neighbour similarity per type against random samples of equal size,
+    over the types where there was anything to choose.
 
     what (str): "pool" or "kept".
-    RETURNS (dict): "types", "chosen", "random" (means over types), "lower" (types whose chosen set has the lower one).
+    RETURNS (dict): "types", "chosen", "random" (means over types), "lower" (types whose
+        chosen set has the lower one).
     """
     pairs = np.array(list(_pairs(datasets, what))).reshape(-1, 2)
     if not len(pairs):
         return {"types": 0, "chosen": None, "random": None, "lower": 0}
     chosen, other = pairs.mean(axis=0)
-    return {"types": len(pairs), "chosen": float(chosen), "random": float(other), "lower": int((pairs[:, 0] < pairs[:, 1]).sum())}
+    return {
+        "types": len(pairs),
+        "chosen": float(chosen),
+        "random": float(other),
+        "lower": int((pairs[:, 0] < pairs[:, 1]).sum()),
+    }
 
 
 def _pairs(datasets: Mapping[str, Any], what: str) -> Iterator[tuple[float, float]]:

@@ -17,7 +17,8 @@ from ..units import Unit
 class State:
     """Checkpoints and embeddings of a run.
 
-    folder (Path): Where they lie. run (Mapping): All that the outcome depends on, except the files' contents.
+    folder (Path): Where they lie. run (Mapping): All that the outcome depends on,
+        except the files' contents.
     cache (Path): Directory for the embeddings, which then stay when the run ends.
     """
 
@@ -35,7 +36,8 @@ class State:
     def open(self, outputs: Iterable[Path], *, overwrite: bool) -> None:
         """Goes on with an unfinished run of the same options, or starts one.
 
-        RAISES CorpusError: T071 for output of another run; T073 for an unfinished run with other options.
+        RAISES CorpusError: T071 for output of another run; T073 for an unfinished run
+            with other options.
         """
         if self.begun and not overwrite:
             return
@@ -54,7 +56,10 @@ class State:
         return saved["found"] if saved["digest"] == unit.digest else None
 
     def save(self, unit: Unit, found: Mapping[str, Any]) -> None:
-        write_text(json.dumps({"digest": unit.digest, "found": found}, ensure_ascii=False), self._path(unit))
+        write_text(
+            json.dumps({"digest": unit.digest, "found": found}, ensure_ascii=False),
+            self._path(unit),
+        )
 
     def vectors(self, unit: Unit) -> Path:
         """Path of the embeddings of a data set; its name holds what they depend on."""

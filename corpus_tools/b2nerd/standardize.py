@@ -29,7 +29,8 @@ REPORT = "standardize.json"
 class Tally:
     """What became of the mentions of a data set: mentions = kept + dropped + merged.
 
-    dropped (Counter[str]): By raw name. merged (int): Mentions that became equal to another of their record.
+    dropped (Counter[str]): By raw name. merged (int): Mentions that became equal to
+        another of their record.
     """
 
     records: int = 0
@@ -43,8 +44,8 @@ class Tally:
 class Standardizer:
     """Replaces the labels of one data set.
 
-    style (str): How targets are written: "name" ('river'), "path" ('location -> body of water -> river'), or "local":
-        the name in `language` where the taxonomy has one.
+    style (str): How targets are written: "name" ('river'), "path" ('location -> body of
+        water -> river'), or "local": the name in `language` where the taxonomy has one.
     RAISES CorpusError: T003 for an unknown style; T050, T051 and T052 as `check_map`.
     """
 
@@ -55,32 +56,51 @@ class Standardizer:
 
     def __post_init__(self) -> None:
         if self.style not in STYLES:
-            raise CorpusError(Errors.T003.format(option="--labels", value=self.style, choices=", ".join(STYLES)))
+            raise CorpusError(
+                Errors.T003.format(
+                    option="--labels", value=self.style, choices=", ".join(STYLES)
+                )
+            )
         check_map(self.map, self.taxonomy)
 
     @cached_property
     def written(self) -> dict[str, str | None]:
         """Raw name -> label as it is written, None if dropped."""
-        return {raw: None if t is None else self._write(self.taxonomy.resolve(t)) for raw, t in self.map.targets.items()}
+        return {
+            raw: None if t is None else self._write(self.taxonomy.resolve(t))
+            for raw, t in self.map.targets.items()
+        }
 
     @property
     def labels(self) -> list[str]:
         """The label set of the standardized data set."""
-        return list(dict.fromkeys(label for label in self.written.values() if label is not None))
+        return list(
+            dict.fromkeys(label for label in self.written.values() if label is not None)
+        )
 
     def _write(self, path: TypePath) -> str:
-        local = self.taxonomy.localized(path, self.language) if self.style == "local" else ""
+        local = (
+            self.taxonomy.localized(path, self.language)
+            if self.style == "local"
+            else ""
+        )
         return local or (arrow_path(path) if self.style == "path" else short_name(path))
 
     def label(self, raw: str) -> str | None:
         """RAISES CorpusError: T053 for a label that the map lacks."""
         if raw not in self.written:
-            raise CorpusError(Errors.T053.format(name=self.map.name, n=1, raw=raw, mentions="some"))
+            raise CorpusError(
+                Errors.T053.format(name=self.map.name, n=1, raw=raw, mentions="some")
+            )
         return self.written[raw]
 
     def names(self, raws: Iterable[str]) -> list[str]:
         """A label set or type list, without those dropped, each name once."""
-        return list(dict.fromkeys(label for raw in raws if (label := self.label(raw)) is not None))
+        return list(
+            dict.fromkeys(
+                label for raw in raws if (label := self.label(raw)) is not None
+            )
+        )
 
     def __call__(self, record: Record, tally: Tally) -> Record:
         """The record with standardized mentions, label set and type lists.
@@ -96,7 +116,12 @@ class Standardizer:
         for entry, types in zip(known, lists or [[]] * len(known), strict=True):
             if isinstance(entry, Rejected):
                 # Nothing is known of a rejected entry for sure; its type may be no label at all.
-                entries.append(replace(entry, type=self.written.get(entry.type, entry.type) or entry.type))
+                entries.append(
+                    replace(
+                        entry,
+                        type=self.written.get(entry.type, entry.type) or entry.type,
+                    )
+                )
                 type_lists.append([])
                 continue
             tally.mentions += 1
@@ -112,21 +137,34 @@ class Standardizer:
             seen.add(mention)
             entries.append(mention)
             type_lists.append(self.names(types))
-        meta = {k: v for k, v in record.meta.items() if k not in ("order", "type_lists", "paths")}
+        meta = {
+            k: v
+            for k, v in record.meta.items()
+            if k not in ("order", "type_lists", "paths")
+        }
         labels = None if record.labels is None else self.names(record.labels)
         own_lists = None if lists is None else type_lists
-        return Record.from_entries(record.text, entries, labels=labels, meta=meta, type_lists=own_lists)
+        return Record.from_entries(
+            record.text, entries, labels=labels, meta=meta, type_lists=own_lists
+        )
 
 
 def map_of(name: str, maps: Mapping[str, LabelMap], folder: Path) -> LabelMap:
-    """The map of a data set 'en/wnut17'; of a set without a language, 'wnut17', if only one language has it.
+    """The map of a data set 'en/wnut17'; of a set without a language, 'wnut17', if only
+    one language has it.
 
     RAISES CorpusError: T058 if there is none.
     """
     found = [m for key, m in maps.items() if key == name or key.split("/")[-1] == name]
     if len(found) != 1:
-        known = ", ".join(maps) if len(maps) < 10 else f"{len(maps)}, such as {', '.join(list(maps)[:3])}"
-        raise CorpusError(Errors.T058.format(name=name, known=known, path=folder / f"{name}.json"))
+        known = (
+            ", ".join(maps)
+            if len(maps) < 10
+            else f"{len(maps)}, such as {', '.join(list(maps)[:3])}"
+        )
+        raise CorpusError(
+            Errors.T058.format(name=name, known=known, path=folder / f"{name}.json")
+        )
     return found[0]
 
 
@@ -146,8 +184,10 @@ def standardize(
     write_options: Mapping[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Standardizes a file or a directory tree, record by record. Every file is written whole or not at all; the result lies
-    beside them as `standardize.json`.
+    """Standardizes a file or a directory tree, record by record.
+
+    Every file is written whole or not at all; the result lies beside them as
+    `standardize.json`.
 
     maps (Mapping[str, LabelMap] | LabelMap): By data set, or one for all.
     folder (Path): Where maps are looked for, for messages.
@@ -156,19 +196,25 @@ def standardize(
     dry_run (bool): Check the maps and say what would be written.
     progress (Callable): Wraps the records of a file, for a progress bar.
 
-    RETURNS (dict): "taxonomy", "style"; "datasets": per data set "map", "labels" and the counts of `Tally`, with the reason
-        for each label dropped; "rejected". Of a dry run only "would_write" and "would_overwrite".
-    RAISES CorpusFileNotFoundError, CorpusError: T001, T002, T003, T007, T010 for input and output, T050 to T053 and T058
-        for the maps, T071 for output that exists.
+    RETURNS (dict): "taxonomy", "style"; "datasets": per data set "map", "labels" and
+        the counts of `Tally`, with the reason for each label dropped; "rejected". Of a
+        dry run only "would_write" and "would_overwrite".
+    RAISES CorpusFileNotFoundError, CorpusError: T001, T002, T003, T007, T010 for input
+        and output, T050 to T053 and T058 for the maps, T071 for output that exists.
     """
     report = Report()
-    units = find_units(source, target, report, from_format=from_format, to_format=to_format)
+    units = find_units(
+        source, target, report, from_format=from_format, to_format=to_format
+    )
     refuse_jobs(source, target, [j for u in units for j in u.jobs])
     chosen = [_standardizer(unit, maps, taxonomy, folder, style) for unit in units]
     summary = beside(units, source, target, REPORT)
     outputs = [*(job.target for unit in units for job in unit.jobs), summary]
     if dry_run:
-        return {"would_write": [str(p) for p in outputs], "would_overwrite": existing(outputs)}
+        return {
+            "would_write": [str(p) for p in outputs],
+            "would_overwrite": existing(outputs),
+        }
     refuse_existing(outputs, overwrite=overwrite)
     found: dict[str, Any] = {}
     for unit, apply in zip(units, chosen, strict=True):
@@ -177,20 +223,41 @@ def standardize(
             records: Iterable[Record] = read_job(job, report, limit=limit)
             records = progress(records, job.name) if progress else records
             options = dict(write_options or {})
-            if to_format == "b2nerd":  # in the order of the source, so that its records need no lists of their own
-                options["labels"] = apply.names(read_labels(job.source.parent / LABELS_FILE) or apply.map.targets)
-            get_writer(to_format).write(_each(records, apply, tally), job.target, report, **options)
-        found[unit.name] = {"map": apply.map.name, "labels": apply.labels, **_describe(tally, apply.map)}
-    result = {"taxonomy": taxonomy.name, "style": style, "datasets": found, "rejected": report.rejected}
+            if (
+                to_format == "b2nerd"
+            ):  # in the order of the source, so that its records need no lists of their own
+                options["labels"] = apply.names(
+                    read_labels(job.source.parent / LABELS_FILE) or apply.map.targets
+                )
+            get_writer(to_format).write(
+                _each(records, apply, tally), job.target, report, **options
+            )
+        found[unit.name] = {
+            "map": apply.map.name,
+            "labels": apply.labels,
+            **_describe(tally, apply.map),
+        }
+    result = {
+        "taxonomy": taxonomy.name,
+        "style": style,
+        "datasets": found,
+        "rejected": report.rejected,
+    }
     write_text(json.dumps(result, ensure_ascii=False, indent=1), summary)
     return result
 
 
 def _standardizer(
-    unit: Unit, maps: Mapping[str, LabelMap] | LabelMap, taxonomy: Taxonomy, folder: Path, style: str
+    unit: Unit,
+    maps: Mapping[str, LabelMap] | LabelMap,
+    taxonomy: Taxonomy,
+    folder: Path,
+    style: str,
 ) -> Standardizer:
     about = unit.jobs[0].about
-    name = "/".join(about[k] for k in ("language", "dataset") if k in about) or unit.name
+    name = (
+        "/".join(about[k] for k in ("language", "dataset") if k in about) or unit.name
+    )
     if not isinstance(maps, LabelMap):
         # A DocBin says itself which data set its records come from.
         found = map_of(_origin(unit) or name, maps, folder)
@@ -205,21 +272,35 @@ def _origin(unit: Unit) -> str:
     if job.format != "docbin":
         return ""
     first = next(read_job(job, Report(), limit=1), None)
-    return data_set(first, unit) if first is not None and first.meta.get("dataset") else ""
+    return (
+        data_set(first, unit) if first is not None and first.meta.get("dataset") else ""
+    )
 
 
-def _each(records: Iterable[Record], apply: Callable[[Record, Tally], Record], tally: Tally) -> Iterator[Record]:
+def _each(
+    records: Iterable[Record], apply: Callable[[Record, Tally], Record], tally: Tally
+) -> Iterator[Record]:
     return (apply(record, tally) for record in records)
 
 
 def _describe(tally: Tally, used: LabelMap) -> dict[str, Any]:
-    dropped = {raw: {"mentions": n, "reason": used.reasons[raw]} for raw, n in tally.dropped.most_common()}
-    counts = {key: getattr(tally, key) for key in ("records", "mentions", "kept", "merged")}
+    dropped = {
+        raw: {"mentions": n, "reason": used.reasons[raw]}
+        for raw, n in tally.dropped.most_common()
+    }
+    counts = {
+        key: getattr(tally, key) for key in ("records", "mentions", "kept", "merged")
+    }
     return {**counts, "dropped": dropped}
 
 
-def count_labels(units: Iterable[Unit], *, limit: int | None = None, progress: Progress | None = None) -> dict[str, Counter[str]]:
-    """Mentions per raw label of each data set, in one pass. Labels of the inventory that no mention has count zero."""
+def count_labels(
+    units: Iterable[Unit], *, limit: int | None = None, progress: Progress | None = None
+) -> dict[str, Counter[str]]:
+    """Mentions per raw label of each data set, in one pass.
+
+    Labels of the inventory that no mention has count zero.
+    """
     counts: dict[str, Counter[str]] = {}
     for unit in units:
         for job in unit.jobs:

@@ -1,5 +1,6 @@
-"""Proposals for labels without an entry in a map: what other maps do with the same name, and the nearest types by spelling
-and by meaning."""
+"""Proposals for labels without an entry in a map: what other maps do with the same
+name, and the nearest types by spelling and by meaning.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ TOP = 3
 class Suggestion:
     """Targets for a raw label, best first.
 
-    precedents (tuple[tuple[str, int], ...]): Targets of the same name in other maps, with the number of these maps.
+    precedents (tuple[tuple[str, int], ...]): Targets of the same name in other maps,
+        with the number of these maps.
     by_spelling, by_meaning (tuple[tuple[str, float], ...]): Targets with their cosine.
     """
 
@@ -34,12 +36,18 @@ class Suggestion:
 
 
 def suggest(
-    raws: Sequence[str], taxonomy: Taxonomy, maps: Mapping[str, LabelMap], embedder: Embedder, *, top: int = TOP
+    raws: Sequence[str],
+    taxonomy: Taxonomy,
+    maps: Mapping[str, LabelMap],
+    embedder: Embedder,
+    *,
+    top: int = TOP,
 ) -> list[Suggestion]:
     """Proposes targets for raw labels.
 
-    A type is compared by its name and by each raw name that some map points to it, by spelling as character n-grams; and by
-    its name with its definition, with the embedder. One matrix product each, whatever the number of labels.
+    A type is compared by its name and by each raw name that some map points to it, by
+    spelling as character n-grams; and by its name with its definition, with the
+    embedder. One matrix product each, whatever the number of labels.
 
     top (int): At most so many targets of each kind.
     RETURNS (list[Suggestion]): Parallel to `raws`.
@@ -61,12 +69,18 @@ def suggest(
     meaning = checked(embedder, readable) @ checked(embedder, meanings).T
     names = list(place)
     return [
-        Suggestion(raw, tuple(used.get(skeleton(raw), Counter()).most_common(top)), near, like)
-        for raw, near, like in zip(raws, _top(spelling, names, top), _top(meaning, names, top), strict=True)
+        Suggestion(
+            raw, tuple(used.get(skeleton(raw), Counter()).most_common(top)), near, like
+        )
+        for raw, near, like in zip(
+            raws, _top(spelling, names, top), _top(meaning, names, top), strict=True
+        )
     ]
 
 
-def _best_of(raws: list[str], spellings: Sequence[tuple[str, int]], n: int) -> np.ndarray:
+def _best_of(
+    raws: list[str], spellings: Sequence[tuple[str, int]], n: int
+) -> np.ndarray:
     """Cosine of each raw name to the best spelling of each type, shape (raws, n)."""
     embed = hash_embedder()
     similarity = embed(raws) @ embed([text for text, _ in spellings]).T
@@ -76,7 +90,12 @@ def _best_of(raws: list[str], spellings: Sequence[tuple[str, int]], n: int) -> n
     return best
 
 
-def _top(similarity: np.ndarray, names: Sequence[str], top: int) -> list[tuple[tuple[str, float], ...]]:
+def _top(
+    similarity: np.ndarray, names: Sequence[str], top: int
+) -> list[tuple[tuple[str, float], ...]]:
     order = np.argsort(-similarity, axis=1, kind="stable")[:, :top]
     values = np.take_along_axis(similarity, order, axis=1)
-    return [tuple((names[i], round(float(v), 3)) for i, v in zip(row, vs, strict=True)) for row, vs in zip(order, values, strict=True)]
+    return [
+        tuple((names[i], round(float(v), 3)) for i, v in zip(row, vs, strict=True))
+        for row, vs in zip(order, values, strict=True)
+    ]

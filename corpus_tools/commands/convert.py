@@ -25,48 +25,110 @@ from ..records import (
     SKIPPED,
     Report,
 )
-from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, Seed, SpansKey, say, warn_unread
+from ._shared import (
+    FROM_HELP,
+    DryRun,
+    Json,
+    Limit,
+    Quiet,
+    Seed,
+    SpansKey,
+    say,
+    warn_unread,
+)
 
 SHOWN = 10
-COLUMNS = ("records", "mentions", "aligned", MISALIGNED, REPAIRED, NESTED, DUPLICATE, REJECTED, REJECTED_RECORDS)
+COLUMNS = (
+    "records",
+    "mentions",
+    "aligned",
+    MISALIGNED,
+    REPAIRED,
+    NESTED,
+    DUPLICATE,
+    REJECTED,
+    REJECTED_RECORDS,
+)
 ALIGNS = ("l", *"r" * len(COLUMNS))
 
 
 def convert_cli(
-    source: Annotated[Path, typer.Argument(metavar="INPUT", help="File or directory tree")],
-    target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="File, or directory that mirrors the tree")],
+    source: Annotated[
+        Path, typer.Argument(metavar="INPUT", help="File or directory tree")
+    ],
+    target: Annotated[
+        Path,
+        typer.Argument(
+            metavar="OUTPUT", help="File, or directory that mirrors the tree"
+        ),
+    ],
     from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
-    to_format: Annotated[str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")] = "docbin",
-    lang: Annotated[str, typer.Option(help="Language of the records and of the pipeline that tokenizes; xx: any")] = "xx",
-    taxonomy: Annotated[str, typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths")] = "",
-    alignment: Annotated[str, typer.Option(help="Mentions off token boundaries: strict, contract, expand")] = "expand",
-    strict: Annotated[bool, typer.Option(help="Fail on rejected mentions and records")] = False,
+    to_format: Annotated[
+        str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")
+    ] = "docbin",
+    lang: Annotated[
+        str,
+        typer.Option(
+            help="Language of the records and of the pipeline that tokenizes; xx: any"
+        ),
+    ] = "xx",
+    taxonomy: Annotated[
+        str,
+        typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths"),
+    ] = "",
+    alignment: Annotated[
+        str,
+        typer.Option(help="Mentions off token boundaries: strict, contract, expand"),
+    ] = "expand",
+    strict: Annotated[
+        bool, typer.Option(help="Fail on rejected mentions and records")
+    ] = False,
     force: Annotated[
-        bool, typer.Option("--force", help="Convert also files most of which is not understood")
+        bool,
+        typer.Option(
+            "--force", help="Convert also files most of which is not understood"
+        ),
     ] = False,
     encoding: Annotated[
-        str | None, typer.Option(help="Of text files, such as cp1251 (default: found out)")
+        str | None,
+        typer.Option(help="Of text files, such as cp1251 (default: found out)"),
     ] = None,
     seed: Seed = 0,
     limit: Limit = None,
-    report_path: Annotated[Path | None, typer.Option("--report", help="Write all issues to this JSON file")] = None,
-    max_docs: Annotated[int | None, typer.Option(min=1, help="Docs per DocBin file (default: all in one)")] = None,
-    scheme: Annotated[str, typer.Option(help="bio: auto, iob1, iob2, bioes, io")] = "auto",
-    separator: Annotated[str, typer.Option(help=f"bio: auto, {', '.join(SEPARATORS)}")] = "auto",
+    report_path: Annotated[
+        Path | None, typer.Option("--report", help="Write all issues to this JSON file")
+    ] = None,
+    max_docs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Docs per DocBin file (default: all in one)"),
+    ] = None,
+    scheme: Annotated[
+        str, typer.Option(help="bio: auto, iob1, iob2, bioes, io")
+    ] = "auto",
+    separator: Annotated[
+        str, typer.Option(help=f"bio: auto, {', '.join(SEPARATORS)}")
+    ] = "auto",
     token_column: Annotated[
-        int | None, typer.Option(help="bio: column of the token, from 0 (default: found out)")
+        int | None,
+        typer.Option(help="bio: column of the token, from 0 (default: found out)"),
     ] = None,
     tag_column: Annotated[
         int | None,
-        typer.Option(help="bio: column of the tag; -1 is the last (default: found out)"),
+        typer.Option(
+            help="bio: column of the tag; -1 is the last (default: found out)"
+        ),
     ] = None,
     joiner: Annotated[
         str,
-        typer.Option(help="bio: text between tokens; auto: a space, nothing for CJK and Thai"),
+        typer.Option(
+            help="bio: text between tokens; auto: a space, nothing for CJK and Thai"
+        ),
     ] = "auto",
     spans_key: SpansKey = "",
     stage: Annotated[int, typer.Option(help="swift: write stage 1 or 2")] = 1,
-    level: Annotated[str | None, typer.Option(help="swift stage 2: none, first, second, third")] = None,
+    level: Annotated[
+        str | None, typer.Option(help="swift stage 2: none, first, second, third")
+    ] = None,
     dry_run: DryRun = False,
     as_json: Json = False,
     quiet: Quiet = False,
@@ -74,8 +136,8 @@ def convert_cli(
     """Convert corpora between GEIC, SWIFT, B2NERD, BIO and spaCy's DocBin; BRAT, doccano, Prodigy,
     Hugging Face's `tokens` and `ner_tags`, and spaCy's JSON are read too.
 
-    Files of an earlier conversion are replaced, each when its successor is complete. With --max-docs, memory does not grow with
-    the corpus.
+    Files of an earlier conversion are replaced, each when its successor is complete.
+    With --max-docs, memory does not grow with the corpus.
     """
     from ..cli import _load_taxonomy, _messages, _progress
     from ..convert import convert, plan
@@ -99,7 +161,12 @@ def convert_cli(
             return
         types = _load_taxonomy(taxonomy)
         write_options: dict[str, dict[str, Any]] = {
-            "docbin": {"lang": lang, "taxonomy": types, "alignment": alignment, "max_docs": max_docs},
+            "docbin": {
+                "lang": lang,
+                "taxonomy": types,
+                "alignment": alignment,
+                "max_docs": max_docs,
+            },
             "bio": {"scheme": "iob2" if scheme in ("auto", "io") else scheme},
             "swift": {"stage": stage, "level": level, "types": types},
         }
@@ -127,7 +194,10 @@ def convert_cli(
         )
         if report_path is not None:
             with atomic_path(report_path) as temp:
-                temp.write_text(json.dumps(report.to_dict(), ensure_ascii=False, indent=1), encoding="utf8")
+                temp.write_text(
+                    json.dumps(report.to_dict(), ensure_ascii=False, indent=1),
+                    encoding="utf8",
+                )
     if as_json:
         typer.echo(json.dumps(report.to_dict(), ensure_ascii=False))
     else:
@@ -137,21 +207,36 @@ def convert_cli(
 
 
 def _print_report(report: Report, report_path: Path | None) -> None:
-    groups = {name: counts for name, counts in report.grouped().items() if counts["records"] or not counts[SKIPPED]}
-    rows: list[tuple[Any, ...]] = [(name, *(counts[c] for c in COLUMNS)) for name, counts in groups.items()]
+    groups = {
+        name: counts
+        for name, counts in report.grouped().items()
+        if counts["records"] or not counts[SKIPPED]
+    }
+    rows: list[tuple[Any, ...]] = [
+        (name, *(counts[c] for c in COLUMNS)) for name, counts in groups.items()
+    ]
     if len(rows) > 1:
         rows.append(("total", *(report.total(c) for c in COLUMNS)))
     header = ("", *(c.replace("_", " ") for c in COLUMNS))
     typer.echo(table(rows, header=header, divider=True, aligns=ALIGNS, max_col=80))
     _print_readings(report)
     if report.unknown_types:
-        n, kinds = sum(report.unknown_types.values()), len({label for _, label in report.unknown_types})
-        msg.warn(f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is its own path")
+        n, kinds = (
+            sum(report.unknown_types.values()),
+            len({label for _, label in report.unknown_types}),
+        )
+        msg.warn(
+            f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is"
+            " its own path"
+        )
     notes = (
         (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
         (RENAMED, "type name(s) and token(s) with white space, written without"),
         (OFF_LIST, "answer(s) not in their own type list, kept"),
-        (IGNORED, "relation(s), note(s) or record(s) that the annotator did not accept, left out"),
+        (
+            IGNORED,
+            "relation(s), note(s) or record(s) that the annotator did not accept, left out",
+        ),
     )
     for kind, what in notes:
         if report.total(kind):

@@ -38,24 +38,46 @@ def files(folder: Path, paths: Sequence[Path]) -> dict[str, dict[str, Any]]:
                 if hasattr(hashlib, "file_digest")
                 else hashlib.sha256(file.read())
             )
-        out[str(path.relative_to(folder))] = {"bytes": path.stat().st_size, "sha256": digest.hexdigest()}
+        out[str(path.relative_to(folder))] = {
+            "bytes": path.stat().st_size,
+            "sha256": digest.hexdigest(),
+        }
     return out
 
 
-def write(folder: Path, title: str, sections: Mapping[str, Mapping[str, Any]], *, name: str = NAME) -> None:
-    """Writes `datasheet.json` and the same for people, `datasheet.md`, atomically. Holds no dates, so that equal runs give
-    equal files.
+def write(
+    folder: Path,
+    title: str,
+    sections: Mapping[str, Mapping[str, Any]],
+    *,
+    name: str = NAME,
+) -> None:
+    """Writes `datasheet.json` and the same for people, `datasheet.md`, atomically.
 
-    sections (Mapping): JSON-serializable; the versions of the software are added. name (str): Of the files.
+    Holds no dates, so that equal runs give equal files.
+
+    sections (Mapping): JSON-serializable; the versions of the software are added. name
+        (str): Of the files.
     """
     data = {"title": title, **sections, "software": versions()}
     with atomic_path(folder / f"{name}.json") as temp:
-        temp.write_text(json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+        temp.write_text(
+            json.dumps(data, ensure_ascii=False, indent=1) + "\n", encoding="utf8"
+        )
     lines = [f"# {title}"]
     for heading, section in data.items():
         if isinstance(section, Mapping):
-            lines += ["", f"## {heading.replace('_', ' ').capitalize()}", "", "| | |", "|---|---|"]
-            lines += [f"| {str(k).replace('_', ' ')} | {_cell(v)} |" for k, v in section.items()]
+            lines += [
+                "",
+                f"## {heading.replace('_', ' ').capitalize()}",
+                "",
+                "| | |",
+                "|---|---|",
+            ]
+            lines += [
+                f"| {str(k).replace('_', ' ')} | {_cell(v)} |"
+                for k, v in section.items()
+            ]
     with atomic_path(folder / f"{name}.md") as temp:
         temp.write_text("\n".join(lines) + "\n", encoding="utf8")
 
@@ -65,5 +87,9 @@ def _cell(value: Any) -> str:
         return ", ".join(f"{k}: {_cell(v)}" for k, v in value.items()) or "none"
     if isinstance(value, (list, tuple)):
         return ", ".join(map(_cell, value)) or "none"
-    text = f"{value:.4f}".rstrip("0").rstrip(".") if isinstance(value, float) else str(value)
+    text = (
+        f"{value:.4f}".rstrip("0").rstrip(".")
+        if isinstance(value, float)
+        else str(value)
+    )
     return text.replace("|", "\\|").replace("\n", " ")

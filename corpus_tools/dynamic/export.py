@@ -1,4 +1,6 @@
-"""Versions as files: DocBin, GEIC and SWIFT with a type list per mention, each beside its datasheet."""
+"""Versions as files: DocBin, GEIC and SWIFT with a type list per mention, each beside
+its datasheet.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +28,18 @@ def check_formats(names: Iterable[str]) -> list[str]:
     found = list(dict.fromkeys(names))
     for name in found:
         if name not in FORMATS:
-            raise CorpusError(Errors.T003.format(option="--to", value=name, choices=", ".join(FORMATS)))
+            raise CorpusError(
+                Errors.T003.format(
+                    option="--to", value=name, choices=", ".join(FORMATS)
+                )
+            )
     return found
 
 
 def labelled(records: Iterable[Record], lists: Lists, start: int) -> Iterator[Record]:
-    """Records as a version labels them: each mention with its answer, list and path (`meta["type_lists"]`, `meta["paths"]`);
-    the label set of the record is the list where all mentions share it. Mentions without a place are left out.
+    """Records as a version labels them: each mention with its answer, list and path
+    (`meta["type_lists"]`, `meta["paths"]`); the label set of the record is the list
+    where all mentions share it. Mentions without a place are left out.
 
     start (int): Number of the first mention in `lists`.
     """
@@ -45,7 +52,8 @@ def labelled(records: Iterable[Record], lists: Lists, start: int) -> Iterator[Re
         yield replace(
             record,
             mentions=tuple(
-                Mention(m.start, m.end, lists.label(i)) for m, i in zip(record.mentions, numbers, strict=True)
+                Mention(m.start, m.end, lists.label(i))
+                for m, i in zip(record.mentions, numbers, strict=True)
             ),
             labels=tuple(own[0]) if own and all(one == own[0] for one in own) else None,
             meta=meta,
@@ -64,9 +72,11 @@ def write(
     lang: str = "xx",
     progress: Callable[..., Iterable[Record]] | None = None,
 ) -> list[Path]:
-    """Writes each version below `output/<version>`, one file per source file and format, and a datasheet.
+    """Writes each version below `output/<version>`, one file per source file and
+    format, and a datasheet.
 
-    about (Mapping): How the versions were made, for the datasheets. RETURNS (list[Path]): The files, without datasheets.
+    about (Mapping): How the versions were made, for the datasheets. RETURNS
+        (list[Path]): The files, without datasheets.
     RAISES CorpusError: T003 for an unknown format, and what the writers raise.
     """
     names = check_formats(formats)
@@ -77,14 +87,22 @@ def write(
         start = 0
         for job, count in zip(source.jobs, mentions.counts, strict=True):
             for format in names:
-                path = folder / job.target.parent / f"{job.target.stem}{FORMATS[format]}"
-                records: Iterable[Record] = labelled(source.records(job), version.lists, start)
+                path = (
+                    folder / job.target.parent / f"{job.target.stem}{FORMATS[format]}"
+                )
+                records: Iterable[Record] = labelled(
+                    source.records(job), version.lists, start
+                )
                 if progress:
                     records = progress(records, f"{version.name} {path.name}")
                 _write(format, records, path, lang)
                 paths.append(path)
             start += count
-        sections = {**_sections(version, source, mentions), **about, "files": datasheet.files(folder, paths)}
+        sections = {
+            **_sections(version, source, mentions),
+            **about,
+            "files": datasheet.files(folder, paths),
+        }
         datasheet.write(folder, f"{source.path.name}, {version.name} version", sections)
         written += paths
     return written
@@ -99,7 +117,9 @@ def _write(format: str, records: Iterable[Record], path: Path, lang: str) -> Non
         swift.write(records, path, Report(), stage=2)
 
 
-def _sections(version: Version, source: Source, mentions: Mentions) -> dict[str, dict[str, Any]]:
+def _sections(
+    version: Version, source: Source, mentions: Mentions
+) -> dict[str, dict[str, Any]]:
     lists = version.lists
     answers = Counter(lists.label(i) for i in range(len(lists)))
     depths = Counter(len(lists.types.paths[c]) for c in lists.answer)
@@ -108,7 +128,8 @@ def _sections(version: Version, source: Source, mentions: Mentions) -> dict[str,
             "version": version.name,
             "source": source.path.name,
             "source_files": [
-                job.name if job.name != str(source.path) else source.path.name for job in source.jobs
+                job.name if job.name != str(source.path) else source.path.name
+                for job in source.jobs
             ],
             "records": mentions.records,
             "mentions": len(lists),
@@ -120,7 +141,11 @@ def _sections(version: Version, source: Source, mentions: Mentions) -> dict[str,
             "most_frequent": dict(answers.most_common(15)),
             "least_frequent": dict(answers.most_common()[:-16:-1]),
         },
-        "balance": {k: v for k, v in version.metrics.to_dict().items() if k not in ("types", "mentions")},
+        "balance": {
+            k: v
+            for k, v in version.metrics.to_dict().items()
+            if k not in ("types", "mentions")
+        },
         "lists": {
             "distinct": version.distinct,
             "shortest": min(version.lengths),

@@ -29,25 +29,35 @@ def as_table(result: Mapping[str, Any]) -> str:
         one = result["random"]["seeds"][0] if name == "random" else result[name]
         if name == "random":
             means = result["random"]["metrics"]
-            figures = [f"{means[m]['mean']:.4f} ±{means[m]['std']:.4f}" for m in METRICS]
+            figures = [
+                f"{means[m]['mean']:.4f} ±{means[m]['std']:.4f}" for m in METRICS
+            ]
         else:
             figures = [f"{one['metrics'][m]:.4f}" for m in METRICS]
         lengths = _lengths(one)
         spread = f"{lengths[0]} / {lengths[len(lengths) // 2]} / {lengths[-1]}"
-        rows.append((name, *figures, one["metrics"]["types"], one["distinct_lists"], spread))
+        rows.append(
+            (name, *figures, one["metrics"]["types"], one["distinct_lists"], spread)
+        )
     arrows = [f"{m} {'↑' if DIRECTIONS[m] > 0 else '↓'}" for m in METRICS]
     header = ("", *arrows, "names", "lists", "shortest / median / longest")
     return str(table(rows, header=header, divider=True, aligns=ALIGNS))
 
 
 def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
-    """One panel per metric with a group of bars per corpus, and the list lengths; PNG or SVG by the path's ending.
+    """One panel per metric with a group of bars per corpus, and the list lengths; PNG
+    or SVG by the path's ending.
 
     results (Mapping): `Comparison.to_dict()` by the corpus' name.
     """
     plt = pyplot()
     with plt.rc_context(
-        {"font.size": 9, "axes.spines.top": False, "axes.spines.right": False, "svg.hashsalt": "dynamic"}
+        {
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "svg.hashsalt": "dynamic",
+        }
     ):
         wide = max(9.0, 1.1 * len(results) + 5)
         fig, axes = plt.subplots(2, 3, figsize=(wide, 5.4), layout="constrained")
@@ -60,7 +70,9 @@ def draw(results: Mapping[str, Mapping[str, Any]], path: Path) -> None:
         fig.legend(handles, names, loc="outside upper center", ncols=3, frameon=False)
         with atomic_path(path) as temp:
             kind = path.suffix.lstrip(".")
-            plain: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
+            plain: dict[str, Any] = (
+                {"Date": None} if kind == "svg" else {"Software": None}
+            )
             fig.savefig(temp, format=kind, dpi=110, metadata=plain)
         plt.close(fig)
 
@@ -73,10 +85,20 @@ def _bars(axis: Any, results: Mapping[str, Mapping[str, Any]], metric: str) -> N
             heights.append(found["mean"] if name == "random" else found)
             errors.append(found["std"] if name == "random" else 0.0)
         places = [x + (shift - 1) * 0.27 for x in range(len(results))]
-        label = {"random": "random parameters (mean and deviation of the seeds)"}.get(name, name)
+        label = {"random": "random parameters (mean and deviation of the seeds)"}.get(
+            name, name
+        )
         axis.bar(places, heights, 0.25, color=COLORS[name], label=label)
         if name == "random":
-            axis.errorbar(places, heights, errors, fmt="none", ecolor="#5f4517", elinewidth=1, capsize=2)
+            axis.errorbar(
+                places,
+                heights,
+                errors,
+                fmt="none",
+                ecolor="#5f4517",
+                elinewidth=1,
+                capsize=2,
+            )
         if len(results) == 1:
             # above the error bar
             axis.annotate(
@@ -90,7 +112,8 @@ def _bars(axis: Any, results: Mapping[str, Mapping[str, Any]], metric: str) -> N
     axis.margins(y=0.15)
     axis.set_xticks(range(len(results)), results if len(results) > 1 else [""])
     axis.set_title(
-        f"{LABELS[metric]} ({'higher' if DIRECTIONS[metric] > 0 else 'lower'} is better)", fontsize=9
+        f"{LABELS[metric]} ({'higher' if DIRECTIONS[metric] > 0 else 'lower'} is better)",
+        fontsize=9,
     )
 
 
@@ -98,7 +121,10 @@ def _lists(axis: Any, results: Mapping[str, Mapping[str, Any]]) -> None:
     for shift, name in enumerate(COLORS):
         found = [_seed(one, name)["distinct_lists"] for one in results.values()]
         bars = axis.bar(
-            [x + (shift - 1) * 0.27 for x in range(len(results))], found, 0.25, color=COLORS[name]
+            [x + (shift - 1) * 0.27 for x in range(len(results))],
+            found,
+            0.25,
+            color=COLORS[name],
         )
         if len(results) == 1:
             axis.bar_label(bars, padding=2, fontsize=8)
@@ -111,8 +137,15 @@ def _boxes(axis: Any, results: Mapping[str, Mapping[str, Any]]) -> None:
     if len(results) == 1:
         (one,) = results.values()
         for name in ("random", "dynamic"):
-            axis.hist(_lengths(_seed(one, name)), bins=range(0, 200, 5), color=COLORS[name], alpha=0.6)
-        axis.set_xlim(0, 5 + max(max(_lengths(_seed(one, n))) for n in ("random", "dynamic")))
+            axis.hist(
+                _lengths(_seed(one, name)),
+                bins=range(0, 200, 5),
+                color=COLORS[name],
+                alpha=0.6,
+            )
+        axis.set_xlim(
+            0, 5 + max(max(_lengths(_seed(one, n))) for n in ("random", "dynamic"))
+        )
         fixed = max(_lengths(one["base"]))
         axis.set_title(f"Types per list, mentions (base: always {fixed})", fontsize=9)
         return
@@ -136,4 +169,6 @@ def _seed(result: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 
 
 def _lengths(version: Mapping[str, Any]) -> Sequence[int]:
-    return sorted(int(length) for length, n in version["list_lengths"].items() for _ in range(n))
+    return sorted(
+        int(length) for length, n in version["list_lengths"].items() for _ in range(n)
+    )

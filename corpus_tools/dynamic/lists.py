@@ -1,7 +1,9 @@
 """Type lists, one per mention, as matrices over the types of a taxonomy.
 
-What holds for every list (`check`): the answer is in it; it has at least three types, all with different names; of a type
-and its ancestor at most one, unless the ancestor means "other" (what the list does not name otherwise).
+What holds for every list (`check`): the answer is in it; it has at least three types,
+    all with different names; of a type
+and its ancestor at most one, unless the ancestor means "other" (what the list does not
+name otherwise).
 """
 
 from __future__ import annotations
@@ -29,21 +31,29 @@ def means_other(name: str) -> bool:
 
 
 class Types:
-    """The columns of the list matrices: the taxonomy's types, depth first, then a type "other" for each parent none of
-    whose children means that. Such a type bears its parent's name ("person" beside "politician": other persons), at the top
-    level the name "other".
+    """The columns of the list matrices: the taxonomy's types, depth first, then a type
+    "other" for each parent none of whose children means that. Such a type bears its
+    parent's name ("person" beside "politician": other persons), at the top level the
+    name "other".
 
     taxonomy (Taxonomy): The types. synonyms (Mapping): Other names by path.
 
-    paths (list[TypePath]): Path by column. names (list[tuple[str, ...]]): Own name, then synonyms, by column.
-    parent (int, (columns,)): -1 at the top. above (bool, (columns, columns)): Row is an ancestor of column.
+    paths (list[TypePath]): Path by column. names (list[tuple[str, ...]]): Own name,
+        then synonyms, by column.
+    parent (int, (columns,)): -1 at the top. above (bool, (columns, columns)): Row is an
+        ancestor of column.
     leaf, real, other (bool, (columns,)): Has no children; stands in the taxonomy; means "other".
-    target (int, (columns,)): The type that means "other" among its siblings; -1 for those themselves.
+    target (int, (columns,)): The type that means "other" among its siblings; -1 for
+        those themselves.
     codes (int, (columns, variants)): Number of a name; equal names have equal numbers.
     path_code (int, (columns,)): Number of a path; "other" below a parent is counted as the parent.
     """
 
-    def __init__(self, taxonomy: Taxonomy, synonyms: Mapping[TypePath, Sequence[str]] | None = None):
+    def __init__(
+        self,
+        taxonomy: Taxonomy,
+        synonyms: Mapping[TypePath, Sequence[str]] | None = None,
+    ):
         self.taxonomy = taxonomy
         real = list(taxonomy)
         column = {path: i for i, path in enumerate(real)}
@@ -60,8 +70,15 @@ class Types:
         n = len(self.paths)
         self.parent = np.array(parents)
         self.real = np.arange(n) < len(real)
-        self.leaf = np.array([i >= len(real) or not taxonomy.children(p) for i, p in enumerate(self.paths)])
-        self.other = np.array([i >= len(real) or means_other(p[-1]) for i, p in enumerate(self.paths)])
+        self.leaf = np.array(
+            [
+                i >= len(real) or not taxonomy.children(p)
+                for i, p in enumerate(self.paths)
+            ]
+        )
+        self.other = np.array(
+            [i >= len(real) or means_other(p[-1]) for i, p in enumerate(self.paths)]
+        )
         own_parent = [p[:-1] for p in real]
         self.target = np.array([others[p] for p in own_parent] + [-1] * (n - len(real)))
         self.target[self.other] = -1
@@ -81,7 +98,9 @@ class Types:
             for k, name in enumerate(names):
                 self.codes[i, k] = strings.setdefault(name, len(strings))
         numbers: dict[TypePath, int] = {}
-        self.path_code = np.array([numbers.setdefault(path, len(numbers)) for path in self.paths])
+        self.path_code = np.array(
+            [numbers.setdefault(path, len(numbers)) for path in self.paths]
+        )
         by_name: dict[str, list[int]] = {}
         for i, path in enumerate(self.paths):
             by_name.setdefault(path[-1], []).append(i)
@@ -103,8 +122,10 @@ class Types:
 class Lists:
     """The type lists of all mentions.
 
-    answer (int, (mentions,)): Column of the right type. member (bool, (mentions, columns)): Which types are in the list.
-    variant (uint8, (mentions, columns)): Which of its names a type would have in the list, 0 its own.
+    answer (int, (mentions,)): Column of the right type. member (bool, (mentions,
+        columns)): Which types are in the list.
+    variant (uint8, (mentions, columns)): Which of its names a type would have in the
+        list, 0 its own.
     """
 
     types: Types
@@ -117,7 +138,9 @@ class Lists:
 
     def codes(self) -> np.ndarray:
         """Number of the answer's name, by mention."""
-        return self.types.codes[self.answer, self.variant[np.arange(len(self)), self.answer]]
+        return self.types.codes[
+            self.answer, self.variant[np.arange(len(self)), self.answer]
+        ]
 
     def metrics(self, vectors: Vectors, *, by_name: bool = True) -> Metrics:
         """Of the answers: cohesion by type, the distribution by name, or by type too."""
@@ -134,7 +157,9 @@ class Lists:
 
     def label(self, mention: int) -> str:
         """The answer as the list names it."""
-        return self.types.names[self.answer[mention]][self.variant[mention, self.answer[mention]]]
+        return self.types.names[self.answer[mention]][
+            self.variant[mention, self.answer[mention]]
+        ]
 
     def path(self, mention: int) -> str:
         """The answer's path in the taxonomy."""
@@ -142,7 +167,10 @@ class Lists:
 
     def names(self, mention: int) -> list[str]:
         """A list, in the taxonomy's order."""
-        return [self.types.names[c][self.variant[mention, c]] for c in np.flatnonzero(self.member[mention])]
+        return [
+            self.types.names[c][self.variant[mention, c]]
+            for c in np.flatnonzero(self.member[mention])
+        ]
 
     def distinct(self) -> int:
         """Number of different lists, whatever their order."""
@@ -160,7 +188,10 @@ def blocks(n: int) -> Iterator[slice]:
 
 
 def resolve(labels: Sequence[str], types: Types) -> np.ndarray:
-    """Columns of labels. RAISES CorpusError: T034 if the taxonomy lacks some or finds them ambiguous."""
+    """Columns of labels.
+
+    RAISES CorpusError: T034 if the taxonomy lacks some or finds them ambiguous.
+    """
     paths = LabelPaths(types.taxonomy)
     columns: dict[str, int] = {}
     missing: Counter[str] = Counter()
@@ -174,21 +205,30 @@ def resolve(labels: Sequence[str], types: Types) -> np.ndarray:
         names = some if len(missing) <= 10 else f"{some}, ..."
         n = sum(missing.values())
         raise CorpusError(
-            Errors.T034.format(mentions=n, types=len(missing), taxonomy=types.taxonomy.name, names=names)
+            Errors.T034.format(
+                mentions=n,
+                types=len(missing),
+                taxonomy=types.taxonomy.name,
+                names=names,
+            )
         )
     return np.array([columns[label] for label in labels], dtype=np.int64)
 
 
 def base(gold: np.ndarray, types: Types) -> Lists:
-    """The fixed categorization: all finest types of the taxonomy in every list, nothing below the answer.
+    """The fixed categorization: all finest types of the taxonomy in every list, nothing
+    below the answer.
 
-    gold (int, (mentions,)): Columns. RAISES CorpusError: T036 if a list would have less than three types.
+    gold (int, (mentions,)): Columns. RAISES CorpusError: T036 if a list would have less
+        than three types.
     """
     member = np.tile(types.leaf & types.real, (len(gold), 1))
     for rows in blocks(len(gold)):
         member[rows] &= ~types.below(gold[rows])
     member[np.arange(len(gold)), gold] = True
-    lists = drop_twins(Lists(types, gold, member, np.zeros(member.shape, dtype=np.uint8)))
+    lists = drop_twins(
+        Lists(types, gold, member, np.zeros(member.shape, dtype=np.uint8))
+    )
     short = np.flatnonzero(lists.lengths() < LEAST)
     if len(short):
         names = lists.names(int(short[0]))
@@ -229,8 +269,10 @@ def keep_valid(new: Lists, old: Lists) -> Lists:
 
 
 def check(lists: Lists, gold: np.ndarray) -> None:
-    """What must hold for every list; see the module. The answer is the gold type, an ancestor of it, or the type that means
-    "other" beside one of them.
+    """What must hold for every list; see the module.
+
+    The answer is the gold type, an ancestor of it, or the type that means "other"
+    beside one of them.
 
     RAISES CorpusError: T038 with the first list that breaks a rule.
     """
@@ -238,7 +280,9 @@ def check(lists: Lists, gold: np.ndarray) -> None:
     real_above = types.above & ~types.other[:, None]
     for rows in blocks(len(lists)):
         member, answer = lists.member[rows], lists.answer[rows]
-        codes = np.where(member, types.codes[np.arange(len(types)), lists.variant[rows]], -1)
+        codes = np.where(
+            member, types.codes[np.arange(len(types)), lists.variant[rows]], -1
+        )
         ordered = np.sort(codes, axis=1)
         under = (member.astype(np.float32) @ real_above > 0) & member
         origin = gold[rows]
@@ -248,14 +292,26 @@ def check(lists: Lists, gold: np.ndarray) -> None:
         rules = (
             ("lacks its answer", ~member[np.arange(len(answer)), answer]),
             (f"has less than {LEAST} types", member.sum(axis=1) < LEAST),
-            ("names a type twice", ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(axis=1)),
+            (
+                "names a type twice",
+                ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(
+                    axis=1
+                ),
+            ),
             ("has a type and its ancestor", under.any(axis=1)),
-            ("has an answer that does not cover the mention's type", ~covers[np.arange(len(answer)), answer]),
+            (
+                "has an answer that does not cover the mention's type",
+                ~covers[np.arange(len(answer)), answer],
+            ),
         )
         for why, broken in rules:
             if broken.any():
                 i = rows.start + int(np.flatnonzero(broken)[0])
-                raise CorpusError(Errors.T038.format(mention=i + 1, why=why, names=", ".join(lists.names(i))))
+                raise CorpusError(
+                    Errors.T038.format(
+                        mention=i + 1, why=why, names=", ".join(lists.names(i))
+                    )
+                )
 
 
 def _others(line: np.ndarray, types: Types) -> np.ndarray:

@@ -1,8 +1,9 @@
-"""The four quality metrics of a categorization (DynamicNER, arXiv 2409.11022): cohesion, normalized entropy, Gini
-coefficient, variation coefficient.
+"""The four quality metrics of a categorization (DynamicNER, arXiv 2409.11022):
+cohesion, normalized entropy, Gini coefficient, variation coefficient.
 
-All of them look at classes of mentions. Cohesion is computed from the sum vector of each class: for n unit vectors with sum S,
-the mean cosine of the n(n-1)/2 pairs is (|S|^2 - n) / (n(n-1)), so that memory grows with classes, not with pairs.
+All of them look at classes of mentions. Cohesion is computed from the sum vector of
+each class: for n unit vectors with sum S, the mean cosine of the n(n-1)/2 pairs is
+(|S|^2 - n) / (n(n-1)), so that memory grows with classes, not with pairs.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from ..embedding import CHUNK, Embedder, unit_rows
 from ..errors import CorpusError, Errors
 
 BLOCK = 8192  # mentions at a time
-# The paper's bounds: it adjusts entropy below, Gini and variation above, and merges types whose cohesion is above.
+# The paper's bounds: it adjusts entropy below, Gini and variation above, and merges
+# types whose cohesion is above.
 THRESHOLDS = {"cohesion": 0.9, "entropy": 0.8, "gini": 0.4, "variation": 0.5}
 # +1: more is better, -1: less is better.
 DIRECTIONS = {"cohesion": 1, "entropy": 1, "gini": -1, "variation": -1}
@@ -56,7 +58,8 @@ class Metrics:
 
 
 def normalized_entropy(counts: Sequence[int] | np.ndarray) -> float:
-    """-sum(p log2 p) / log2(n) over the n types with a mention; 0 for one type, where there is nothing to distribute.
+    """-sum(p log2 p) / log2(n) over the n types with a mention; 0 for one type, where
+    there is nothing to distribute.
 
     RAISES CorpusError: T030 for counts that are negative, not finite, or all zero.
     """
@@ -65,7 +68,9 @@ def normalized_entropy(counts: Sequence[int] | np.ndarray) -> float:
 
 
 def gini(counts: Sequence[int] | np.ndarray) -> float:
-    """(n + 1 - 2 sum_i (n - i + 1) p_i) / n over the n types with a mention, p ascending, i from 1. RAISES: As above."""
+    """(n + 1 - 2 sum_i (n - i + 1) p_i) / n over the n types with a mention, p
+    ascending, i from 1. RAISES: As above.
+    """
     p = np.sort(_shares(counts))
     n = len(p)
     # max: a uniform distribution may come out as -1e-17
@@ -73,7 +78,10 @@ def gini(counts: Sequence[int] | np.ndarray) -> float:
 
 
 def variation(counts: Sequence[int] | np.ndarray) -> float:
-    """Population standard deviation / mean of the counts of the types with a mention. RAISES: As above."""
+    """Population standard deviation / mean of the counts of the types with a mention.
+
+    RAISES: As above.
+    """
     p = _shares(counts)
     return float(p.std() / p.mean())
 
@@ -107,7 +115,8 @@ class ClassSums:
     def add(self, codes: np.ndarray, vectors: np.ndarray) -> None:
         """One block of mentions, each in one class.
 
-        codes (int, shape (block,)): Class numbers. vectors (float, shape (block, dim)): Unit vectors.
+        codes (int, shape (block,)): Class numbers. vectors (float, shape (block, dim)):
+            Unit vectors.
         RAISES CorpusError: T030 for a vector that is not of length one (zeros, NaN, infinity).
         """
         if not len(codes):
@@ -116,15 +125,20 @@ class ClassSums:
         order = np.argsort(codes, kind="stable")
         found, starts = np.unique(codes[order], return_index=True)
         self.counts += np.bincount(codes, minlength=len(self.counts))
-        self.sums[found] += np.add.reduceat(vectors[order].astype(np.float64), starts, axis=0)
+        self.sums[found] += np.add.reduceat(
+            vectors[order].astype(np.float64), starts, axis=0
+        )
         self.squares += np.bincount(
-            codes, weights=np.einsum("ij,ij->i", vectors, vectors), minlength=len(self.counts)
+            codes,
+            weights=np.einsum("ij,ij->i", vectors, vectors),
+            minlength=len(self.counts),
         )
 
     def add_members(self, member: np.ndarray, vectors: np.ndarray) -> None:
         """One block of mentions, each in any number of classes.
 
-        member (bool, shape (block, classes)): Which classes. vectors: As above. RAISES CorpusError: T030.
+        member (bool, shape (block, classes)): Which classes. vectors: As above. RAISES
+            CorpusError: T030.
         """
         _check_unit(vectors)
         self.counts += member.sum(axis=0)
@@ -170,7 +184,9 @@ def _check_unit(vectors: np.ndarray) -> None:
     wrong = np.flatnonzero(~(np.abs(norms - 1) < 1e-3))
     if len(wrong):
         raise CorpusError(
-            Errors.T030.format(found=f"{len(wrong)} vector(s) of length {norms[wrong[0]]:.3g}, not 1")
+            Errors.T030.format(
+                found=f"{len(wrong)} vector(s) of length {norms[wrong[0]]:.3g}, not 1"
+            )
         )
 
 
@@ -178,7 +194,8 @@ def _check_unit(vectors: np.ndarray) -> None:
 class Vectors:
     """Embeddings of mentions, one row per distinct text.
 
-    rows (float32, shape (texts, dim)): Unit vectors. of (int, shape (mentions,)): Row of each mention.
+    rows (float32, shape (texts, dim)): Unit vectors. of (int, shape (mentions,)): Row
+        of each mention.
     """
 
     rows: np.ndarray
@@ -192,12 +209,16 @@ class Vectors:
         return self.rows[self.of[start : start + BLOCK]]
 
 
-def measure(names: np.ndarray, vectors: Vectors, *, types: np.ndarray | None = None) -> Metrics:
+def measure(
+    names: np.ndarray, vectors: Vectors, *, types: np.ndarray | None = None
+) -> Metrics:
     """The metrics of mentions that each bear one type.
 
-    names (int, shape (mentions,)): Number of the name that a mention's type bears: the distribution is counted by name.
-    types (int, shape (mentions,)): Number of the type, where one type has several names: cohesion is that of types, whatever
-        they are called. None: each name is a type.
+    names (int, shape (mentions,)): Number of the name that a mention's type bears: the
+        distribution is counted by name.
+    types (int, shape (mentions,)): Number of the type, where one type has several
+        names: cohesion is that of types, whatever they are called. None: each name is a
+        type.
     RAISES CorpusError: T030 for no mention or an unusable vector.
     """
     classes = names if types is None else types
@@ -218,10 +239,13 @@ def measure_members(member: np.ndarray, vectors: Vectors) -> Metrics:
     return sums.metrics()
 
 
-def measure_stream(mentions: Iterable[tuple[str, str, str]], embedder: Embedder) -> Metrics:
+def measure_stream(
+    mentions: Iterable[tuple[str, str, str]], embedder: Embedder
+) -> Metrics:
     """The metrics of mentions that are read one by one; memory grows with types only.
 
-    mentions (Iterable[tuple[str, str, str]]): Text, name that its type bears, and type (its path, or the name again).
+    mentions (Iterable[tuple[str, str, str]]): Text, name that its type bears, and type
+        (its path, or the name again).
     RAISES CorpusError: T030 for no mention, T042 for a text without a usable vector.
     """
     names: dict[str, int] = {}
@@ -230,7 +254,9 @@ def measure_stream(mentions: Iterable[tuple[str, str, str]], embedder: Embedder)
     sums: ClassSums | None = None
     stream = iter(mentions)
     while block := list(itertools.islice(stream, CHUNK)):
-        vectors = unit_rows(embedder([text for text, _, _ in block]), [text for text, _, _ in block])
+        vectors = unit_rows(
+            embedder([text for text, _, _ in block]), [text for text, _, _ in block]
+        )
         codes = np.array([types.setdefault(path, len(types)) for _, _, path in block])
         counts.update(names.setdefault(name, len(names)) for _, name, _ in block)
         sums = sums or ClassSums(len(types), vectors.shape[1])

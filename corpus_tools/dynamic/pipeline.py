@@ -29,9 +29,12 @@ Progress = Callable[..., Iterable[Any]]
 class Settings:
     """How versions are made.
 
-    taxonomy (str): 'dynamicner', 'universal', a file, or 'labels' for the corpus's own types. synonyms (str): 'auto' (by language,
-    none where there is no table), 'none', a language, or a JSON file. embedder (str): See `embedding.get_embedder`.
-    lang (str): 'auto' for the folder's name, else 'en'. formats (tuple[str, ...]): See `export.FORMATS`. licence (str): Of the
+    taxonomy (str): 'dynamicner', 'universal', a file, or 'labels' for the corpus's own
+        types. synonyms (str): 'auto' (by language,
+    none where there is no table), 'none', a language, or a JSON file. embedder (str):
+    See `embedding.get_embedder`.
+    lang (str): 'auto' for the folder's name, else 'en'. formats (tuple[str, ...]): See
+        `export.FORMATS`. licence (str): Of the
     corpus. The rest: see `versions.compare`.
     """
 
@@ -49,7 +52,9 @@ class Settings:
     formats: tuple[str, ...] = tuple(export.FORMATS)
 
 
-def targets(source: Path, output: Path, *, each: bool, overwrite: bool) -> dict[Path, Path]:
+def targets(
+    source: Path, output: Path, *, each: bool, overwrite: bool
+) -> dict[Path, Path]:
     """Corpora and where they go.
 
     RAISES CorpusError: T037 if something is in the way, T039 if `each` finds no sub-directory, T111
@@ -63,15 +68,26 @@ def targets(source: Path, output: Path, *, each: bool, overwrite: bool) -> dict[
     if each and not folders:
         raise CorpusError(Errors.T039.format(path=source))
     refuse_overlap([source], [output])
-    if output.exists() and not overwrite and (not output.is_dir() or any(output.iterdir())):
+    if (
+        output.exists()
+        and not overwrite
+        and (not output.is_dir() or any(output.iterdir()))
+    ):
         raise CorpusError(Errors.T037.format(path=output))
-    return {p: output / (language_of(p.name) or p.name) for p in folders} or {source: output}
+    return {p: output / (language_of(p.name) or p.name) for p in folders} or {
+        source: output
+    }
 
 
 def make(
-    source: Path, output: Path, embedder: Embedder, settings: Settings, progress: Progress | None = None
+    source: Path,
+    output: Path,
+    embedder: Embedder,
+    settings: Settings,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Makes the versions of one corpus: `<version>/*` with datasheets, `versions.json`, `search.jsonl`, `versions.png`.
+    """Makes the versions of one corpus: `<version>/*` with datasheets, `versions.json`,
+    `search.jsonl`, `versions.png`.
 
     progress (Callable): Wraps what is iterated over, with a name, for progress bars.
     RETURNS (dict): `Comparison.to_dict()` and how it was made.
@@ -95,23 +111,44 @@ def make(
         progress=progress,
     )
     how = {
-        **{k: v for k, v in asdict(settings).items() if k not in ("licence", "formats")},
+        **{
+            k: v for k, v in asdict(settings).items() if k not in ("licence", "formats")
+        },
         "lang": lang,
         "embedder": Path(settings.embedder).name,
         "taxonomy": f"{types.name} ({len(types)} types)",
         "synonyms": f"{sum(map(len, table.values()))} names of {len(table)} types",
     }
-    about = {"licence": {"licence": settings.licence or datasheet.NO_LICENCE}, "how_it_was_made": how}
-    export.write(comparison, corpus, mentions, output, about, formats=formats, lang=lang, progress=progress)
+    about = {
+        "licence": {"licence": settings.licence or datasheet.NO_LICENCE},
+        "how_it_was_made": how,
+    }
+    export.write(
+        comparison,
+        corpus,
+        mentions,
+        output,
+        about,
+        formats=formats,
+        lang=lang,
+        progress=progress,
+    )
     return _results(comparison, source.name, output, how)
 
 
-def _results(comparison: Comparison, name: str, output: Path, how: dict[str, Any]) -> dict[str, Any]:
+def _results(
+    comparison: Comparison, name: str, output: Path, how: dict[str, Any]
+) -> dict[str, Any]:
     result = {"corpus": name, "made": how, **comparison.to_dict()}
     with atomic_path(output / RESULT) as temp:
-        temp.write_text(json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf8")
+        temp.write_text(
+            json.dumps(result, ensure_ascii=False, indent=1) + "\n", encoding="utf8"
+        )
     with atomic_path(output / LOG) as temp:
-        steps = (json.dumps(step.to_dict(), ensure_ascii=False) + "\n" for step in comparison.found.log)
+        steps = (
+            json.dumps(step.to_dict(), ensure_ascii=False) + "\n"
+            for step in comparison.found.log
+        )
         temp.write_text("".join(steps), encoding="utf8")
     figure.draw({name: result}, output / FIGURE)
     return result
@@ -121,7 +158,11 @@ def _taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
     try:
         if name == OWN_TYPES:
             return own_taxonomy(labels)
-        return Taxonomy.from_file(name) if Path(name).suffix or Path(name).is_file() else builtin(name)
+        return (
+            Taxonomy.from_file(name)
+            if Path(name).suffix or Path(name).is_file()
+            else builtin(name)
+        )
     except ValueError as err:
         raise CorpusError(Errors.T009.format(name=name, why=err)) from err
 

@@ -1,6 +1,8 @@
-"""The four rounds of dynamic categorization as seeded transformations of type lists, each with a few parameters.
+"""The four rounds of dynamic categorization as seeded transformations of type lists,
+each with a few parameters.
 
-Where a share of the mentions is chosen, it is the mentions with the highest weight plus Gumbel noise: a weighted draw
+Where a share of the mentions is chosen, it is the mentions with the highest weight plus
+    Gumbel noise: a weighted draw
 without replacement of exactly that size.
 """
 
@@ -23,8 +25,10 @@ class Corpus:
     """What the rounds know of the mentions.
 
     gold (int, (mentions,)): Columns of the types as annotated. vectors (Vectors): Embeddings.
-    atypical (float, (mentions,)): How little a mention resembles the others of its type, standardized.
-    relevance (float16, (mentions, columns)): Cosine of a mention to the centroid of each type's mentions, standardized by type.
+    atypical (float, (mentions,)): How little a mention resembles the others of its
+        type, standardized.
+    relevance (float16, (mentions, columns)): Cosine of a mention to the centroid of
+        each type's mentions, standardized by type.
     """
 
     gold: np.ndarray
@@ -43,7 +47,9 @@ def describe(gold: np.ndarray, base: Lists, vectors: Vectors) -> Corpus:
     alone = sums.counts[gold] < 2
     atypical = np.zeros(len(gold))
     for rows in blocks(len(gold)):
-        products = np.einsum("ij,ij->i", vectors.block(rows.start), sums.sums[gold[rows]])
+        products = np.einsum(
+            "ij,ij->i", vectors.block(rows.start), sums.sums[gold[rows]]
+        )
         atypical[rows] = (1 - products) / np.maximum(sums.counts[gold[rows]] - 1, 1)
     atypical[alone] = atypical[~alone].mean() if not alone.all() else 0
     total = sums.sums + types.above.astype(np.float64) @ sums.sums
@@ -53,11 +59,16 @@ def describe(gold: np.ndarray, base: Lists, vectors: Vectors) -> Corpus:
     for rows in blocks(len(gold)):
         similarity = vectors.block(rows.start) @ centroids.T.astype(np.float32)
         relevance[rows] = similarity
-        moments += similarity.sum(axis=0, dtype=np.float64), (similarity**2).sum(axis=0, dtype=np.float64)
+        moments += (
+            similarity.sum(axis=0, dtype=np.float64),
+            (similarity**2).sum(axis=0, dtype=np.float64),
+        )
     mean, square = moments / len(gold)
     spread = np.sqrt(np.maximum(square - mean**2, _TINY))
     for rows in blocks(len(gold)):
-        relevance[rows] = np.where(spread > _FLAT, (relevance[rows] - mean) / np.maximum(spread, _FLAT), 0)
+        relevance[rows] = np.where(
+            spread > _FLAT, (relevance[rows] - mean) / np.maximum(spread, _FLAT), 0
+        )
     atypical = (atypical - atypical.mean()) / max(float(atypical.std()), _TINY)
     return Corpus(gold, vectors, atypical, relevance)
 
@@ -76,9 +87,12 @@ def mix(
 ) -> Lists:
     """Round 1: granularities are mixed.
 
-    lift (float): Share of the mentions whose answer is the parent of its type. further (float): Share of these that go on one
-        level more. rarity (float): Prefers mentions of rare types. atypical (float): Prefers mentions unlike the others
-        of their type. clumped (float): How much the mentions of one type are chosen together. split (float): Probability that a type beside the answer is replaced by its children.
+    lift (float): Share of the mentions whose answer is the parent of its type. further
+        (float): Share of these that go on one level more. rarity (float): Prefers
+        mentions of rare types. atypical (float): Prefers mentions unlike the others of
+        their type. clumped (float): How much the mentions of one type are chosen
+        together. split (float): Probability that a type beside the answer is replaced
+        by its children.
     """
     types = lists.types
     weight = _weight(lists, corpus, rng, rarity, atypical, clumped)
@@ -89,21 +103,28 @@ def mix(
     member = np.zeros_like(lists.member)
     for rows in blocks(len(lists)):
         line = types.ancestors(answer[rows])
-        opened = ((rng.random(line.shape, dtype=np.float32) < split) | line) & ~types.leaf
+        opened = (
+            (rng.random(line.shape, dtype=np.float32) < split) | line
+        ) & ~types.leaf
         opened[np.arange(len(line)), answer[rows]] = False
         visible = np.zeros_like(line)
         for column in np.flatnonzero(types.real):  # parents come before children
             parent = types.parent[column]
-            visible[:, column] = True if parent < 0 else visible[:, parent] & opened[:, parent]
+            visible[:, column] = (
+                True if parent < 0 else visible[:, parent] & opened[:, parent]
+            )
         member[rows] = visible & ~opened
     return keep_valid(drop_twins(replace(lists, answer=answer, member=member)), lists)
 
 
-def rename(lists: Lists, corpus: Corpus, rng: np.random.Generator, *, rate: float, above: float) -> Lists:
+def rename(
+    lists: Lists, corpus: Corpus, rng: np.random.Generator, *, rate: float, above: float
+) -> Lists:
     """Round 2: types are replaced by synonyms, which divides frequent types among several names.
 
-    rate (float): Probability that a type bears a synonym, in each list anew. above (float): Only types that are the answer
-        more than so many times as often as the mean type.
+    rate (float): Probability that a type bears a synonym, in each list anew. above
+        (float): Only types that are the answer more than so many times as often as the
+        mean type.
     """
     types = lists.types
     counts = np.bincount(lists.answer, minlength=len(types))
@@ -112,7 +133,9 @@ def rename(lists: Lists, corpus: Corpus, rng: np.random.Generator, *, rate: floa
     for rows in blocks(len(lists)):
         shape = variant[rows].shape
         replaced = (rng.random(shape, dtype=np.float32) < rate) & able
-        which = 1 + (rng.random(shape, dtype=np.float32) * types.synonyms).astype(np.uint8)
+        which = 1 + (rng.random(shape, dtype=np.float32) * types.synonyms).astype(
+            np.uint8
+        )
         variant[rows] = np.where(replaced, np.minimum(which, types.synonyms), 0)
     return replace(lists, variant=variant)
 
@@ -129,9 +152,10 @@ def narrow(
 ) -> Lists:
     """Round 3: irrelevant types leave the lists.
 
-    share (float): Share of the lists that get shorter. keep (float): Such a list keeps between this part and all of its types.
-    relevance (float): Prefers to keep types whose mentions resemble this one. balance (float): Prefers to keep
-        types that stand in few lists.
+    share (float): Share of the lists that get shorter. keep (float): Such a list keeps
+        between this part and all of its types.
+    relevance (float): Prefers to keep types whose mentions resemble this one. balance
+        (float): Prefers to keep types that stand in few lists.
     """
     member = lists.member.copy()
     offered = np.log(np.maximum(member.sum(axis=0), 1) / len(lists))
@@ -166,10 +190,11 @@ def merge(
 ) -> Lists:
     """Round 4: types are merged into "other" (or "miscellaneous").
 
-    share (float): Types are merged up to this share of the mentions. part (float): Part of such a type's mentions whose
-        answer is merged. gain (float): Prefers types whose merging makes the metrics better. rarity (float): Prefers
-        rare types. width (float): Probability that another type of such a list is merged too; as many other lists
-        are merged in beside their answer.
+    share (float): Types are merged up to this share of the mentions. part (float): Part
+        of such a type's mentions whose answer is merged. gain (float): Prefers types
+        whose merging makes the metrics better. rarity (float): Prefers rare types.
+        width (float): Probability that another type of such a list is merged too; as
+        many other lists are merged in beside their answer.
     """
     types = lists.types
     counts = np.bincount(lists.answer, minlength=len(types))
@@ -206,7 +231,9 @@ def merge(
 
 
 def _merging_gains(lists: Lists, corpus: Corpus) -> np.ndarray:
-    """What the metrics gain in all if the whole of a type is merged; by column, standardized, 0 where none can be."""
+    """What the metrics gain in all if the whole of a type is merged; by column,
+    standardized, 0 where none can be.
+    """
     types = lists.types
     sums = ClassSums(len(types), corpus.vectors.rows.shape[1])
     for rows in blocks(len(lists)):
@@ -221,15 +248,24 @@ def _merging_gains(lists: Lists, corpus: Corpus) -> np.ndarray:
 
 
 def _weight(
-    lists: Lists, corpus: Corpus, rng: np.random.Generator, rarity: float, atypical: float, clumped: float
+    lists: Lists,
+    corpus: Corpus,
+    rng: np.random.Generator,
+    rarity: float,
+    atypical: float,
+    clumped: float,
 ) -> np.ndarray:
     """Which mentions a draw prefers, by logarithm."""
     counts = np.maximum(np.bincount(lists.answer, minlength=len(lists.types)), 1)
-    by_type = clumped * rng.gumbel(size=len(lists.types)) - rarity * np.log(counts / counts.max())
+    by_type = clumped * rng.gumbel(size=len(lists.types)) - rarity * np.log(
+        counts / counts.max()
+    )
     return by_type[lists.answer] + atypical * corpus.atypical
 
 
-def _draw(weight: np.ndarray, able: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def _draw(
+    weight: np.ndarray, able: np.ndarray, share: float, rng: np.random.Generator
+) -> np.ndarray:
     """Draws round(share * len(weight)) rows, or all that are able, without replacement."""
     key: np.ndarray = weight + rng.gumbel(size=len(weight))
     key[~able] = -np.inf
@@ -242,8 +278,10 @@ def _draw(weight: np.ndarray, able: np.ndarray, share: float, rng: np.random.Gen
 
 @dataclass(frozen=True)
 class Round:
-    """apply: The transformation. ranges: Where its parameters are searched. metrics: Those that steer it (paper, section on
-    dynamic categorization). offers: Whether they are measured on the types offered, not on the answers."""
+    """apply: The transformation. ranges: Where its parameters are searched. metrics:
+    Those that steer it (paper, section on dynamic categorization). offers: Whether they
+    are measured on the types offered, not on the answers.
+    """
 
     name: str
     apply: Callable[..., Lists]

@@ -1,12 +1,16 @@
 """The search for the parameters of the rounds.
 
-For each round, in order: draw parameters (half of the budget anywhere in their ranges, half near the best so far, or the
-least bad where none is feasible), apply the round, measure. A candidate is feasible if none of the round's metrics is worse
-than before the round and none of the four metrics is worse than in the base version. Of the feasible ones the best by
-`objective` is accepted; without any, the round is skipped and the lists stay as they were. All candidates of a round see
-the same random numbers, so that only the parameters make the difference.
+For each round, in order: draw parameters (half of the budget anywhere in their ranges,
+    half near the best so far, or the
+least bad where none is feasible), apply the round, measure. A candidate is feasible if
+none of the round's metrics is worse than before the round and none of the four metrics
+is worse than in the base version. Of the feasible ones the best by `objective` is
+accepted; without any, the round is skipped and the lists stay as they were. All
+candidates of a round see the same random numbers, so that only the parameters make the
+difference.
 
-Round 3 leaves all answers, and with them their metrics, as they are: it is steered by the metrics of the types offered, each
+Round 3 leaves all answers, and with them their metrics, as they are: it is steered by
+    the metrics of the types offered, each
 mention counted under every type of its list. Those may lose OFFERS_SLACK.
 """
 
@@ -30,7 +34,8 @@ WITHIN = 0.25
 SLACK = 1e-9
 # Fixed lists offer all types equally often, so that any other lists must lose a little.
 OFFERS_SLACK = 0.02
-# Standard deviation of steps near the best, as part of a range; shrinks to nothing as the budget is spent.
+# Standard deviation of steps near the best, as part of a range; shrinks to nothing as
+# the budget is spent.
 WIDEST = 0.3
 Progress = Callable[[Iterable[int], str], Iterable[int]]
 
@@ -39,9 +44,10 @@ Progress = Callable[[Iterable[int], str], Iterable[int]]
 class Step:
     """One candidate of one round.
 
-    metrics (Metrics): Of what steers the round. answers (Metrics): Of the answers. worse (tuple[str, ...]): Metrics that
-    got worse; empty if feasible. loss (float): By how much in all. changed (float): Share of the answers (round 3: of the
-    list entries) that changed.
+    metrics (Metrics): Of what steers the round. answers (Metrics): Of the answers.
+        worse (tuple[str, ...]): Metrics that
+    got worse; empty if feasible. loss (float): By how much in all. changed (float):
+    Share of the answers (round 3: of the list entries) that changed.
     """
 
     round: str
@@ -63,13 +69,18 @@ class Step:
     def to_dict(self) -> dict[str, Any]:
         """JSON-serializable."""
         data = {**vars(self), "params": dict(self.params), "worse": list(self.worse)}
-        return {**data, "metrics": self.metrics.to_dict(), "answers": self.answers.to_dict()}
+        return {
+            **data,
+            "metrics": self.metrics.to_dict(),
+            "answers": self.answers.to_dict(),
+        }
 
 
 @dataclass
 class Found:
-    """lists: The outcome. accepted: Parameters by round; skipped rounds are absent. log: All candidates, in order.
-    after: Metrics of the answers after each round."""
+    """lists: The outcome. accepted: Parameters by round; skipped rounds are absent.
+    log: All candidates, in order. after: Metrics of the answers after each round.
+    """
 
     lists: Lists
     accepted: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -77,17 +88,29 @@ class Found:
     after: dict[str, Metrics] = field(default_factory=dict)
 
 
-def objective(round: Round, now: Metrics, before: Metrics, changed: float, variety: float = VARIETY) -> float:
-    """Gain of the round's metrics, summed, those that have reached the paper's bound at a quarter of their weight, plus a reward for
-    variety, 4c(1 - c) for a share c of changed answers: greatest where half of them are changed, so that a corpus has both.
+def objective(
+    round: Round,
+    now: Metrics,
+    before: Metrics,
+    changed: float,
+    variety: float = VARIETY,
+) -> float:
+    """Gain of the round's metrics, summed, those that have reached the paper's bound at
+    a quarter of their weight, plus a reward for
+    variety, 4c(1 - c) for a share c of changed answers: greatest where half of them are
+    changed, so that a corpus has both.
     """
     weights = {m: 1.0 if before.wanting(m) else WITHIN for m in round.metrics}
-    return sum(w * now.gain(m, before) for m, w in weights.items()) + variety * 4 * changed * (1 - changed)
+    return sum(
+        w * now.gain(m, before) for m, w in weights.items()
+    ) + variety * 4 * changed * (1 - changed)
 
 
 def measured(round: Round, lists: Lists, corpus: Corpus) -> Metrics:
     """What steers a round: metrics of the answers, or for round 3 of the types offered."""
-    return lists.offers(corpus.vectors) if round.offers else lists.metrics(corpus.vectors)
+    return (
+        lists.offers(corpus.vectors) if round.offers else lists.metrics(corpus.vectors)
+    )
 
 
 def search(
@@ -101,8 +124,8 @@ def search(
 ) -> Found:
     """Finds the dynamic version.
 
-    budget (int): Candidates per round. seed (int): The same seed gives the same lists. progress (Callable): Wraps the
-        candidates of a round, for a progress bar.
+    budget (int): Candidates per round. seed (int): The same seed gives the same lists.
+        progress (Callable): Wraps the candidates of a round, for a progress bar.
     """
     found = Found(base)
     start = base.metrics(corpus.vectors)
@@ -124,7 +147,15 @@ def search(
             changed = _changed(found.lists, lists, round)
             score = objective(round, now, before, changed, variety)
             step = Step(
-                round.name, number, params, now, answers, changed, score, tuple(worse), -sum(worse.values())
+                round.name,
+                number,
+                params,
+                now,
+                answers,
+                changed,
+                score,
+                tuple(worse),
+                -sum(worse.values()),
             )
             found.log.append(step)
             if best is None or step.rank > best[0].rank:
@@ -154,11 +185,18 @@ def draws(seed: int, place: int) -> np.random.Generator:
 
 
 def _propose(
-    round: Round, rng: np.random.Generator, near: Mapping[str, float] | None = None, step: float = 0.0
+    round: Round,
+    rng: np.random.Generator,
+    near: Mapping[str, float] | None = None,
+    step: float = 0.0,
 ) -> dict[str, float]:
     params = {}
     for name, (low, high) in round.ranges.items():
-        value = rng.uniform(low, high) if near is None else near[name] + rng.normal(0, step * (high - low))
+        value = (
+            rng.uniform(low, high)
+            if near is None
+            else near[name] + rng.normal(0, step * (high - low))
+        )
         params[name] = float(np.clip(value, low, high))
     return params
 

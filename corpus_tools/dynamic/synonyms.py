@@ -1,7 +1,8 @@
 """The synonym table: for every type its name in a language and other names that mean the same.
 
-`data/synonyms/<lang>.json`: `{"coarse -> medium -> fine": ["name in that language", "synonym", ...]}`, also for coarse
-("person") and medium ("person -> real person") types.
+`data/synonyms/<lang>.json`: `{"coarse -> medium -> fine": ["name in that language",
+"synonym", ...]}`, also for coarse ("person") and medium ("person -> real person")
+types.
 """
 
 from __future__ import annotations
@@ -39,27 +40,41 @@ def load(lang: str, *, taxonomy: Taxonomy) -> Table:
     path = Path(lang) if lang.endswith(".json") else FOLDER / f"{lang}.json"
     known = ", ".join(languages()) or "none"
     if not path.is_file():
-        raise CorpusError(Errors.T031.format(name=lang, why="there is no such file", known=known))
+        raise CorpusError(
+            Errors.T031.format(name=lang, why="there is no such file", known=known)
+        )
     try:
         data = srsly.read_json(path)
     except ValueError as err:
         raise CorpusError(Errors.T031.format(name=lang, why=err, known=known)) from err
-    if not isinstance(data, Mapping) or not all(isinstance(v, list) for v in data.values()):
+    if not isinstance(data, Mapping) or not all(
+        isinstance(v, list) for v in data.values()
+    ):
         why = 'it is no object {"type": ["name", "synonym", ...]}'
         raise CorpusError(Errors.T031.format(name=lang, why=why, known=known))
     paths = ((parse_path(key), tuple(names)) for key, names in data.items())
     table = {taxonomy.find(key) or normalize_path(key): names for key, names in paths}
     check(table, taxonomy=taxonomy, source=str(path.name))
     return {
-        key: tuple(dict.fromkeys(n for n in names if normalize_name(n) != normalize_name(key[-1])))
+        key: tuple(
+            dict.fromkeys(
+                n for n in names if normalize_name(n) != normalize_name(key[-1])
+            )
+        )
         for key, names in table.items()
         if key in taxonomy
     }
 
 
-def check(table: Mapping[TypePath, tuple[str, ...]], *, taxonomy: Taxonomy, source: str = "table") -> None:
-    """A synonym is the name or synonym of no other type, else a list could hold one string for two types. Only types that
-    share their English name (in DynamicNER "address" and "miscellaneous" on several levels) may share its translation.
+def check(
+    table: Mapping[TypePath, tuple[str, ...]],
+    *,
+    taxonomy: Taxonomy,
+    source: str = "table",
+) -> None:
+    """A synonym is the name or synonym of no other type, else a list could hold one
+    string for two types. Only types that share their English name (in DynamicNER
+    "address" and "miscellaneous" on several levels) may share its translation.
 
     RAISES CorpusError: T032, with the first problem.
     """
@@ -74,14 +89,29 @@ def check(table: Mapping[TypePath, tuple[str, ...]], *, taxonomy: Taxonomy, sour
                 or name != name.strip()
                 or any(c in name for c in FORBIDDEN)
             ):
-                why = f"must be a non-empty string without surrounding space and without any of {' '.join(map(repr, FORBIDDEN))}"
-                raise CorpusError(Errors.T032.format(source=source, name=name, path=_show(path), why=why))
+                why = (
+                    "must be a non-empty string without surrounding space and without any of"
+                    f" {' '.join(map(repr, FORBIDDEN))}"
+                )
+                raise CorpusError(
+                    Errors.T032.format(
+                        source=source, name=name, path=_show(path), why=why
+                    )
+                )
             first = owner.setdefault(normalize_name(name), path)
-            own = i == 0 or normalize_name(name) == normalize_name(path[-1])  # the first entry is the name, not a synonym
-            same = first == path or (own and normalize_name(first[-1]) == normalize_name(path[-1]))
+            own = i == 0 or normalize_name(name) == normalize_name(
+                path[-1]
+            )  # the first entry is the name, not a synonym
+            same = first == path or (
+                own and normalize_name(first[-1]) == normalize_name(path[-1])
+            )
             if not same:
                 why = f"also names '{_show(first)}'"
-                raise CorpusError(Errors.T032.format(source=source, name=name, path=_show(path), why=why))
+                raise CorpusError(
+                    Errors.T032.format(
+                        source=source, name=name, path=_show(path), why=why
+                    )
+                )
 
 
 def _show(path: TypePath) -> str:

@@ -29,7 +29,8 @@ SEEDS = 5
 class Source:
     """A file or a directory tree of any format.
 
-    jobs (Sequence[Job]): Its files. limit (int): Records per file. report (Report): What reading found.
+    jobs (Sequence[Job]): Its files. limit (int): Records per file. report (Report):
+        What reading found.
     """
 
     path: Path
@@ -38,15 +39,23 @@ class Source:
     limit: int | None = None
 
     @classmethod
-    def open(cls, path: Path, *, format: str = "auto", limit: int | None = None) -> Source:
+    def open(
+        cls, path: Path, *, format: str = "auto", limit: int | None = None
+    ) -> Source:
         """RAISES: As `convert.plan`."""
         report = Report()
-        return cls(path, plan(path, Path("."), report, from_format=format), report, limit)
+        return cls(
+            path, plan(path, Path("."), report, from_format=format), report, limit
+        )
 
     def records(self, job: Job, report: Report | None = None) -> Iterator[Record]:
         """Reads one file, record by record."""
         found = read_records(
-            job.source, report or Report(), format=job.format, source=job.name, about=job.about
+            job.source,
+            report or Report(),
+            format=job.format,
+            source=job.name,
+            about=job.about,
         )
         return itertools.islice(found, self.limit)
 
@@ -55,7 +64,8 @@ class Source:
 class Mentions:
     """The mentions of a corpus, in order.
 
-    texts, labels (list[str]): By mention. counts (list[int]): Mentions by file. records (int): All records.
+    texts, labels (list[str]): By mention. counts (list[int]): Mentions by file. records
+        (int): All records.
     rejected (int): Mentions without a place, which can't have a list.
     """
 
@@ -66,8 +76,12 @@ class Mentions:
     rejected: int
 
 
-def read(source: Source, progress: Callable[..., Iterable[Record]] | None = None) -> Mentions:
-    """RAISES CorpusError: T033 without a mention, T035 for mentions of one type only, and what the readers raise."""
+def read(
+    source: Source, progress: Callable[..., Iterable[Record]] | None = None
+) -> Mentions:
+    """RAISES CorpusError: T033 without a mention, T035 for mentions of one type only,
+    and what the readers raise.
+    """
     texts: list[str] = []
     labels: list[str] = []
     counts, records, rejected = [], 0, 0
@@ -81,9 +95,13 @@ def read(source: Source, progress: Callable[..., Iterable[Record]] | None = None
             rejected += len(record.rejected)
         counts.append(len(texts) - before)
     if not texts:
-        raise CorpusError(Errors.T033.format(path=source.path, records=records, rejected=rejected))
+        raise CorpusError(
+            Errors.T033.format(path=source.path, records=records, rejected=rejected)
+        )
     if len(set(labels)) == 1:
-        raise CorpusError(Errors.T035.format(path=source.path, name=labels[0], mentions=len(labels)))
+        raise CorpusError(
+            Errors.T035.format(path=source.path, name=labels[0], mentions=len(labels))
+        )
     return Mentions(texts, labels, counts, records, rejected)
 
 
@@ -91,7 +109,9 @@ def embed(texts: Sequence[str], embedder: Embedder) -> Vectors:
     """Embeds each distinct text once. RAISES CorpusError: T042, T030 for unusable vectors."""
     rows: dict[str, int] = {}
     of = np.array([rows.setdefault(text, len(rows)) for text in texts])
-    return Vectors(unit_rows(np.concatenate(list(embed_chunks(embedder, rows))), list(rows)), of)
+    return Vectors(
+        unit_rows(np.concatenate(list(embed_chunks(embedder, rows))), list(rows)), of
+    )
 
 
 def measure_source(source: Source, embedder: Embedder) -> dict[str, Any]:
@@ -106,7 +126,9 @@ def measure_source(source: Source, embedder: Embedder) -> dict[str, Any]:
         for job in source.jobs:
             for record in source.records(job, source.report):
                 paths = record.meta.get("paths") or [m.label for m in record.mentions]
-                lists.update(hash(frozenset(one)) for one in record.meta.get("type_lists") or ())
+                lists.update(
+                    hash(frozenset(one)) for one in record.meta.get("type_lists") or ()
+                )
                 for mention, path in zip(record.mentions, paths, strict=True):
                     yield record.name(mention), mention.label, path
 
@@ -123,8 +145,10 @@ def own_taxonomy(labels: Iterable[str]) -> Taxonomy:
 class Version:
     """One categorization.
 
-    metrics (Metrics): Of the answers. offers (Metrics): Of the types offered. by_type (Metrics): Of the answers with synonyms
-    counted as their type. distinct (int): Different lists. lengths (Mapping[int, int]): Number of lists by length.
+    metrics (Metrics): Of the answers. offers (Metrics): Of the types offered. by_type
+        (Metrics): Of the answers with synonyms
+    counted as their type. distinct (int): Different lists. lengths (Mapping[int, int]):
+    Number of lists by length.
     """
 
     name: str
@@ -138,7 +162,11 @@ class Version:
 
     @classmethod
     def of(
-        cls, name: str, lists: Lists, corpus: Corpus, params: Mapping[str, Mapping[str, float]] | None = None
+        cls,
+        name: str,
+        lists: Lists,
+        corpus: Corpus,
+        params: Mapping[str, Mapping[str, float]] | None = None,
     ) -> Version:
         """Checks and measures. RAISES CorpusError: T038 if a list breaks a rule."""
         check(lists, corpus.gold)
@@ -170,7 +198,8 @@ class Version:
 class Comparison:
     """The three versions.
 
-    random (Version): That of the first seed. random_seeds (Sequence[Mapping]): Figures of all seeds, see `Version.to_dict`.
+    random (Version): That of the first seed. random_seeds (Sequence[Mapping]): Figures
+        of all seeds, see `Version.to_dict`.
     found (Found): The search for the dynamic version.
     """
 
@@ -194,21 +223,30 @@ class Comparison:
         """What dynamic categorization promises, by metric."""
         out = {}
         for m in METRICS:
-            above_random = DIRECTIONS[m] * (getattr(self.dynamic.metrics, m) - self.random_mean(m)[0])
-            out[f"{m} not worse than base"] = self.dynamic.metrics.gain(m, self.base.metrics) >= -SLACK
+            above_random = DIRECTIONS[m] * (
+                getattr(self.dynamic.metrics, m) - self.random_mean(m)[0]
+            )
+            out[f"{m} not worse than base"] = (
+                self.dynamic.metrics.gain(m, self.base.metrics) >= -SLACK
+            )
             out[f"{m} better than random mean"] = above_random > 0
         return out
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serializable."""
-        mean = {m: dict(zip(("mean", "std"), self.random_mean(m), strict=True)) for m in METRICS}
+        mean = {
+            m: dict(zip(("mean", "std"), self.random_mean(m), strict=True))
+            for m in METRICS
+        }
         return {
             "base": self.base.to_dict(),
             "random": {"metrics": mean, "seeds": list(self.random_seeds)},
             "dynamic": {
                 **self.dynamic.to_dict(),
                 "after_round": {k: m.to_dict() for k, m in self.found.after.items()},
-                "skipped_rounds": [k for k in self.found.after if k not in self.found.accepted],
+                "skipped_rounds": [
+                    k for k in self.found.after if k not in self.found.accepted
+                ],
             },
             "verdict": self.verdict(),
         }
@@ -228,15 +266,19 @@ def compare(
 ) -> Comparison:
     """Makes the versions of a corpus.
 
-    labels (Sequence[str]): Type of each mention. vectors (Vectors): Embedding of each. synonyms: See `synonyms.load`.
-    seed (int), budget (int), variety (float): Of the search. seeds (int): Random versions; their seeds follow from `seed`.
+    labels (Sequence[str]): Type of each mention. vectors (Vectors): Embedding of each.
+        synonyms: See `synonyms.load`.
+    seed (int), budget (int), variety (float): Of the search. seeds (int): Random
+        versions; their seeds follow from `seed`.
     RAISES CorpusError: T034 for types that the taxonomy lacks, T036 if it is too small.
     """
     types = Types(taxonomy, synonyms)
     gold = resolve(labels, types)
     fixed = base(gold, types)
     corpus = describe(gold, fixed, vectors)
-    found = search(fixed, corpus, seed=seed, budget=budget, variety=variety, progress=progress)
+    found = search(
+        fixed, corpus, seed=seed, budget=budget, variety=variety, progress=progress
+    )
     random: list[Version] = []
     figures = []
     for one in range(seed * 1000 + 1, seed * 1000 + 1 + seeds):
@@ -245,4 +287,6 @@ def compare(
         figures.append({"seed": one, **version.to_dict()})
         random = random or [version]  # the lists of one are enough
     dynamic = Version.of("dynamic", found.lists, corpus, found.accepted)
-    return Comparison(Version.of("base", fixed, corpus), random[0], figures, dynamic, found)
+    return Comparison(
+        Version.of("base", fixed, corpus), random[0], figures, dynamic, found
+    )

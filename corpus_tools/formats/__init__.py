@@ -58,7 +58,9 @@ def read_records(
     try:
         for record in records:
             # A DocBin's records keep where they first came from.
-            yield replace(record, meta={"source": source, **(about or {}), **record.meta})
+            yield replace(
+                record, meta={"source": source, **(about or {}), **record.meta}
+            )
     finally:
         if form.text:
             _note_encoding(path, source, report, encoding)

@@ -1,4 +1,5 @@
-"""B2NERD: a list of `{"sentence": str, "entities": [{"name", "type", "pos": [start, end]}]}`, end exclusive.
+"""B2NERD: a list of `{"sentence": str, "entities": [{"name", "type", "pos": [start,
+end]}]}`, end exclusive.
 
 The label set is that of `labels.json` beside the file; a record's own "labels" replaces it. Instead
 of "pos", an entity may have "start" and "end" (or "start_offset" and "end_offset", "start_char" and
@@ -16,19 +17,34 @@ from typing import Any
 from ..errors import CorpusError, Errors
 from ..files import Item, atomic_path, iter_json
 from ..locate import Nearest, Span, as_in_text, is_word, nfc, occurrences
-from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected, Report
+from ..records import (
+    DUPLICATE,
+    REJECTED,
+    REPAIRED,
+    FileLog,
+    Mention,
+    Record,
+    Rejected,
+    Report,
+)
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
 EXPECTED = (
-    'records like {"sentence": "...", "entities": [{"name": "Lena", "type": "PER", "pos": [0, 4]}]}'
+    'records like {"sentence": "...", "entities": [{"name": "Lena", "type": "PER", "pos": [0,'
+    " 4]}]}"
 )
 KEYS = ("sentence", "entities", "labels", "id")
 LABELS_FILE = "labels.json"
-POSITION_KEYS = (("start", "end"), ("start_offset", "end_offset"), ("start_char", "end_char"))
+POSITION_KEYS = (
+    ("start", "end"),
+    ("start_offset", "end_offset"),
+    ("start_char", "end_char"),
+)
 
 
 def read_labels(path: Path) -> tuple[str, ...] | None:
-    """The label names of a `labels.json`: the values of a mapping (raw label -> name) or a list. None without a file.
+    """The label names of a `labels.json`: the values of a mapping (raw label -> name)
+    or a list. None without a file.
 
     RAISES CorpusError: T005 if it holds anything else.
     """
@@ -37,9 +53,13 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
     try:
         data = json.loads(path.read_text("utf-8-sig"))
     except ValueError as err:
-        raise CorpusError(Errors.T005.format(path=path, format="a label list", why=err)) from err
+        raise CorpusError(
+            Errors.T005.format(path=path, format="a label list", why=err)
+        ) from err
     names = list(data.values()) if isinstance(data, Mapping) else data
-    if not isinstance(names, list) or not all(isinstance(n, str) and n.strip() for n in names):
+    if not isinstance(names, list) or not all(
+        isinstance(n, str) and n.strip() for n in names
+    ):
         why = f"neither a list of names nor a mapping to names, found {show(data)}"
         raise CorpusError(Errors.T005.format(path=path, format="a label list", why=why))
     return tuple(dict.fromkeys(names))
@@ -68,18 +88,33 @@ def read(
         text = get_text(item, "sentence", log)
         if text is not None:
             entries = _entries(item, text, log)
-            meta = {"index": item.index, "id": item.value.get("id"), **extras(item.value, KEYS)}
+            meta = {
+                "index": item.index,
+                "id": item.value.get("id"),
+                **extras(item.value, KEYS),
+            }
             labels = _own_labels(item, log, shared)
-            yield count_record(Record.from_entries(text, entries, labels=labels, meta=meta), log, item.index)
+            yield count_record(
+                Record.from_entries(text, entries, labels=labels, meta=meta),
+                log,
+                item.index,
+            )
 
 
-def _own_labels(item: Item, log: FileLog, shared: tuple[str, ...] | None) -> tuple[str, ...] | None:
+def _own_labels(
+    item: Item, log: FileLog, shared: tuple[str, ...] | None
+) -> tuple[str, ...] | None:
     own = item.value.get("labels")
     if own is None:
         return shared
     if isinstance(own, list) and all(isinstance(n, str) and n.strip() for n in own):
         return tuple(own)
-    log.add(item.index, REJECTED, "'labels' must be a list of names; that of the data set is used instead", show(own))
+    log.add(
+        item.index,
+        REJECTED,
+        "'labels' must be a list of names; that of the data set is used instead",
+        show(own),
+    )
     return shared
 
 
@@ -128,7 +163,9 @@ def _repaired(
     else:
         place = search(name, (counted or pos or (0, 0))[0])
     if place is None:
-        return _reject(entity, f"{why}, and the name {_unfound(text, name)}", log, index)
+        return _reject(
+            entity, f"{why}, and the name {_unfound(text, name)}", log, index
+        )
     log.add(index, REPAIRED, f"{why}; found at {list(place)}", name)
     return Mention(*place, entity["type"])
 
@@ -178,31 +215,50 @@ def _from_utf16(text: str, pos: Span) -> Span | None:
 
 
 def _position_fault(entity: Mapping[str, Any], pos: Span | None, text: str) -> str:
-    key = next((f"'{a}', '{b}'" for a, b in POSITION_KEYS if a in entity and b in entity), "'pos'")
+    key = next(
+        (f"'{a}', '{b}'" for a, b in POSITION_KEYS if a in entity and b in entity),
+        "'pos'",
+    )
     key = key if entity.get("pos") is None else "'pos'"
     if pos is None:
         if "pos" in entity and key == "'pos'":
             return f"'pos' must be [start, end], found {show(entity['pos'])}"
-        return "'pos' is missing" if key == "'pos'" else f"{key} must be two whole numbers"
+        return (
+            "'pos' is missing" if key == "'pos'" else f"{key} must be two whole numbers"
+        )
     if not 0 <= pos[0] < pos[1] <= len(text):
-        return f"{key} {list(pos)} is out of range in a sentence of {len(text)} characters"
+        return (
+            f"{key} {list(pos)} is out of range in a sentence of {len(text)} characters"
+        )
     return f"{key} {list(pos)} holds {show(text[slice(*pos)])}"
 
 
-def _reject(entity: Any, why: str, log: FileLog, index: int, *, kind: str = REJECTED) -> Rejected:
+def _reject(
+    entity: Any, why: str, log: FileLog, index: int, *, kind: str = REJECTED
+) -> Rejected:
     fields = entity if isinstance(entity, Mapping) else {"name": entity}
-    name, label = (v if isinstance(v, str) else show(v) for v in (fields.get("name", ""), fields.get("type", "")))
+    name, label = (
+        v if isinstance(v, str) else show(v)
+        for v in (fields.get("name", ""), fields.get("type", ""))
+    )
     log.add(index, kind, why, name)
     return Rejected(name, label, why, _position(fields))
 
 
 def write(
-    records: Iterable[Record], path: Path, report: Report | None = None, *, labels: Sequence[str] | None = None
+    records: Iterable[Record],
+    path: Path,
+    report: Report | None = None,
+    *,
+    labels: Sequence[str] | None = None,
 ) -> None:
-    """Writes a split atomically, one record per line. Rejected entries are written too, at their old place.
+    """Writes a split atomically, one record per line.
 
-    labels (Sequence[str]): Label set of the data set, written to `labels.json`. Without it, an existing `labels.json`
-        beside the file counts. A record whose labels differ from it gets a "labels" list of its own.
+    Rejected entries are written too, at their old place.
+
+    labels (Sequence[str]): Label set of the data set, written to `labels.json`. Without
+        it, an existing `labels.json` beside the file counts. A record whose labels
+        differ from it gets a "labels" list of its own.
     RAISES CorpusError: T005 for a damaged labels.json.
     """
     if labels is not None:
@@ -222,7 +278,9 @@ def _to_json(record: Record, shared: tuple[str, ...] | None) -> dict[str, Any]:
     for entry in record.entries():
         if isinstance(entry, Mention):
             pos = [entry.start, entry.end]
-            entities.append({"name": record.name(entry), "type": entry.label, "pos": pos})
+            entities.append(
+                {"name": record.name(entry), "type": entry.label, "pos": pos}
+            )
         else:
             where = {"pos": list(entry.pos)} if entry.pos else {}
             entities.append({"name": entry.name, "type": entry.type, **where})

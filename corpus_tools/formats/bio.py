@@ -23,7 +23,9 @@ DOCUMENT = f"{DOCSTART} -X- O O"  # as spaCy's converter knows it
 _CJK = "\u2e80-\u9fff\uf900-\ufaff\uff00-\uffef\U00020000-\U000323af"
 # A Han or Kana character, a word, or a symbol, each with its marks; an emoji of several parts is a
 # symbol.
-_EXTENDED = rf"(?:[{MARKS}\u200c\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d[^\w\s]?)*"
+_EXTENDED = (
+    rf"(?:[{MARKS}\u200c\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]|\u200d[^\w\s]?)*"
+)
 _PIECES = re.compile(
     rf"[{_CJK}]{_EXTENDED}|(?:(?![{_CJK}])(?:{WORD_CHARACTER}|_))+"
     rf"|[\U0001f1e6-\U0001f1ff]{{2}}|\S{_EXTENDED}"
@@ -32,7 +34,11 @@ _WORDS = re.compile(r"\S+")
 
 
 def write(
-    records: Iterable[Record], path: Path, report: Report | None = None, *, scheme: str = "iob2"
+    records: Iterable[Record],
+    path: Path,
+    report: Report | None = None,
+    *,
+    scheme: str = "iob2",
 ) -> None:
     """Writes token and tag, separated by a tab, atomically.
 
@@ -47,7 +53,10 @@ def write(
     report = report or Report()
     names = TagNames()
     document: int | None = None
-    with atomic_path(path) as temp, temp.open("w", encoding="utf8", newline="\n") as file:
+    with (
+        atomic_path(path) as temp,
+        temp.open("w", encoding="utf8", newline="\n") as file,
+    ):
         for number, record in enumerate(records):
             now = record.meta.get("doc")
             if now is not None and now != document:
@@ -55,7 +64,9 @@ def write(
                 document = now
             tokens, mentions = _tokens(record, number, report, names)
             tags = encode(len(tokens), mentions, scheme)
-            file.writelines(f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True))
+            file.writelines(
+                f"{token}\t{tag}\n" for token, tag in zip(tokens, tags, strict=True)
+            )
             file.write("\n")
         names.save(path)
 
@@ -82,16 +93,25 @@ def _tokens(
         if at > first:
             found.append((first, at, names(mention.label)))
         else:
-            log.add(index, NOT_WRITTEN, "the mention is white space", record.name(mention))
+            log.add(
+                index, NOT_WRITTEN, "the mention is white space", record.name(mention)
+            )
     for mention in left_out:
-        log.add(index, NOT_WRITTEN, "tags can't hold overlapping mentions", record.name(mention))
+        log.add(
+            index,
+            NOT_WRITTEN,
+            "tags can't hold overlapping mentions",
+            record.name(mention),
+        )
     return [record.text[s:e] for s, e in offsets], found
 
 
 def _check_name(label: str, names: TagNames, log: FileLog, index: int) -> None:
     if "\n" in label or "\t" in label:
         rule = "without line breaks and tabs"
-        raise CorpusError(Errors.T008.format(option="a type name", rule=rule, value=label))
+        raise CorpusError(
+            Errors.T008.format(option="a type name", rule=rule, value=label)
+        )
     if not names.knows(label) and names(label) != label:
         log.add(index, RENAMED, f"the type is written as '{names(label)}'", label)
 
@@ -110,7 +130,9 @@ def _offsets(
     bounds = {bound for m in mentions for bound in (m.start, m.end)}
     for start, end in known:
         inner = (b for b in range(start + 1, end) if b in bounds)
-        found = [_words_in(text, a, b) for a, b in itertools.pairwise([start, *inner, end])]
+        found = [
+            _words_in(text, a, b) for a, b in itertools.pairwise([start, *inner, end])
+        ]
         if len(found) == 1 and len(found[0]) > 1:
             reason = f"a token with white space is written as {len(found[0])}"
             log.add(index, RENAMED, reason, text[start:end])
@@ -141,4 +163,8 @@ def _report_cuts(
 
 def _cut(text: str, mentions: Iterable[Mention]) -> list[tuple[int, int]]:
     bounds = sorted({0, len(text), *(b for m in mentions for b in (m.start, m.end))})
-    return [m.span() for a, b in itertools.pairwise(bounds) for m in _PIECES.finditer(text, a, b)]
+    return [
+        m.span()
+        for a, b in itertools.pairwise(bounds)
+        for m in _PIECES.finditer(text, a, b)
+    ]

@@ -81,7 +81,9 @@ def read(
         check_scheme(scheme, (*SCHEMES, IO))
     if separator != "auto" and separator not in SEPARATORS:
         choices = ", ".join(SEPARATORS)
-        raise CorpusError(Errors.T003.format(option="separator", value=separator, choices=choices))
+        raise CorpusError(
+            Errors.T003.format(option="separator", value=separator, choices=choices)
+        )
     log = report.file(source or str(path))
     wanted = Wanted(separator, token_column, tag_column, scheme == IO)
     layout = _find_layout(path, wanted, encoding, force)
@@ -103,13 +105,17 @@ def read(
         yield count_record(record, log, sentence.index)
 
 
-def guess(path: Path, wanted: Wanted | None = None, encoding: str | None = None) -> Guess:
+def guess(
+    path: Path, wanted: Wanted | None = None, encoding: str | None = None
+) -> Guess:
     """The layout of a file, seen from its first lines."""
     lines = list(itertools.islice(iter_lines(path, encoding), SAMPLE_LINES))
     return guess_layout(lines, wanted or Wanted())
 
 
-def _find_layout(path: Path, wanted: Wanted, encoding: str | None, force: bool) -> Layout | None:
+def _find_layout(
+    path: Path, wanted: Wanted, encoding: str | None, force: bool
+) -> Layout | None:
     """None if the file holds no line that could be one of a token. RAISES CorpusError: T085."""
     found = guess(path, wanted, encoding)
     if not found.rows:
@@ -120,10 +126,17 @@ def _find_layout(path: Path, wanted: Wanted, encoding: str | None, force: bool) 
         n, (line, text) = found.rows - found.understood, found.wrong
         raise CorpusError(
             Errors.T085.format(
-                n=n, rows=found.rows, path=path, expected=EXPECTED, line=line, found=show(text)
+                n=n,
+                rows=found.rows,
+                path=path,
+                expected=EXPECTED,
+                line=line,
+                found=show(text),
             )
         )
-    return found.layout or Layout(SEPARATORS["blank"], 0, (Column(-1),), Spelling(PREFIX), 2)
+    return found.layout or Layout(
+        SEPARATORS["blank"], 0, (Column(-1),), Spelling(PREFIX), 2
+    )
 
 
 def _sentences(
@@ -153,7 +166,14 @@ def _sentences(
         if starts:
             current.document = 0 if current.document is None else current.document + 1
         for row in rows:
-            _add_row(current, clean_item(row, log, current.index), number, log, layout, blanks)
+            _add_row(
+                current,
+                clean_item(row, log, current.index),
+                number,
+                log,
+                layout,
+                blanks,
+            )
     if current.tokens:
         yield current
 
@@ -166,7 +186,12 @@ def _sentence_name(rows: Sequence[Row], layout: Layout) -> str:
 
 
 def _add_row(
-    sentence: _Sentence, row: Row, number: int, log: FileLog, layout: Layout, blanks: bool
+    sentence: _Sentence,
+    row: Row,
+    number: int,
+    log: FileLog,
+    layout: Layout,
+    blanks: bool,
 ) -> None:
     """blanks (bool): White space may be a token: nothing else stands between words."""
     token = row[layout.token] if -len(row) <= layout.token < len(row) else ""
@@ -190,7 +215,11 @@ def _add_row(
 def _is_part(sentence: _Sentence, row: Row, layout: Layout) -> bool:
     """Whether a row of numbered tokens is no token of the text: an empty node, or a word of a token
     that holds several, which gets the word's tag if it has none yet."""
-    number = row[layout.index] if layout.index is not None and layout.index < len(row) else ""
+    number = (
+        row[layout.index]
+        if layout.index is not None and layout.index < len(row)
+        else ""
+    )
     words = _RANGE.fullmatch(number)
     if words:
         sentence.covered = int(words[2])
@@ -219,7 +248,9 @@ def _detect_scheme(sample: Sequence[_Sentence], spelling: Spelling) -> str:
     if spelling.kind == BRACKETS:
         return "iob2"
     return detect_scheme(
-        _canonical(layer, spelling) for s in sample for layer in zip(*s.tags, strict=True)
+        _canonical(layer, spelling)
+        for s in sample
+        for layer in zip(*s.tags, strict=True)
     )
 
 
@@ -241,7 +272,9 @@ def _to_record(
         for mention in _decode(layer, layout.spelling, scheme, sentence, log):
             if mention in found:
                 name = " ".join(sentence.tokens[mention[0] : mention[1]])
-                log.add(sentence.index, DUPLICATE, "two layers hold the same mention", name)
+                log.add(
+                    sentence.index, DUPLICATE, "two layers hold the same mention", name
+                )
             else:
                 found.append(mention)
     text, offsets = join(sentence.tokens, joiner, sentence.glued)
@@ -249,14 +282,22 @@ def _to_record(
         Mention(offsets[first][0], offsets[last - 1][1], names.get(label, label))
         for first, last, label in found
     ]
-    meta: dict[str, object] = {"index": sentence.index, "id": None, "tokens": sentence.tokens}
+    meta: dict[str, object] = {
+        "index": sentence.index,
+        "id": None,
+        "tokens": sentence.tokens,
+    }
     if sentence.document is not None:
         meta["doc"] = sentence.document
     return Record.from_entries(text, entries, meta=meta)
 
 
 def _decode(
-    layer: Sequence[str], spelling: Spelling, scheme: str, sentence: _Sentence, log: FileLog
+    layer: Sequence[str],
+    spelling: Spelling,
+    scheme: str,
+    sentence: _Sentence,
+    log: FileLog,
 ) -> list[Tokens]:
     if spelling.kind == BRACKETS:
         mentions, unreadable = decode_brackets(layer)

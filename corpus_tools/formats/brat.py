@@ -27,7 +27,9 @@ from .columns import iter_lines
 from .common import count_record, show
 from .spans import utf16_offsets
 
-EXPECTED = "lines like T1<tab>PER 0 4<tab>Lena in an .ann file, beside its text in a .txt file"
+EXPECTED = (
+    "lines like T1<tab>PER 0 4<tab>Lena in an .ann file, beside its text in a .txt file"
+)
 TEXT, ANNOTATION = ".txt", ".ann"
 _LINE = re.compile(r"(T\d+)\t(\S.*?) (\d+ \d+(?:;\d+ \d+)*)(?:\t(.*))?")
 _OTHER = re.compile(
@@ -87,19 +89,30 @@ def read(
     yield count_record(Record.from_entries(text, entries, meta=meta), log, 0)
 
 
-def _annotations(path: Path, log: FileLog, encoding: str | None) -> Iterator[_Annotation]:
+def _annotations(
+    path: Path, log: FileLog, encoding: str | None
+) -> Iterator[_Annotation]:
     for number, line in iter_lines(path, encoding):
         match = _LINE.fullmatch(line)
         if match:
-            spans = tuple(tuple(map(int, piece.split())) for piece in match[3].split(";"))
+            spans = tuple(
+                tuple(map(int, piece.split())) for piece in match[3].split(";")
+            )
             yield _Annotation(match[1], match[2], spans, match[4])  # type: ignore[arg-type]
         elif _OTHER.match(line):
-            log.add(0, IGNORED, f"line {number}: only text-bound annotations are read", show(line))
+            log.add(
+                0,
+                IGNORED,
+                f"line {number}: only text-bound annotations are read",
+                show(line),
+            )
         elif line.strip():
             log.add(0, REJECTED, f"line {number} is no annotation of BRAT", show(line))
 
 
-def _offsets(text: str, annotations: Sequence[_Annotation]) -> tuple[str, Callable[[int], int]]:
+def _offsets(
+    text: str, annotations: Sequence[_Annotation]
+) -> tuple[str, Callable[[int], int]]:
     """The text, and what turns offsets of the file into its own: the reading in which most mentions
     are spelled as they should be."""
     units = utf16_offsets(text) or {}
@@ -109,7 +122,9 @@ def _offsets(text: str, annotations: Sequence[_Annotation]) -> tuple[str, Callab
     ]
     if units:
         readings.append((text, lambda at: units.get(at, -1)))
-    return max(readings, key=lambda reading: sum(_fits(one, *reading) for one in annotations))
+    return max(
+        readings, key=lambda reading: sum(_fits(one, *reading) for one in annotations)
+    )
 
 
 def _spelled(one: _Annotation, text: str, place: Callable[[int], int]) -> bool:
@@ -133,9 +148,13 @@ def _entry(
     start, end = spans[0][0], spans[-1][1]
     reason = ""
     if not all(0 <= s < e <= len(text) for s, e in spans):
-        reason = f"{one.id}: offsets are out of range in a text of {len(text)} characters"
+        reason = (
+            f"{one.id}: offsets are out of range in a text of {len(text)} characters"
+        )
     elif any(text[a[1] : b[0]].strip() or b[0] < a[1] for a, b in pairwise(spans)):
-        reason = f"{one.id}: a mention in pieces with other words between them can't be held"
+        reason = (
+            f"{one.id}: a mention in pieces with other words between them can't be held"
+        )
     elif one.name is not None and not _spelled(one, text, place):
         reason = f"{one.id}: the offsets hold {show(text[start:end])}"
     if reason:

@@ -10,7 +10,17 @@ from spacy_cascade.taxonomy import Taxonomy
 from ..errors import CorpusError, Errors
 from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign, occurrences
-from ..records import DUPLICATE, NOT_WRITTEN, OFF_LIST, REJECTED, FileLog, Mention, Record, Rejected, Report
+from ..records import (
+    DUPLICATE,
+    NOT_WRITTEN,
+    OFF_LIST,
+    REJECTED,
+    FileLog,
+    Mention,
+    Record,
+    Rejected,
+    Report,
+)
 from .common import count_record, report_place
 from .questions import LEVELS, Question, split_context
 
@@ -18,8 +28,10 @@ Asked = tuple[int, Question, str]
 
 
 def group_questions(asked: Sequence[Asked], log: FileLog) -> Iterator[Record]:
-    """Questions about one sentence, as records: more than one where the sentence stands in the corpus repeatedly, which
-    shows in a mention asked about again after all its occurrences are used up."""
+    """Questions about one sentence, as records: more than one where the sentence stands
+    in the corpus repeatedly, which shows in a mention asked about again after all its
+    occurrences are used up.
+    """
     rest = list(asked)
     while rest:
         chunk = rest[: _length(rest)]
@@ -34,7 +46,9 @@ def _length(asked: Sequence[Asked]) -> int:
     text = split_context(asked[0][1])[0]
     seen: dict[tuple[str, str, str], int] = {}
     for i, (_, question, _) in enumerate(asked):
-        if split_context(question)[0] != text or (question.style == "bare" and i and question.level in ("none", "first")):
+        if split_context(question)[0] != text or (
+            question.style == "bare" and i and question.level in ("none", "first")
+        ):
             return i
         key = (question.name, question.level, question.sentence)
         seen[key] = seen.get(key, 0) + 1
@@ -44,7 +58,9 @@ def _length(asked: Sequence[Asked]) -> int:
 
 
 def _by_mention(asked: Sequence[Asked]) -> list[list[Asked]]:
-    """Questions about one mention on several levels, together: a deeper level continues the first open one."""
+    """Questions about one mention on several levels, together: a deeper level continues
+    the first open one.
+    """
     groups: list[list[Asked]] = []
     for item in asked:
         question = item[1]
@@ -74,18 +90,33 @@ def _record(asked: Sequence[Asked], log: FileLog) -> Record | None:
     groups = _by_mention(asked)
     fixed = [split_context(group[0][1])[1] for group in groups]
     # A mention that is marked in its sentence has its place; the others are assigned.
-    places = assign(text, [g[0][1].name if at is None else "" for g, at in zip(groups, fixed, strict=True)])
+    places = assign(
+        text,
+        [
+            g[0][1].name if at is None else ""
+            for g, at in zip(groups, fixed, strict=True)
+        ],
+    )
     entries: list[Mention | Rejected] = []
     for group, at, place in zip(groups, fixed, places, strict=True):
         index, question, _ = group[0]
         answer = group[-1][2]
         for number, one, said in group:
-            if said.casefold() not in {t.casefold() for t in one.types} and not (one.unknown and said == "unknown"):
-                log.add(number, OFF_LIST, f"the answer '{said}' is not in the list: {', '.join(one.types)}", one.name)
+            if said.casefold() not in {t.casefold() for t in one.types} and not (
+                one.unknown and said == "unknown"
+            ):
+                log.add(
+                    number,
+                    OFF_LIST,
+                    f"the answer '{said}' is not in the list: {', '.join(one.types)}",
+                    one.name,
+                )
         if at is not None:
             entries.append(Mention(at, at + len(question.name), answer))
         elif isinstance(place, str):
-            log.add(index, REJECTED if place == ABSENT else DUPLICATE, place, question.name)
+            log.add(
+                index, REJECTED if place == ABSENT else DUPLICATE, place, question.name
+            )
             entries.append(Rejected(question.name, answer, place))
         else:
             report_place(place, question.name, text, log, index)
@@ -94,10 +125,14 @@ def _record(asked: Sequence[Asked], log: FileLog) -> Record | None:
     meta = {
         "index": asked[0][0],
         "id": None,
-        "questions": [[_to_meta(q, answer) for _, q, answer in group] for group in groups],
+        "questions": [
+            [_to_meta(q, answer) for _, q, answer in group] for group in groups
+        ],
     }
     labels = lists[0] if all(one == lists[0] for one in lists) else None
-    return Record.from_entries(text, entries, labels=labels, meta=meta, type_lists=lists)
+    return Record.from_entries(
+        text, entries, labels=labels, meta=meta, type_lists=lists
+    )
 
 
 def _to_meta(question: Question, answer: str) -> dict[str, Any]:
@@ -132,7 +167,13 @@ def ask(
             for one in asked:
                 context = _context(record, entry, one["style"])
                 question = Question(
-                    record.name(entry), context, tuple(one["types"]), one["level"], one["style"], one["verb"], one["unknown"]
+                    record.name(entry),
+                    context,
+                    tuple(one["types"]),
+                    one["level"],
+                    one["style"],
+                    one["verb"],
+                    one["unknown"],
                 )
                 yield question, one["answer"]
         return
@@ -142,7 +183,12 @@ def ask(
     lists = record.entry_lists() or [[] for _ in entries]
     for entry, own in zip(entries, lists, strict=True):
         if isinstance(entry, Rejected):
-            log.add(number, NOT_WRITTEN, "there is no question about a mention without a place", entry.name)
+            log.add(
+                number,
+                NOT_WRITTEN,
+                "there is no question about a mention without a place",
+                entry.name,
+            )
             continue
         answer = entry.label
         if isinstance(types, LabelPaths):
@@ -154,8 +200,25 @@ def ask(
         else:
             choices = list(types or own or record.labels or ())
         if not choices:
-            raise CorpusError(Errors.T011.format(level=level, depth=max(1, LEVELS.index(level)), record=number + 1, path=log.name))
-        yield Question(record.name(entry), _context(record, entry, style), tuple(choices), level, style, unknown=unknown), answer
+            raise CorpusError(
+                Errors.T011.format(
+                    level=level,
+                    depth=max(1, LEVELS.index(level)),
+                    record=number + 1,
+                    path=log.name,
+                )
+            )
+        yield (
+            Question(
+                record.name(entry),
+                _context(record, entry, style),
+                tuple(choices),
+                level,
+                style,
+                unknown=unknown,
+            ),
+            answer,
+        )
 
 
 def _context(record: Record, entry: Mention | Rejected, style: str) -> str:
@@ -164,17 +227,24 @@ def _context(record: Record, entry: Mention | Rejected, style: str) -> str:
     return "" if style == "bare" else record.text
 
 
-def _path(paths: LabelPaths, label: str, level: str) -> tuple[tuple[str, ...] | None, str]:
+def _path(
+    paths: LabelPaths, label: str, level: str
+) -> tuple[tuple[str, ...] | None, str]:
     try:
         path = paths(label)
     except ValueError as err:
         return None, str(err)
     depth = LEVELS.index(level)
     if depth > len(path):
-        return None, f"'{label}' has no {level} level in taxonomy '{paths.taxonomy.name}'"
+        return (
+            None,
+            f"'{label}' has no {level} level in taxonomy '{paths.taxonomy.name}'",
+        )
     return (path[:depth] if depth else path), ""
 
 
 def _choices(taxonomy: Taxonomy, path: tuple[str, ...], level: str) -> list[str]:
-    siblings = taxonomy.children(path[:-1]) if level != "none" else taxonomy.paths(len(path))
+    siblings = (
+        taxonomy.children(path[:-1]) if level != "none" else taxonomy.paths(len(path))
+    )
     return list(dict.fromkeys(p[-1] for p in siblings))

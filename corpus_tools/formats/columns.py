@@ -11,8 +11,8 @@ from pathlib import Path
 from ..files import open_text
 
 DOCSTART = "-DOCSTART-"
-# What may be no token: `# ...`, `% ...`, `// ...`, `;; ...`, the rule of a Markdown table, and marks
-# of sentences and documents, `<s>`.
+# What may be no token: `# ...`, `% ...`, `// ...`, `;; ...`, the rule of a Markdown
+# table, and marks of sentences and documents, `<s>`.
 _COMMENT = re.compile(r"\s*(?:#|(?:%+|//+|;;+)\s+\S|[|: -]*-[|: -]*\|[|: -]*$)")
 _MARKUP = re.compile(r"\s*</?[A-Za-z][^<>]*>\s*")
 _BOM = "\ufeff"
@@ -66,9 +66,13 @@ def _values(separator: str) -> Callable[[str], list[Row]]:
             (cells,) = csv.reader([line], delimiter=separator, strict=False)
         except (csv.Error, ValueError):
             cells = [line]
-        if len(cells) == 1 and separator in line:  # a lone quotation mark is no quotation
+        if (
+            len(cells) == 1 and separator in line
+        ):  # a lone quotation mark is no quotation
             cells = line.rsplit(separator, 1)
-        if len(cells) == 3 and line.startswith(2 * separator):  # the token is the separator
+        if len(cells) == 3 and line.startswith(
+            2 * separator
+        ):  # the token is the separator
             cells = [separator, cells[2]]
         return [_stripped(cells)]
 

@@ -41,8 +41,17 @@ def get_list(item: Item, key: str, log: FileLog) -> list[Any]:
     value = item.value.get(key)
     if isinstance(value, list):
         return value
-    reason = f"'{key}' must be a list, found {show(value)}" if key in item.value else f"the key '{key}' is missing"
-    log.add(item.index, REJECTED, f"{reason}; read as a record without mentions", show(value))
+    reason = (
+        f"'{key}' must be a list, found {show(value)}"
+        if key in item.value
+        else f"the key '{key}' is missing"
+    )
+    log.add(
+        item.index,
+        REJECTED,
+        f"{reason}; read as a record without mentions",
+        show(value),
+    )
     return []
 
 
@@ -59,7 +68,10 @@ def report_place(place: Place, name: str, text: str, log: FileLog, index: int) -
 
 
 def count_record(record: Record, log: FileLog, index: int) -> Record:
-    """Counts a record that was read and reports mentions that overlap longer ones. Returns the record."""
+    """Counts a record that was read and reports mentions that overlap longer ones.
+
+    Returns the record.
+    """
     log.counts["records"] += 1
     log.counts["mentions"] += len(record.mentions) + len(record.rejected)
     log.counts[UNANNOTATED] += not record.annotated
@@ -70,15 +82,25 @@ def count_record(record: Record, log: FileLog, index: int) -> Record:
             if mention in left:
                 left.remove(mention)
                 continue
-            cover = next(f for f in flat if f.start < mention.end and mention.start < f.end)
+            cover = next(
+                f for f in flat if f.start < mention.end and mention.start < f.end
+            )
             inside = cover.start <= mention.start and mention.end <= cover.end
-            log.add(index, NESTED, f"{'inside' if inside else 'overlaps'} '{record.name(cover)}'", record.name(mention))
+            log.add(
+                index,
+                NESTED,
+                f"{'inside' if inside else 'overlaps'} '{record.name(cover)}'",
+                record.name(mention),
+            )
     return record
 
 
 def write_json_list(values: Iterable[Any], path: Path) -> None:
     """A JSON list, one record per line, written atomically."""
-    with atomic_path(path) as temp, temp.open("w", encoding="utf8", newline="\n") as file:
+    with (
+        atomic_path(path) as temp,
+        temp.open("w", encoding="utf8", newline="\n") as file,
+    ):
         file.write("[")
         for i, value in enumerate(values):
             file.write(",\n" if i else "\n")

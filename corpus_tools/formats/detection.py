@@ -71,7 +71,10 @@ def detect(path: Path, encoding: str | None = None) -> str:
                 f"{format.expected} ({name})" for name, format in JSON_FORMATS.items()
             )
             raise CorpusError(
-                _unknown(path, f"its first records hold {keys or 'no keys'}. Expected: {layouts}")
+                _unknown(
+                    path,
+                    f"its first records hold {keys or 'no keys'}. Expected: {layouts}",
+                )
             )
     if start[:5].lower() in ("<?xml", "<!doc", "<html"):
         raise CorpusError(_unknown(path, "it is XML or HTML"))

@@ -30,7 +30,9 @@ ATTRS = ("ENT_IOB", "ENT_TYPE")
 
 
 class _Bin(DocBin):
-    """A DocBin for what `DocMaker` makes. spaCy's own `add` looks up nine strings for each token, whatever the attributes."""
+    """A DocBin for what `DocMaker` makes. spaCy's own `add` looks up nine strings for
+    each token, whatever the attributes.
+    """
 
     def __init__(self) -> None:
         super().__init__(attrs=ATTRS, store_user_data=True)
@@ -55,11 +57,17 @@ def load(path: Path) -> DocBin:
     check_file(path)
     try:
         return DocBin(store_user_data=True).from_bytes(path.read_bytes())
-    except Exception as err:  # zlib, msgpack and numpy each have errors of their own for damaged data
-        raise CorpusError(Errors.T004.format(path=path, why=f"{type(err).__name__}: {err}"[:200])) from err
+    except (
+        Exception
+    ) as err:  # zlib, msgpack and numpy each have errors of their own for damaged data
+        raise CorpusError(
+            Errors.T004.format(path=path, why=f"{type(err).__name__}: {err}"[:200])
+        ) from err
 
 
-def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -> Iterator[Record]:
+def read(
+    path: Path, report: Report, *, source: str = "", spans_key: str = ""
+) -> Iterator[Record]:
     """Reads the records of a DocBin. Other span groups than are read are counted in
     `report.unread_spans`.
 
@@ -75,7 +83,9 @@ def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -
         for i, doc in enumerate(load(path).get_docs(Vocab())):
             unread = other_groups([doc], read=spans_key)
             groups += unread
-            report.unread_spans.update({(log.name, key): n for key, n in unread.items()})
+            report.unread_spans.update(
+                {(log.name, key): n for key, n in unread.items()}
+            )
             if spans_key:
                 seen = seen or spans_key in doc.spans
                 take_spans(doc, spans_key)
@@ -83,7 +93,9 @@ def read(path: Path, report: Report, *, source: str = "", spans_key: str = "") -
             yield count_record(to_record(doc), log, i)
     if not seen:
         rule = f"the name of a span group of '{path}' ({name_groups(groups) or 'it has none'})"
-        raise CorpusError(Errors.T008.format(option="--spans-key", rule=rule, value=spans_key))
+        raise CorpusError(
+            Errors.T008.format(option="--spans-key", rule=rule, value=spans_key)
+        )
 
 
 def _report_edges(doc: Doc, log: FileLog, index: int) -> None:
@@ -95,7 +107,12 @@ def _report_edges(doc: Doc, log: FileLog, index: int) -> None:
         if not name.strip():
             log.add(index, REJECTED, "the mention is nothing but white space", name)
         elif name != name.strip():
-            log.add(index, REPAIRED, "white space at the edges of the mention was left out", name)
+            log.add(
+                index,
+                REPAIRED,
+                "white space at the edges of the mention was left out",
+                name,
+            )
 
 
 def write(
@@ -108,27 +125,44 @@ def write(
     alignment: str = "expand",
     max_docs: int | None = None,
 ) -> None:
-    """Writes a DocBin with user data, atomically. A DocBin is in memory until it is whole: with `max_docs`, memory does not
-    grow with the number of records.
+    """Writes a DocBin with user data, atomically.
 
-    max_docs (int): At most so many Docs per file: `train.spacy` becomes `train-00001.spacy`, `train-00002.spacy` ...
-        Either form replaces the other.
+    A DocBin is in memory until it is whole: with `max_docs`, memory does not grow with
+    the number of records.
+
+    max_docs (int): At most so many Docs per file: `train.spacy` becomes
+        `train-00001.spacy`, `train-00002.spacy` ... Either form replaces the other.
     RAISES CorpusError: T003 for an unknown language or alignment, T008 for max_docs below 1.
     """
     if max_docs is not None and max_docs < 1:
-        raise CorpusError(Errors.T008.format(option="max_docs", rule="at least 1", value=max_docs))
+        raise CorpusError(
+            Errors.T008.format(option="max_docs", rule="at least 1", value=max_docs)
+        )
     make = DocMaker(blank_pipeline(lang), taxonomy=taxonomy, alignment=alignment)
     parts = 0
-    with Codecs(), closing(_bins(records, make, report, max_docs)) as bins, ExitStack() as stack:
+    with (
+        Codecs(),
+        closing(_bins(records, make, report, max_docs)) as bins,
+        ExitStack() as stack,
+    ):
         for parts, docs in enumerate(bins, 1):
-            target = path if max_docs is None else path.with_name(f"{path.stem}-{parts:05}{path.suffix}")
+            target = (
+                path
+                if max_docs is None
+                else path.with_name(f"{path.stem}-{parts:05}{path.suffix}")
+            )
             docs.to_disk(stack.enter_context(atomic_path(target)))
     if max_docs is not None:
         path.unlink(missing_ok=True)
     _remove_old_parts(path, parts if max_docs is not None else 0)
 
 
-def _bins(records: Iterable[Record], make: DocMaker, report: Report | None, max_docs: int | None) -> Generator[DocBin, None, None]:
+def _bins(
+    records: Iterable[Record],
+    make: DocMaker,
+    report: Report | None,
+    max_docs: int | None,
+) -> Generator[DocBin, None, None]:
     docs = _Bin()
     with closing(in_zones(make.nlp, records)) as zoned:
         for record in zoned:
@@ -142,26 +176,38 @@ def _bins(records: Iterable[Record], make: DocMaker, report: Report | None, max_
 def _remove_old_parts(path: Path, parts: int) -> None:
     """What an earlier run wrote would be taken for parts of this one."""
     for old in path.parent.glob(f"{path.stem}-*{path.suffix}"):
-        match = re.fullmatch(rf"{re.escape(path.stem)}-(\d{{5}}){re.escape(path.suffix)}", old.name)
+        match = re.fullmatch(
+            rf"{re.escape(path.stem)}-(\d{{5}}){re.escape(path.suffix)}", old.name
+        )
         if match and int(match[1]) > parts:
             old.unlink()
 
 
 def data_sets(inputs: Sequence[Path], sources: Path) -> list[Path]:
-    """Files as they are, and of directories those of the data sets that a JSON object names, such as 'en/wnut17'.
+    """Files as they are, and of directories those of the data sets that a JSON object
+    names, such as 'en/wnut17'.
 
-    RAISES CorpusFileNotFoundError: T001 for a missing file or a data set that no directory has. CorpusError: T005.
+    RAISES CorpusFileNotFoundError: T001 for a missing file or a data set that no
+        directory has. CorpusError: T005.
     """
     check_file(sources)
     try:
         names = list(json.loads(sources.read_text("utf8")))
     except ValueError as err:
-        raise CorpusError(Errors.T005.format(path=sources, format="a JSON object of data sets", why=err)) from err
+        raise CorpusError(
+            Errors.T005.format(
+                path=sources, format="a JSON object of data sets", why=err
+            )
+        ) from err
     found = [p for p in inputs if not p.is_dir()]
     for name in names:
         here = [p / name for p in inputs if p.is_dir() and (p / name).is_dir()]
         if not here:
-            raise CorpusFileNotFoundError(Errors.T001.format(path=" or ".join(str(p / name) for p in inputs), cwd=Path.cwd()))
+            raise CorpusFileNotFoundError(
+                Errors.T001.format(
+                    path=" or ".join(str(p / name) for p in inputs), cwd=Path.cwd()
+                )
+            )
         found += here
     return found
 
@@ -174,9 +220,12 @@ def merge(paths: Iterable[Path], target: Path) -> int:
     return _write_merged([load(path) for path in paths], target)
 
 
-def merge_balanced(groups: Iterable[Sequence[Path]], target: Path, power: float, seed: int = 0) -> int:
-    """Concatenates DocBins, about as many Docs as there are, so that each group's share grows with its size to this power only:
-    Docs of small groups are repeated, and some of large ones left out, drawn by the seed. Returns the number of Docs.
+def merge_balanced(
+    groups: Iterable[Sequence[Path]], target: Path, power: float, seed: int = 0
+) -> int:
+    """Concatenates DocBins, about as many Docs as there are, so that each group's share
+    grows with its size to this power only: Docs of small groups are repeated, and some
+    of large ones left out, drawn by the seed. Returns the number of Docs.
 
     power (float): 1 leaves everything as it is; at 0 all groups have the same share.
     RAISES CorpusFileNotFoundError: T001. CorpusError: T004 if a file is no DocBin.
@@ -187,11 +236,22 @@ def merge_balanced(groups: Iterable[Sequence[Path]], target: Path, power: float,
     rng = random.Random(seed)
     drawn = []
     for group, size in zip(bins, sizes, strict=True):
-        times, rest = divmod(round(sum(sizes) * size**power / whole) if size else 0, max(size, 1))
+        times, rest = divmod(
+            round(sum(sizes) * size**power / whole) if size else 0, max(size, 1)
+        )
         more = set(rng.sample(range(size), rest))
         first = 0
         for docs in group:
-            drawn.append(_taken(docs, [i for i in range(len(docs)) for _ in range(times + (first + i in more))]))
+            drawn.append(
+                _taken(
+                    docs,
+                    [
+                        i
+                        for i in range(len(docs))
+                        for _ in range(times + (first + i in more))
+                    ],
+                )
+            )
             first += len(docs)
     return _write_merged(drawn, target)
 

@@ -43,10 +43,14 @@ def read(
     log = report.file(source or str(path))
     for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
         value: Mapping[str, Any] = item.value if isinstance(item.value, Mapping) else {}
-        text = get_text(item, next((key for key in TEXTS if key in value), TEXTS[0]), log)
+        text = get_text(
+            item, next((key for key in TEXTS if key in value), TEXTS[0]), log
+        )
         if text is None:
             continue
-        spans = get_list(item, next((key for key in SPANS if key in value), SPANS[0]), log)
+        spans = get_list(
+            item, next((key for key in SPANS if key in value), SPANS[0]), log
+        )
         if value.get("relations"):
             log.add(item.index, IGNORED, "relations are not read")
         yield to_record(item, text, spans, log, id=value.get("id"))

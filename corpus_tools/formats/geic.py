@@ -1,4 +1,5 @@
-"""GEIC, the layout of DynamicNER: `{"sentence1": {"sentence": str, "entity": [str], "category": [str]}, ...}`.
+"""GEIC, the layout of DynamicNER: `{"sentence1": {"sentence": str, "entity": [str],
+"category": [str]}, ...}`.
 
 Mentions are strings without offsets. Each gets an occurrence of its own, longest first, from left
 to right: a word, or, which is reported, a piece of one if there is no such word ("Berlin" in
@@ -35,7 +36,8 @@ def read(
 ) -> Iterator[Record]:
     """Reads an object of records, a list of records or JSON lines.
 
-    YIELDS (Record): With "id" (the key, "sentence1") and "index" in `meta`. What can't be located is in `rejected`.
+    YIELDS (Record): With "id" (the key, "sentence1") and "index" in `meta`. What can't
+        be located is in `rejected`.
     RAISES CorpusFileNotFoundError: T001.
     """
     log = report.file(source or str(path))
@@ -46,14 +48,21 @@ def read(
             lists = _type_lists(item.value.get(TYPES), len(entries))
             meta = {"index": item.index, "id": item.key or None}
             meta |= extras(item.value, KEYS if lists is None else (*KEYS, TYPES))
-            yield count_record(Record.from_entries(text, entries, meta=meta, type_lists=lists), log, item.index)
+            yield count_record(
+                Record.from_entries(text, entries, meta=meta, type_lists=lists),
+                log,
+                item.index,
+            )
 
 
 def _type_lists(value: Any, entries: int) -> list[list[str]] | None:
     """Anything else under that key is no part of the layout."""
     if not isinstance(value, list) or len(value) != entries or not entries:
         return None
-    fits = all(isinstance(one, list) and all(isinstance(name, str) for name in one) for one in value)
+    fits = all(
+        isinstance(one, list) and all(isinstance(name, str) for name in one)
+        for one in value
+    )
     return value if fits else None
 
 
@@ -61,7 +70,9 @@ def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
     names, types = get_list(item, "entity", log), get_list(item, "category", log)
     pairs: list[tuple[Any, Any]] = list(zip_longest(names, types, fillvalue=_MISSING))
     wrong = [_fault(name, label) for name, label in pairs]
-    places = assign(text, ["" if why else name for (name, _), why in zip(pairs, wrong, strict=True)])
+    places = assign(
+        text, ["" if why else name for (name, _), why in zip(pairs, wrong, strict=True)]
+    )
     entries: list[Mention | Rejected] = []
     for (name, label), why, place in zip(pairs, wrong, places, strict=True):
         if not why and not isinstance(place, str):
@@ -96,22 +107,31 @@ def _string(value: Any) -> str:
 def write(records: Iterable[Record], path: Path, report: Report | None = None) -> None:
     """Writes an object of records, indented like the published files, atomically.
 
-    Rejected entries are written too, at their old place. A record without an id, or with one that was written before,
-    is named by its number.
+    Rejected entries are written too, at their old place. A record without an id, or
+    with one that was written before, is named by its number.
     """
     used: set[str] = set()
-    with atomic_path(path) as temp, temp.open("w", encoding="utf8", newline="\n") as file:
+    with (
+        atomic_path(path) as temp,
+        temp.open("w", encoding="utf8", newline="\n") as file,
+    ):
         file.write("{")
         for number, record in enumerate(records, 1):
             key = str(record.meta.get("id") or "")
             while not key or key in used:
-                key = f"sentence{number}" if f"sentence{number}" not in used else f"sentence{number}_{len(used)}"
+                key = (
+                    f"sentence{number}"
+                    if f"sentence{number}" not in used
+                    else f"sentence{number}_{len(used)}"
+                )
             used.add(key)
             entries, lists = record.entries(), record.entry_lists()
             value: dict[str, Any] = {
                 "sentence": record.text,
                 "entity": [record.name(e) for e in entries],
-                "category": [e.label if isinstance(e, Mention) else e.type for e in entries],
+                "category": [
+                    e.label if isinstance(e, Mention) else e.type for e in entries
+                ],
                 **({} if lists is None else {TYPES: lists}),
                 **record.meta.get("extra", {}),
             }

@@ -43,7 +43,11 @@ def fits(value: Any) -> bool:
         return False
     key = _tokens_key(value)
     tags = value.get(_tags_key(value))
-    return bool(key) and isinstance(tags, list) and all(type(tag) in (str, int) for tag in tags)
+    return (
+        bool(key)
+        and isinstance(tags, list)
+        and all(type(tag) in (str, int) for tag in tags)
+    )
 
 
 def _tokens_key(value: Mapping[str, Any]) -> str:
@@ -77,7 +81,9 @@ def read(
         tag = next(tag for tag in counted if not found.spelling.reads(tag))
         raise CorpusError(Errors.T090.format(path=path, found=show(tag)))
     spelling = found.spelling
-    scheme = detect_scheme([spelling.canonical(tag) or tag for tag in s.tags] for s in sample)
+    scheme = detect_scheme(
+        [spelling.canonical(tag) or tag for tag in s.tags] for s in sample
+    )
     joiner = detect_joiner(token for one in sample for token in one.tokens)
     for sentence in itertools.chain(sample, sentences):
         yield _to_record(sentence, spelling, scheme, joiner, log)
@@ -87,15 +93,23 @@ def _sentences(path: Path, log: FileLog, encoding: str | None) -> Iterator[_Sent
     for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
         value: Mapping[str, Any] = item.value if isinstance(item.value, Mapping) else {}
         tokens, tags = value.get(_tokens_key(value)), value.get(_tags_key(value))
-        if not isinstance(tokens, list) or not isinstance(tags, list) or len(tokens) != len(tags):
+        if (
+            not isinstance(tokens, list)
+            or not isinstance(tags, list)
+            or len(tokens) != len(tags)
+        ):
             reason = "a record needs a list of tokens and one of as many tags"
             log.add(item.index, REJECTED, f"{reason}, found {show(item.value)}")
             continue
-        names = _names(path, _tags_key(value)) if any(type(t) is int for t in tags) else []
+        names = (
+            _names(path, _tags_key(value)) if any(type(t) is int for t in tags) else []
+        )
         pairs = zip(tokens, (_name(tag, names) for tag in tags), strict=True)
         kept = [(token, tag) for token, tag in pairs if token.strip()]
         if kept:
-            yield _Sentence(item, [token for token, _ in kept], [tag for _, tag in kept])
+            yield _Sentence(
+                item, [token for token, _ in kept], [tag for _, tag in kept]
+            )
         else:
             log.add(item.index, REJECTED, "the record has no token")
 
@@ -113,7 +127,9 @@ def _names(path: Path, key: str) -> list[str]:
     try:
         data = json.loads(info.read_text("utf-8-sig")) if info.is_file() else {}
     except ValueError as err:
-        raise CorpusError(Errors.T005.format(path=info, format="JSON", why=err)) from err
+        raise CorpusError(
+            Errors.T005.format(path=info, format="JSON", why=err)
+        ) from err
     features = data.get("features") if isinstance(data, Mapping) else None
     names = _find_names(features.get(key)) if isinstance(features, Mapping) else []
     if not names:
@@ -126,7 +142,11 @@ def _find_names(feature: Any) -> list[str]:
     while isinstance(feature, (Mapping, list)):
         if isinstance(feature, Mapping) and _are_strings(feature.get("names")):
             return list(feature["names"])
-        feature = feature.get("feature") if isinstance(feature, Mapping) else (feature or [None])[0]
+        feature = (
+            feature.get("feature")
+            if isinstance(feature, Mapping)
+            else (feature or [None])[0]
+        )
     return []
 
 
@@ -134,7 +154,9 @@ def _to_record(
     sentence: _Sentence, spelling: Spelling, scheme: str, joiner: Joiner, log: FileLog
 ) -> Record:
     index = sentence.item.index
-    canonical = [OUTSIDE if not tag else spelling.canonical(tag) or tag for tag in sentence.tags]
+    canonical = [
+        OUTSIDE if not tag else spelling.canonical(tag) or tag for tag in sentence.tags
+    ]
     found, repairs, unreadable = decode(canonical, scheme)
     for i, reason in repairs:
         log.add(index, REPAIRED, reason, sentence.tokens[i])
@@ -142,6 +164,12 @@ def _to_record(
         reason = f"'{sentence.tags[i]}' is no tag of the BIO family; read as outside"
         log.add(index, REJECTED, reason, sentence.tokens[i])
     text, offsets = join(sentence.tokens, joiner)
-    mentions = [Mention(offsets[a][0], offsets[b - 1][1], label) for a, b, label in found]
-    meta = {"index": index, "id": sentence.item.value.get("id"), "tokens": sentence.tokens}
+    mentions = [
+        Mention(offsets[a][0], offsets[b - 1][1], label) for a, b, label in found
+    ]
+    meta = {
+        "index": index,
+        "id": sentence.item.value.get("id"),
+        "tokens": sentence.tokens,
+    }
     return count_record(Record.from_entries(text, mentions, meta=meta), log, index)

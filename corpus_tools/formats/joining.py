@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
-from spacy_cascade.doc.words import has_unspaced, is_hangul, is_mark, is_unspaced, is_word_character
+from spacy_cascade.doc.words import (
+    has_unspaced,
+    is_hangul,
+    is_mark,
+    is_unspaced,
+    is_word_character,
+)
 
 # Two neighbouring tokens -> what stands between them.
 Joiner = Callable[[str, str], str]

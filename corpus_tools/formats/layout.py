@@ -53,7 +53,14 @@ _HEADERS = frozenset(
         "sentence",
     ]
 )
-_SENTENCES = ("sentence", "sentence #", "sentence_id", "sentence id", "sent_id", "sentence_idx")
+_SENTENCES = (
+    "sentence",
+    "sentence #",
+    "sentence_id",
+    "sentence id",
+    "sent_id",
+    "sentence_idx",
+)
 _NUMBER = re.compile(r"\d+(?:[-.]\d+)?")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:(?=.)")
 _NOTHING = frozenset({"", "_", "-"})
@@ -116,7 +123,9 @@ class Layout:
         return not all(len(row) == self.width and self.fits(row) for row in rows)
 
     def __str__(self) -> str:
-        tags = ", ".join(f"{c.index} ({c.key}=)" if c.key else str(c.index) for c in self.tags)
+        tags = ", ".join(
+            f"{c.index} ({c.key}=)" if c.key else str(c.index) for c in self.tags
+        )
         layers = f" in {len(self.tags)} layers" if len(self.tags) > 1 else ""
         header = "" if not self.header else f", line {self.header} is a header"
         language = f", '{self.language}' taken off" if self.language else ""
@@ -182,10 +191,14 @@ def _guess(lines: Sequence[Line], separator: Separator, wanted: Wanted) -> Guess
     if layout is None:  # for the message, as if the last column held the tags
         last, prefix = Column(-1), Spelling(PREFIX)
         wrong = [line for line, row in parsed if not prefix.reads(last.cell(row))]
-        return Guess(None, len(rows) - len(wrong), len(rows), (wrong or [parsed[0][0]])[0])
+        return Guess(
+            None, len(rows) - len(wrong), len(rows), (wrong or [parsed[0][0]])[0]
+        )
     layout = replace(layout, header=header)
     wrong = [line for line, row in parsed if not layout.fits(row)]
-    return Guess(layout, len(rows) - len(wrong), len(rows), wrong[0] if wrong else (0, ""))
+    return Guess(
+        layout, len(rows) - len(wrong), len(rows), wrong[0] if wrong else (0, "")
+    )
 
 
 def _rows(
@@ -204,7 +217,11 @@ def _rows(
 
 def _is_header(row: Row) -> bool:
     names = {cell.lower() for cell in row}
-    return len(row) > 1 and len(names & {*_HEADERS, *_SENTENCES}) > 1 and not LETTER_O & set(row)
+    return (
+        len(row) > 1
+        and len(names & {*_HEADERS, *_SENTENCES}) > 1
+        and not LETTER_O & set(row)
+    )
 
 
 def _layout(
@@ -233,7 +250,9 @@ def _layout(
     ends = {row[token][-1:] for row in rows if -len(row) <= token < len(row)}
     if len(rows) > 1 and len(ends) == 1 and ends <= _ENDS:
         return None
-    return Layout(separator, token, columns, spelling, width, index, sentence, 0, language, conllu)
+    return Layout(
+        separator, token, columns, spelling, width, index, sentence, 0, language, conllu
+    )
 
 
 def _tag_columns(
@@ -256,16 +275,27 @@ def _tag_columns(
         if i != wanted.token
     ]
     seen = {
-        c: _spelling(Counter(filter(None, map(c.cell, rows))), plain=plain, wanted=wanted)
+        c: _spelling(
+            Counter(filter(None, map(c.cell, rows))), plain=plain, wanted=wanted
+        )
         for c in places
     }
-    seen = {c: found for c, found in seen.items() if found.understood >= MOST * len(rows)}
+    seen = {
+        c: found for c, found in seen.items() if found.understood >= MOST * len(rows)
+    }
     outside = [
-        c for c in seen if not seen[c].inside and any(c.cell(row) in LETTER_O for row in rows)
+        c
+        for c in seen
+        if not seen[c].inside and any(c.cell(row) in LETTER_O for row in rows)
     ]
-    if len(rows[0]) > 1 and len([c for c in seen if seen[c].inside or c in outside]) > 1:
+    if (
+        len(rows[0]) > 1
+        and len([c for c in seen if seen[c].inside or c in outside]) > 1
+    ):
         seen.pop(Column(0), None)  # a word that looks like a tag
-    typed = [c for c in seen if seen[c].inside and seen[c].spelling.kind not in (BARE, PLAIN)]
+    typed = [
+        c for c in seen if seen[c].inside and seen[c].spelling.kind not in (BARE, PLAIN)
+    ]
     entities = [c for c in typed if not seen[c].phrases] or typed
     if entities:
         columns, spelling = _layers(rows, entities, seen, outside)
@@ -326,8 +356,14 @@ def _in_cells(
     if more or column.key or spelling.kind != PREFIX:
         return columns
     cells = [column.cell(row).split(LAYERS) for row in rows]
-    depth = max((len(cell) for cell in cells if all(map(spelling.reads, cell))), default=1)
-    return tuple(Column(column.index, layer=i) for i in range(depth)) if depth > 1 else columns
+    depth = max(
+        (len(cell) for cell in cells if all(map(spelling.reads, cell))), default=1
+    )
+    return (
+        tuple(Column(column.index, layer=i) for i in range(depth))
+        if depth > 1
+        else columns
+    )
 
 
 def _repeats(rows: Sequence[Row], column: Column, first: Column) -> bool:
@@ -341,7 +377,12 @@ def _feature_column(rows: Sequence[Row], width: int) -> Column | None:
         return None
     for index in reversed(range(width)):
         cells = [row[index] for row in rows if index < len(row)]
-        keys = {part.partition("=")[0] for cell in cells for part in cell.split("|") if "=" in part}
+        keys = {
+            part.partition("=")[0]
+            for cell in cells
+            for part in cell.split("|")
+            if "=" in part
+        }
         for key in sorted(keys):
             column = Column(index, key)
             found = find_spelling(Counter(map(column.cell, rows)), plain=False)
@@ -357,7 +398,9 @@ def _token_column(
     tags nor of numbers nor empty."""
     taken = {i if i >= 0 else i + width for i in taken}
     free = [i for i in range(width) if i not in taken]
-    filled = [i for i in free if _is_filled({row[i] for row in rows if i < len(row)})] or free
+    filled = [
+        i for i in free if _is_filled({row[i] for row in rows if i < len(row)})
+    ] or free
     steps = {place: _count(rows, index) for place, index in enumerate(filled[:-1])}
     place = max(steps, key=lambda p: steps[p], default=0)
     if steps and steps[place] >= 0:
@@ -392,6 +435,9 @@ def _count(rows: Sequence[Row], index: int) -> int:
 
 def _language(rows: Sequence[Row], token: int) -> str:
     """What all tokens of PAN-X begin with: `en:`."""
-    found = [_LANGUAGE.match(row[token]) if -len(row) <= token < len(row) else None for row in rows]
+    found = [
+        _LANGUAGE.match(row[token]) if -len(row) <= token < len(row) else None
+        for row in rows
+    ]
     names = {match[0] if match else "" for match in found}
     return names.pop() if len(rows) > 1 and len(names) == 1 else ""

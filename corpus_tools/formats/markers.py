@@ -18,13 +18,16 @@ def mark(text: str, spans: Iterable[Span], marker: str = MARKER) -> str:
 
 
 def unmark(text: str, marked: str, marker: str = MARKER) -> list[Span] | None:
-    """The spans that are marked in a copy of a text. The text may hold markers itself: where a piece can be read as
-    copied or as a marker, it is read as copied if the rest then still fits.
+    """The spans that are marked in a copy of a text.
+
+    The text may hold markers itself: where a piece can be read as copied or as a
+    marker, it is read as copied if the rest then still fits.
 
     RETURNS (list[Span]): None if `marked` is not the text with pairs of markers.
     """
     width = len(marker)
-    # (offset in the text, offset in the copy, start of the open mention or -1), and how each state was reached.
+    # (offset in the text, offset in the copy, start of the open mention or -1), and how
+    # each state was reached.
     start = (0, 0, -1)
     came: dict[tuple[int, int, int], tuple[int, int, int] | None] = {start: None}
     stack = [start]
@@ -49,7 +52,8 @@ def unmark(text: str, marked: str, marker: str = MARKER) -> list[Span] | None:
 
 
 def _spans(
-    state: tuple[int, int, int], came: dict[tuple[int, int, int], tuple[int, int, int] | None]
+    state: tuple[int, int, int],
+    came: dict[tuple[int, int, int], tuple[int, int, int] | None],
 ) -> list[Span]:
     spans = []
     before = came[state]
@@ -61,12 +65,21 @@ def _spans(
 
 
 def markable(text: str, spans: Sequence[Span], marker: str = MARKER) -> list[Span]:
-    """Those spans that `unmark` finds again: all, unless the text holds parts of the marker at their edges."""
+    """Those spans that `unmark` finds again: all, unless the text holds parts of the
+    marker at their edges.
+    """
     spans = sorted(spans)
-    if marker[0] not in text or unmark(text, mark(text, spans, marker), marker) == spans:
+    if (
+        marker[0] not in text
+        or unmark(text, mark(text, spans, marker), marker) == spans
+    ):
         return spans
     signs = set(marker)
-    return [(s, e) for s, e in spans if not (signs & set(text[max(0, s - 1) : s + 1] + text[e - 1 : e + 1]))]
+    return [
+        (s, e)
+        for s, e in spans
+        if not (signs & set(text[max(0, s - 1) : s + 1] + text[e - 1 : e + 1]))
+    ]
 
 
 def marked_names(marked: str, marker: str = MARKER) -> list[str]:

@@ -34,16 +34,24 @@ def refuse_misread(
         needed = total if by_name and what == MENTIONS else total // 2 + 1
         if total and n >= needed:
             reason = next(
-                (i.reason for i in log.report.of_kind(REJECTED) if i.file == log.name), ""
+                (i.reason for i in log.report.of_kind(REJECTED) if i.file == log.name),
+                "",
             )
             raise CorpusError(
                 Errors.T087.format(
-                    n=n, total=total, what=what, path=log.name, expected=expected, reason=reason
+                    n=n,
+                    total=total,
+                    what=what,
+                    path=log.name,
+                    expected=expected,
+                    reason=reason,
                 )
             )
 
 
-def refuse_empty(records: Iterable[Record], log: FileLog, expected: str) -> Iterator[Record]:
+def refuse_empty(
+    records: Iterable[Record], log: FileLog, expected: str
+) -> Iterator[Record]:
     """Passes the records of a file on, and raises at the end if there was none.
 
     expected (str): What a file of the format holds.
@@ -56,5 +64,7 @@ def refuse_empty(records: Iterable[Record], log: FileLog, expected: str) -> Iter
         issues = log.report.of_kind(REJECTED, IGNORED)
         found = next((i.reason for i in issues if i.file == log.name), "no record")
         raise CorpusError(
-            Errors.T086.format(path=log.name, what="record", expected=expected, found=found)
+            Errors.T086.format(
+                path=log.name, what="record", expected=expected, found=found
+            )
         )

@@ -60,5 +60,9 @@ def read(
             reason = f"a record without 'spans', of another task: {show(value)}"
             log.add(item.index, REJECTED, reason)
             continue
-        spans = [] if "spans" not in value and "answer" in value else get_list(item, "spans", log)
+        spans = (
+            []
+            if "spans" not in value and "answer" in value
+            else get_list(item, "spans", log)
+        )
         yield to_record(item, text, spans, log)

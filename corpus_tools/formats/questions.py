@@ -24,8 +24,8 @@ class Question:
 
     sentence (str): As it stands in the question; empty for a question without context.
     level (str): One of LEVELS.
-    style (str): "released" (`The ##x## in the sentence: "..."`), "paper" (`##x## in the sentence "..."`) or "bare"
-        (without a sentence).
+    style (str): "released" (`The ##x## in the sentence: "..."`), "paper" (`##x## in the
+        sentence "..."`) or "bare" (without a sentence).
     unknown (bool): Whether the answer "unknown" is offered.
     """
 
@@ -47,7 +47,10 @@ class Question:
             head = marked
         level = "" if self.level == "none" else f"{self.level} "
         tail = f" {UNKNOWN}" if self.unknown else ""
-        return f"{head} {self.verb} to which entity in the {level}list: {', '.join(self.types)}?{tail}"
+        return (
+            f"{head} {self.verb} to which entity in the {level}list:"
+            f" {', '.join(self.types)}?{tail}"
+        )
 
 
 def parse_question(value: str) -> Question | None:
@@ -61,7 +64,13 @@ def parse_question(value: str) -> Question | None:
         style = "released" if match["the"] or match["colon"] else "paper"
     types = tuple(t.strip() for t in match["types"].split(", ") if t.strip())
     return Question(
-        match["name"], match["sentence"] or "", types, match["level"] or "none", style, match["verb"], bool(match["unknown"])
+        match["name"],
+        match["sentence"] or "",
+        types,
+        match["level"] or "none",
+        style,
+        match["verb"],
+        bool(match["unknown"]),
     )
 
 

@@ -59,10 +59,24 @@ class Writer(NamedTuple):
 
 FORMATS: dict[str, Format] = {
     "geic": Format(
-        geic.read, geic.EXPECTED, (), geic.fits, geic.KEYS, geic.write, ".json", by_name=True
+        geic.read,
+        geic.EXPECTED,
+        (),
+        geic.fits,
+        geic.KEYS,
+        geic.write,
+        ".json",
+        by_name=True,
     ),
     "swift": Format(
-        swift.read, swift.EXPECTED, (), swift.fits, swift.KEYS, swift.write, ".json", by_name=True
+        swift.read,
+        swift.EXPECTED,
+        (),
+        swift.fits,
+        swift.KEYS,
+        swift.write,
+        ".json",
+        by_name=True,
     ),
     "b2nerd": Format(
         b2nerd.read,
@@ -75,10 +89,19 @@ FORMATS: dict[str, Format] = {
         by_name=True,
     ),
     "bio": Format(
-        bio.read, bio_reader.EXPECTED, bio_reader.ENDINGS, write=bio.write, suffix=".conll"
+        bio.read,
+        bio_reader.EXPECTED,
+        bio_reader.ENDINGS,
+        write=bio.write,
+        suffix=".conll",
     ),
     "docbin": Format(
-        docbin.read, "a DocBin", (".spacy",), write=docbin.write, suffix=".spacy", text=False
+        docbin.read,
+        "a DocBin",
+        (".spacy",),
+        write=docbin.write,
+        suffix=".spacy",
+        text=False,
     ),
     "brat": Format(brat.read, brat.EXPECTED, (brat.ANNOTATION,)),
     "doccano": Format(doccano.read, doccano.EXPECTED, (), doccano.fits, doccano.KEYS),
@@ -86,12 +109,18 @@ FORMATS: dict[str, Format] = {
         huggingface.read, huggingface.EXPECTED, (), huggingface.fits, huggingface.KEYS
     ),
     "prodigy": Format(prodigy.read, prodigy.EXPECTED, (), prodigy.fits, prodigy.KEYS),
-    "spacy": Format(spacy_json.read, spacy_json.EXPECTED, (), spacy_json.fits, spacy_json.KEYS),
+    "spacy": Format(
+        spacy_json.read, spacy_json.EXPECTED, (), spacy_json.fits, spacy_json.KEYS
+    ),
 }
-JSON_FORMATS = {name: format for name, format in FORMATS.items() if format.fits is not None}
+JSON_FORMATS = {
+    name: format for name, format in FORMATS.items() if format.fits is not None
+}
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (".txt", ".csv")  # which say nothing of the format
-SUFFIXES = {ending: name for name, format in FORMATS.items() for ending in format.endings}
+SUFFIXES = {
+    ending: name for name, format in FORMATS.items() for ending in format.endings
+}
 WRITTEN = tuple(name for name, format in FORMATS.items() if format.write is not None)
 
 
@@ -109,6 +138,8 @@ def get_writer(name: str) -> Writer:
     format = FORMATS.get(name)
     if format is None or format.write is None:
         raise CorpusError(
-            Errors.T003.format(option="format to write", value=name, choices=", ".join(WRITTEN))
+            Errors.T003.format(
+                option="format to write", value=name, choices=", ".join(WRITTEN)
+            )
         )
     return Writer(format.write, format.suffix)

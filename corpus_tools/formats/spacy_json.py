@@ -79,7 +79,11 @@ def _records(item: Item, log: FileLog) -> Iterator[Record]:
         groups = {}
     if groups:
         kind = IGNORED if ents else REJECTED
-        log.add(item.index, kind, f"only 'ents' are read, not the span groups: {', '.join(groups)}")
+        log.add(
+            item.index,
+            kind,
+            f"only 'ents' are read, not the span groups: {', '.join(groups)}",
+        )
     if ents or not groups:
         yield to_record(item, text, ents, log)
 
@@ -87,7 +91,9 @@ def _records(item: Item, log: FileLog) -> Iterator[Record]:
 def _pairs(path: Path, log: FileLog, encoding: str | None) -> Iterator[Item]:
     index = 0
     for item in iter_json(path, log, record_keys=frozenset(KEYS), encoding=encoding):
-        inner = item.value.get("annotations") if isinstance(item.value, Mapping) else None
+        inner = (
+            item.value.get("annotations") if isinstance(item.value, Mapping) else None
+        )
         for value in inner if isinstance(inner, list) else [item.value]:
             if value is not None:  # the annotator writes null behind the last one
                 yield Item(index, "", value)

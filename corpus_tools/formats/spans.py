@@ -12,14 +12,22 @@ from ..locate import is_word
 from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected
 from .common import count_record, show
 
-_STARTS, _ENDS, _LABELS = ("start_offset", "start"), ("end_offset", "end"), ("label", "type")
+_STARTS, _ENDS, _LABELS = (
+    ("start_offset", "start"),
+    ("end_offset", "end"),
+    ("label", "type"),
+)
 
 
 def is_span(value: Any) -> bool:
     """Whether it has the layout of a span; its values may be wrong."""
     if isinstance(value, Mapping):
         return all(any(key in value for key in keys) for keys in (_STARTS, _ENDS))
-    return isinstance(value, list) and len(value) == 3 and all(type(v) is int for v in value[:2])
+    return (
+        isinstance(value, list)
+        and len(value) == 3
+        and all(type(v) is int for v in value[:2])
+    )
 
 
 def are_spans(value: Any) -> bool:
@@ -47,7 +55,9 @@ def to_record(
             log.add(item.index, REJECTED, entry.reason, entry.name)
         elif entry in entries:
             name = text[entry.start : entry.end]
-            log.add(item.index, DUPLICATE, "the same span stands in the record twice", name)
+            log.add(
+                item.index, DUPLICATE, "the same span stands in the record twice", name
+            )
             continue
         entries.append(entry)
     meta = {"index": item.index, "id": id}
@@ -77,7 +87,12 @@ def _moved(
     """An entry whose offsets count UTF-16 units."""
     pos = (entry.start, entry.end) if isinstance(entry, Mention) else entry.pos
     label = entry.label if isinstance(entry, Mention) else entry.type
-    if pos is None or pos[0] not in counted or pos[1] not in counted or pos[0] >= pos[1]:
+    if (
+        pos is None
+        or pos[0] not in counted
+        or pos[1] not in counted
+        or pos[0] >= pos[1]
+    ):
         return entry
     return Mention(counted[pos[0]], counted[pos[1]], label)
 
@@ -85,17 +100,23 @@ def _moved(
 def _entry(span: Any, text: str) -> Mention | Rejected:
     if not is_span(span):
         return Rejected(
-            show(span), "", f"a span must have a start, an end and a label, found {show(span)}"
+            show(span),
+            "",
+            f"a span must have a start, an end and a label, found {show(span)}",
         )
     start, end, label = _values(span)
     if not isinstance(label, str) or not label.strip():
         return Rejected(
-            show(span), show(label), f"a label must be a non-empty string, found {show(label)}"
+            show(span),
+            show(label),
+            f"a label must be a non-empty string, found {show(label)}",
         )
-    if type(start) is not int or type(end) is not int or not 0 <= start < end <= len(text):
-        reason = (
-            f"offsets {show([start, end])} are out of range in a text of {len(text)} characters"
-        )
+    if (
+        type(start) is not int
+        or type(end) is not int
+        or not 0 <= start < end <= len(text)
+    ):
+        reason = f"offsets {show([start, end])} are out of range in a text of {len(text)} characters"
         pos = (start, end) if type(start) is int and type(end) is int else None
         return Rejected(show(span), label, reason, pos)
     return Mention(start, end, label)
@@ -105,6 +126,7 @@ def _values(span: Any) -> tuple[Any, Any, Any]:
     if not isinstance(span, Mapping):
         return span[0], span[1], span[2]
     start, end, label = (
-        next((span[k] for k in keys if k in span), None) for keys in (_STARTS, _ENDS, _LABELS)
+        next((span[k] for k in keys if k in span), None)
+        for keys in (_STARTS, _ENDS, _LABELS)
     )
     return start, end, label

@@ -21,14 +21,17 @@ DESCRIPTIONS = {
     PLAIN: "types without prefixes: neighbours of one type are one mention",
     BRACKETS: "brackets of CoNLL-2012",
 }
-_NAME = r"[^\s][^\t\n-\r\x1c-\x1f\x85\u2028\u2029]*"  # no type goes over the end of a line
+_NAME = (
+    r"[^\s][^\t\n-\r\x1c-\x1f\x85\u2028\u2029]*"  # no type goes over the end of a line
+)
 _PREFIX = re.compile(rf"([BIEMLSUW])[-_]({_NAME})", re.IGNORECASE)
 _SUFFIX = re.compile(rf"({_NAME})[-_]([BIEMLSUW])")
 _BARE = re.compile(r"[BIEMLSUW]")
 _PLAIN = re.compile(r"[^\W\d_][\w./>& -]*")
 # Prefixes that are written otherwise: without them, B.PER and I.PER are no types.
 _PREFIXED = re.compile(
-    r"([BI]|BEG(?:IN)?|IN(?:SIDE|TERMEDIATE)?|END|LAST|MIDDLE|SINGLE|UNIT)[-_./ ]\S.*", re.IGNORECASE
+    r"([BI]|BEG(?:IN)?|IN(?:SIDE|TERMEDIATE)?|END|LAST|MIDDLE|SINGLE|UNIT)[-_./ ]\S.*",
+    re.IGNORECASE,
 )
 _BRACKETS = re.compile(r"((?:\([^()*\s|]+)*)\*?(\)*)")
 # Columns of CoNLL-2012 with predicates and phrases have brackets too.
@@ -133,9 +136,13 @@ def find_spelling(tags: Mapping[str, int], *, plain: bool) -> Found:
     for kind in kinds:
         spelling = Spelling(kind)
         read = {tag: spelling.canonical(tag) for tag in tags if tag not in OUTSIDES}
-        inside = sum(tags[tag] for tag, canonical in read.items() if canonical is not None)
+        inside = sum(
+            tags[tag] for tag, canonical in read.items() if canonical is not None
+        )
         if inside > best.inside and not (kind == BARE and not _has_start(tags)):
-            labels = frozenset((split_tag(c) or ("", ""))[1] for c in read.values() if c)
+            labels = frozenset(
+                (split_tag(c) or ("", ""))[1] for c in read.values() if c
+            )
             best = Found(spelling, outside + inside, inside, labels)
     total = sum(tags.values())
     if 2 * best.inside >= total - outside:
@@ -167,7 +174,10 @@ def find_brackets(tags: Mapping[str, int]) -> Found:
     inside = sum(n for tag, n in tags.items() if "(" in tag or ")" in tag)
     known = bool(labels) and labels <= _ONTONOTES
     return Found(
-        Spelling(BRACKETS), understood if known else 0, inside if known else 0, frozenset(labels)
+        Spelling(BRACKETS),
+        understood if known else 0,
+        inside if known else 0,
+        frozenset(labels),
     )
 
 

@@ -34,10 +34,16 @@ def read_names(path: Path) -> dict[str, str]:
     try:
         data = json.loads(beside.read_text("utf-8-sig"))
     except ValueError as err:
-        raise CorpusError(Errors.T005.format(path=beside, format="names of tags", why=err)) from err
-    if not isinstance(data, Mapping) or not all(isinstance(name, str) for name in data.values()):
+        raise CorpusError(
+            Errors.T005.format(path=beside, format="names of tags", why=err)
+        ) from err
+    if not isinstance(data, Mapping) or not all(
+        isinstance(name, str) for name in data.values()
+    ):
         why = f"no JSON object of names, found {show(data)}"
-        raise CorpusError(Errors.T005.format(path=beside, format="names of tags", why=why))
+        raise CorpusError(
+            Errors.T005.format(path=beside, format="names of tags", why=why)
+        )
     return dict(data)
 
 
@@ -64,9 +70,13 @@ class TagNames:
     def save(self, path: Path) -> None:
         """Writes the names that tags have otherwise beside the file of tags; removes what an
         earlier run left there."""
-        changed = {written: name for written, name in self._names.items() if written != name}
+        changed = {
+            written: name for written, name in self._names.items() if written != name
+        }
         if not changed:
             names_path(path).unlink(missing_ok=True)
             return
         with atomic_path(names_path(path)) as temp:
-            temp.write_text(json.dumps(changed, ensure_ascii=False, indent=1), encoding="utf8")
+            temp.write_text(
+                json.dumps(changed, ensure_ascii=False, indent=1), encoding="utf8"
+            )

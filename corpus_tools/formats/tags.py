@@ -12,11 +12,22 @@ IO = "io"  # read only: neighbours of one type can't be told apart
 OUTSIDE = "O"
 Tokens = tuple[int, int, str]  # first token, behind the last token, type
 # BILOU and BMEWO are BIOES with other letters.
-_LETTERS = {"B": "B", "I": "I", "M": "I", "E": "E", "L": "E", "S": "S", "U": "S", "W": "S"}
+_LETTERS = {
+    "B": "B",
+    "I": "I",
+    "M": "I",
+    "E": "E",
+    "L": "E",
+    "S": "S",
+    "U": "S",
+    "W": "S",
+}
 
 
 def split_tag(tag: str) -> tuple[str, str] | None:
-    """'B-person name' -> ('B', 'person name'); 'O' -> ('O', ''); None if it is no tag of the family."""
+    """'B-person name' -> ('B', 'person name'); 'O' -> ('O', ''); None if it is no tag
+    of the family.
+    """
     if tag == OUTSIDE:
         return OUTSIDE, ""
     letter, dash, label = tag.partition("-")
@@ -45,14 +56,18 @@ def check_scheme(scheme: str, known: Sequence[str] = SCHEMES) -> None:
     """RAISES CorpusError: T003."""
     if scheme not in known:
         choices = ", ".join(known)
-        raise CorpusError(Errors.T003.format(option="scheme", value=scheme, choices=choices))
+        raise CorpusError(
+            Errors.T003.format(option="scheme", value=scheme, choices=choices)
+        )
 
 
-def decode(tags: Sequence[str], scheme: str) -> tuple[list[Tokens], list[tuple[int, str]], list[int]]:
+def decode(
+    tags: Sequence[str], scheme: str
+) -> tuple[list[Tokens], list[tuple[int, str]], list[int]]:
     """Reads a sequence, also an invalid one.
 
-    RETURNS (tuple): The mentions as token ranges; repairs as (token, reason); tokens whose tag can't be read at all
-        (they count as outside).
+    RETURNS (tuple): The mentions as token ranges; repairs as (token, reason); tokens
+        whose tag can't be read at all (they count as outside).
     RAISES CorpusError: T003 for an unknown scheme.
     """
     check_scheme(scheme)
@@ -76,16 +91,28 @@ def decode(tags: Sequence[str], scheme: str) -> tuple[list[Tokens], list[tuple[i
         goes_on = letter in ("I", "E") and not closed and name == label
         if not goes_on:
             if not closed and scheme == "bioes":
-                repairs.append((i, f"'{tag}' comes before the mention of type '{label}' was ended; ended here"))
+                repairs.append(
+                    (
+                        i,
+                        f"'{tag}' comes before the mention of type '{label}' was ended; ended here",
+                    )
+                )
             close(i)
             if letter in ("I", "E") and not (scheme == "iob1" and letter == "I"):
-                repairs.append((i, f"'{tag}' continues no mention of its type; read as a start"))
+                repairs.append(
+                    (i, f"'{tag}' continues no mention of its type; read as a start")
+                )
             if name:
                 start, label, closed = i, name, False
         if letter in ("E", "S"):
             close(i + 1)
     if not closed and scheme == "bioes":
-        repairs.append((len(tags) - 1, f"the mention of type '{label}' is not ended; ended with the sentence"))
+        repairs.append(
+            (
+                len(tags) - 1,
+                f"the mention of type '{label}' is not ended; ended with the sentence",
+            )
+        )
     close(len(tags))
     return found, repairs, unreadable
 
@@ -105,6 +132,10 @@ def encode(length: int, mentions: Iterable[Tokens], scheme: str) -> list[str]:
             first = "B" if before[1] == start and before[2] == label else "I"
         elif scheme == "bioes":
             first, last = ("S" if end - start == 1 else "B"), "E"
-        tags[start:end] = [f"{first}-{label}", *[f"I-{label}"] * (end - start - 2), *[f"{last}-{label}"] * (end - start > 1)]
+        tags[start:end] = [
+            f"{first}-{label}",
+            *[f"I-{label}"] * (end - start - 2),
+            *[f"{last}-{label}"] * (end - start > 1),
+        ]
         before = mention
     return tags

@@ -19,7 +19,10 @@ from .tally import Tally, balance
 BARS = 30
 CONFLICTS = 30
 TYPES = 1000
-GOOD = {"entropy": f"even is 1, adjust below {THRESHOLDS['entropy']}", "gini": f"even is 0, adjust above {THRESHOLDS['gini']}"}
+GOOD = {
+    "entropy": f"even is 1, adjust below {THRESHOLDS['entropy']}",
+    "gini": f"even is 0, adjust above {THRESHOLDS['gini']}",
+}
 GOOD["variation"] = f"even is 0, adjust above {THRESHOLDS['variation']}"
 Cell = str | int | float
 
@@ -32,20 +35,29 @@ def render_page(
     taxonomy: Taxonomy | None = None,
     ranked: Sequence[Mapping[str, Any]] | None = None,
 ) -> str:
-    """drawn (Samples): Sentences to show. ranked (Sequence): Conflicts, highest first. RETURNS (str): A whole HTML page."""
+    """drawn (Samples): Sentences to show. ranked (Sequence): Conflicts, highest first.
+
+    RETURNS (str): A whole HTML page.
+    """
     total = stats.total
     coarse = [path[0] for path, _ in total.at_level(1).most_common()]
     colors = dict(zip(coarse, NAMES, strict=False))
     sections = {"Sizes": _sizes(stats)}
     if total.mentions:
-        sections |= {"Types": _types(total, colors, taxonomy), "Balance": _balance(stats, total, colors)}
+        sections |= {
+            "Types": _types(total, colors, taxonomy),
+            "Balance": _balance(stats, total, colors),
+        }
     sections["Lengths"] = _lengths(total)
     if ranked is not None:
         sections["Conflicts"] = _conflicts(ranked)
     if drawn.drawn:
         sections["Samples"] = _samples(drawn, colors)
     links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections)
-    body = "".join(f'<section id="{name.lower()}"><h2>{name}</h2>{html}</section>' for name, html in sections.items())
+    body = "".join(
+        f'<section id="{name.lower()}"><h2>{name}</h2>{html}</section>'
+        for name, html in sections.items()
+    )
     above = f"<nav>{links}</nav>{_tiles(stats, total)}{''.join(_notes(stats))}"
     made_by = f'<p class="note">spacy-cascade {__version__}, corpus_tools report</p>'
     return html_page(title=title, css=CSS, body=above + body + made_by, script=SCRIPT)
@@ -66,7 +78,11 @@ def _tiles(stats: Stats, total: Tally) -> str:
     }
     if total.list_lengths:
         tiles["distinct type lists"] = f"{len(total.lists):,}"
-    return '<div class="tiles">' + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for k, v in tiles.items()) + "</div>"
+    return (
+        '<div class="tiles">'
+        + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for k, v in tiles.items())
+        + "</div>"
+    )
 
 
 def _short(n: int) -> str:
@@ -77,27 +93,50 @@ def _notes(stats: Stats) -> Iterator[str]:
     unresolved = stats.paths.unresolved
     notes = []
     if unresolved:
-        names = ", ".join(name for name, _ in unresolved.most_common(8)) + (", ..." if len(unresolved) > 8 else "")
-        notes.append(f"{sum(unresolved.values()):,} mentions of {len(unresolved):,} types are not in the taxonomy: {names}.")
+        names = ", ".join(name for name, _ in unresolved.most_common(8)) + (
+            ", ..." if len(unresolved) > 8 else ""
+        )
+        notes.append(
+            f"{sum(unresolved.values()):,} mentions of {len(unresolved):,} types are not in the"
+            f" taxonomy: {names}."
+        )
     if stats.report.rejected:
-        notes.append(f"{stats.report.rejected:,} mentions or records could not be read and are not counted.")
+        notes.append(
+            f"{stats.report.rejected:,} mentions or records could not be read and are not"
+            " counted."
+        )
     notes += [f"Not read: {message}" for message in stats.report.failed.values()]
     return (f'<p class="note">{escape(note)}</p>' for note in notes)
 
 
-def table(header: Sequence[str], rows: Sequence[Sequence[Cell]], *, total: bool = False) -> str:
+def table(
+    header: Sequence[str], rows: Sequence[Sequence[Cell]], *, total: bool = False
+) -> str:
     """A table that scrolls in its own box. total (bool): The last row is one of sums."""
 
     def cell(value: Cell, tag: str = "td", n: bool = False) -> str:
-        text = f"{value:,}" if isinstance(value, int) else f"{value:.3f}" if isinstance(value, float) else escape(value)
-        return f'<{tag} class="n">{text}</{tag}>' if n or not isinstance(value, str) else f"<{tag}>{text}</{tag}>"
+        text = (
+            f"{value:,}"
+            if isinstance(value, int)
+            else f"{value:.3f}"
+            if isinstance(value, float)
+            else escape(value)
+        )
+        return (
+            f'<{tag} class="n">{text}</{tag}>'
+            if n or not isinstance(value, str)
+            else f"<{tag}>{text}</{tag}>"
+        )
 
     numeric = [not isinstance(v, str) for v in (rows[0] if rows else header)]
     head = "".join(cell(name, "th", n) for name, n in zip(header, numeric, strict=True))
     lines = [f"<tr>{''.join(cell(v) for v in row)}</tr>" for row in rows]
     if total and lines:
         lines[-1] = lines[-1].replace("<tr>", '<tr class="total">', 1)
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    return (
+        "<div"
+        f' class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
+    )
 
 
 def _sizes(stats: Stats) -> str:
@@ -108,16 +147,45 @@ def _sizes(stats: Stats) -> str:
     names = sorted({(g.language, g.dataset) for g in stats.groups})
     rows: list[list[Cell]] = []
     for language, dataset in names:
-        parts = {g.split: t for g, t in stats.groups.items() if (g.language, g.dataset) == (language, dataset)}
+        parts = {
+            g.split: t
+            for g, t in stats.groups.items()
+            if (g.language, g.dataset) == (language, dataset)
+        }
         whole = Tally()
         for tally in parts.values():
             whole.update(tally)
-        rows.append([language or "?", dataset, *(parts[s].sentences if s in parts else 0 for s in splits), *_row(whole)])
+        rows.append(
+            [
+                language or "?",
+                dataset,
+                *(parts[s].sentences if s in parts else 0 for s in splits),
+                *_row(whole),
+            ]
+        )
     if len(rows) > 1:
         by_split = stats.by(lambda g: g.split)
-        rows.append(["all", "", *(by_split[s].sentences for s in splits), *_row(stats.total)])
-    header = ("language", "data set", *splits, "sentences", "mentions", "per sentence", "no mention", "nested", "types", "tokens")
-    note = f'<p class="note">{", ".join(splits[:-1])} and {splits[-1]}: sentences of each split.</p>' if splits else ""
+        rows.append(
+            ["all", "", *(by_split[s].sentences for s in splits), *_row(stats.total)]
+        )
+    header = (
+        "language",
+        "data set",
+        *splits,
+        "sentences",
+        "mentions",
+        "per sentence",
+        "no mention",
+        "nested",
+        "types",
+        "tokens",
+    )
+    note = (
+        f'<p class="note">{", ".join(splits[:-1])} and {splits[-1]}: sentences of each'
+        " split.</p>"
+        if splits
+        else ""
+    )
     return note + table(header, rows, total=len(rows) > 1)
 
 
@@ -136,45 +204,81 @@ def _row(tally: Tally) -> list[Cell]:
 def _types(total: Tally, colors: Mapping[str, str], taxonomy: Taxonomy | None) -> str:
     root = treemap.tree(total.types)
     pictures = treemap.draw(root, colors, width=1040, height=620, name="wide")
-    pictures += treemap.draw(root, colors, width=360, height=560, name="narrow", depth=2)
+    pictures += treemap.draw(
+        root, colors, width=360, height=560, name="narrow", depth=2
+    )
     counts = total.types.most_common()
-    rows: list[list[Cell]] = [[format_path(path), n, f"{n / total.mentions:.2%}"] for path, n in counts[:TYPES]]
-    more = f'<p class="note">and {len(counts) - TYPES:,} more</p>' if len(counts) > TYPES else ""
+    rows: list[list[Cell]] = [
+        [format_path(path), n, f"{n / total.mentions:.2%}"]
+        for path, n in counts[:TYPES]
+    ]
+    more = (
+        f'<p class="note">and {len(counts) - TYPES:,} more</p>'
+        if len(counts) > TYPES
+        else ""
+    )
     note = "Areas are numbers of mentions. Point at a box or tap it for its path and count."
     if taxonomy is not None:
         seen = sum(path in total.types for path in taxonomy.leaves)
-        note += f" {seen:,} of the {len(taxonomy.leaves):,} finest types of the taxonomy '{taxonomy.name}' occur."
+        note += (
+            f" {seen:,} of the {len(taxonomy.leaves):,} finest types of the taxonomy"
+            f" '{taxonomy.name}' occur."
+        )
     return (
-        f'<p class="note">{escape(note)}</p>{_legend(colors, total)}{pictures}<p id="picked"></p>'
-        f"<details><summary>All types with counts</summary>{table(('type', 'mentions', 'share'), rows)}{more}</details>"
+        f'<p class="note">{escape(note)}</p>{_legend(colors, total)}{pictures}<p'
+        ' id="picked"></p>'
+        "<details><summary>All types with"
+        f" counts</summary>{table(('type', 'mentions', 'share'), rows)}{more}</details>"
     )
 
 
 def _legend(colors: Mapping[str, str], total: Tally) -> str:
     coarse = total.at_level(1)
-    parts = [f'<span><i class="{css}"></i>{escape(name)} <small>{coarse[(name,)]:,}</small></span>' for name, css in colors.items()]
+    parts = [
+        f'<span><i class="{css}"></i>{escape(name)} <small>{coarse[(name,)]:,}</small></span>'
+        for name, css in colors.items()
+    ]
     other = sum(n for path, n in coarse.items() if path[0] not in colors)
     if other:
-        parts.append(f'<span><i class="cx"></i>other types <small>{other:,}</small></span>')
+        parts.append(
+            f'<span><i class="cx"></i>other types <small>{other:,}</small></span>'
+        )
     return f'<div class="legend">{"".join(parts)}</div>'
 
 
 def _balance(stats: Stats, total: Tally, colors: Mapping[str, str]) -> str:
     depth = max(map(len, total.types))
-    levels = [("all", total.types)] + [(f"level {k}", total.at_level(k)) for k in range(1, depth)]
-    rows: list[list[Cell]] = [[name, len(types), *balance(types).values()] for name, types in levels]
-    languages = {name: t for name, t in stats.by(lambda g: g.language).items() if t.mentions}
+    levels = [("all", total.types)] + [
+        (f"level {k}", total.at_level(k)) for k in range(1, depth)
+    ]
+    rows: list[list[Cell]] = [
+        [name, len(types), *balance(types).values()] for name, types in levels
+    ]
+    languages = {
+        name: t for name, t in stats.by(lambda g: g.language).items() if t.mentions
+    }
     if len(languages) > 1:
-        rows += [[name or "?", len(t.types), *balance(t.types).values()] for name, t in languages.items()]
+        rows += [
+            [name or "?", len(t.types), *balance(t.types).values()]
+            for name, t in languages.items()
+        ]
     header = ("", "types", "normalized entropy", "Gini", "variation")
     note = "; ".join(f"{name}: {text}" for name, text in GOOD.items())
     shown = total.types.most_common(BARS)
-    name = f"The {len(shown)} most frequent of {len(total.types):,} types" if len(total.types) > BARS else "Mentions by type"
-    mix = f"<h3>Coarse types by language</h3>{charts.mixture(languages, colors)}" if len(languages) > 1 else ""
+    name = (
+        f"The {len(shown)} most frequent of {len(total.types):,} types"
+        if len(total.types) > BARS
+        else "Mentions by type"
+    )
+    mix = (
+        f"<h3>Coarse types by language</h3>{charts.mixture(languages, colors)}"
+        if len(languages) > 1
+        else ""
+    )
     return (
-        f'<div class="two"><div><h3>{name}</h3>{charts.bars(shown, total.mentions, colors)}</div>'
-        f"<div>{charts.lorenz(list(total.types.values()))}{mix}</div></div>"
-        f'<h3>Measures</h3><p class="note">{escape(note)} (the bounds of DynamicNER)</p>{table(header, rows)}'
+        "<div"
+        f' class="two"><div><h3>{name}</h3>{charts.bars(shown, total.mentions, colors)}</div><div>{charts.lorenz(list(total.types.values()))}{mix}</div></div><h3>Measures</h3><p'
+        f' class="note">{escape(note)} (the bounds of DynamicNER)</p>{table(header, rows)}'
     )
 
 
@@ -188,19 +292,29 @@ def _lengths(total: Tally) -> str:
     }
     drawn = "".join(charts.histogram(counts, name) for name, counts in figures.items())
     lists = sum(total.list_lengths.values())
-    note = f'<p class="note">{len(total.lists):,} distinct type lists in {lists:,}.</p>' if lists else ""
+    note = (
+        f'<p class="note">{len(total.lists):,} distinct type lists in {lists:,}.</p>'
+        if lists
+        else ""
+    )
     return f'<div class="four">{drawn}</div>{note}'
 
 
 def _conflicts(ranked: Sequence[Mapping[str, Any]]) -> str:
     if not ranked:
         return "<p>None was found.</p>"
-    note = "Mentions that some data sets annotate as the label and others not, most serious first. F1: of taggers on their own set → on the others."
+    note = (
+        "Mentions that some data sets annotate as the label and others not, most serious first."
+        " F1: of taggers on their own set → on the others."
+    )
     return f'<p class="note">{note}</p>{conflicts.render(ranked, CONFLICTS)}'
 
 
 def _samples(drawn: samples.Samples, colors: Mapping[str, str]) -> str:
-    note = f"Drawn at random (seed {drawn.seed}) from sentences with a mention and at most {samples.MAX_CHARACTERS} characters."
+    note = (
+        f"Drawn at random (seed {drawn.seed}) from sentences with a mention and at most"
+        f" {samples.MAX_CHARACTERS} characters."
+    )
     note += " Colours show the coarse type, labels the deepest one."
     parts = [f'<p class="note">{note}</p>']
     for language, found in sorted(drawn.drawn.items()):

@@ -39,7 +39,8 @@ class Group:
 @dataclass
 class Stats:
     """groups (dict[Group, Tally]): Counts per language, data set and split.
-    files (int): That were read. report (Report): What went wrong while reading. unresolved: See `Paths`.
+    files (int): That were read. report (Report): What went wrong while reading.
+        unresolved: See `Paths`.
     """
 
     groups: dict[Group, Tally] = field(default_factory=dict)
@@ -47,9 +48,15 @@ class Stats:
     report: Report = field(default_factory=Report)
     paths: Paths = field(default_factory=Paths)
 
-    def add(self, record: Record, split: str, starts: np.ndarray, seen: Seen | None = None) -> None:
+    def add(
+        self, record: Record, split: str, starts: np.ndarray, seen: Seen | None = None
+    ) -> None:
         """Counts a record. starts: See `token_starts`. seen: See `collect`."""
-        group = Group(str(record.meta.get("language") or ""), str(record.meta.get("dataset") or ""), split)
+        group = Group(
+            str(record.meta.get("language") or ""),
+            str(record.meta.get("dataset") or ""),
+            split,
+        )
         paths = [self.paths(m.label) for m in record.mentions]
         self.groups.setdefault(group, Tally()).add(record, paths, starts)
         if seen is not None:
@@ -71,7 +78,9 @@ class Stats:
         return {
             "files": self.files,
             "total": self.total.to_dict(),
-            "languages": {name: t.to_dict() for name, t in self.by(lambda g: g.language).items()},
+            "languages": {
+                name: t.to_dict() for name, t in self.by(lambda g: g.language).items()
+            },
             "groups": [
                 {
                     "language": g.language,
@@ -94,7 +103,11 @@ class Stats:
 
 def _sizes(tally: Tally) -> dict[str, int]:
     names = ("sentences", "mentions", "tokens", "characters", "nested")
-    return {**{name: getattr(tally, name) for name in names}, "without_mention": tally.empty, "types": len(tally.types)}
+    return {
+        **{name: getattr(tally, name) for name in names},
+        "without_mention": tally.empty,
+        "types": len(tally.types),
+    }
 
 
 def collect(
@@ -117,22 +130,32 @@ def collect(
     progress (Callable): Wraps the records of each file, for a progress bar.
     seen (Callable): Called with each record, its group and the paths of its mentions.
 
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T002, T003, T007 for the format, T080 without any record.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T002, T003, T007 for the format,
+        T080 without any record.
     """
     stats = Stats(paths=Paths(taxonomy))
     nlp = blank_pipeline()
     for source in sources:
-        for path, format, name in find_files(source, stats.report, from_format=from_format):
+        for path, format, name in find_files(
+            source, stats.report, from_format=from_format
+        ):
             stats.files += 1
-            about = {**about_file(path, format), **({"language": language} if language else {})}
-            options: dict[str, Any] = {"spans_key": spans_key} if format == "docbin" else {}
+            about = {
+                **about_file(path, format),
+                **({"language": language} if language else {}),
+            }
+            options: dict[str, Any] = (
+                {"spans_key": spans_key} if format == "docbin" else {}
+            )
             read = read_records(
                 path, stats.report, format=format, source=name, about=about, **options
             )
             records: Iterable[Record] = itertools.islice(read, limit)
             split = _PART.sub("", path.stem)
             try:
-                with closing(in_zones(nlp, progress(records, name) if progress else records)) as zoned:
+                with closing(
+                    in_zones(nlp, progress(records, name) if progress else records)
+                ) as zoned:
                     for record in zoned:
                         stats.add(record, split, token_starts(nlp, record.text), seen)
             except CorpusError as err:
@@ -140,11 +163,21 @@ def collect(
                 if source.is_file():
                     raise
     if not stats.groups:
-        raise CorpusError(Errors.T080.format(paths=", ".join(map(str, sources)), n=stats.report.rejected))
+        raise CorpusError(
+            Errors.T080.format(
+                paths=", ".join(map(str, sources)), n=stats.report.rejected
+            )
+        )
     return stats
 
 
 def token_starts(nlp: Language, text: str) -> np.ndarray:
     """Offsets of the first characters of the tokens, shape (tokens,), ascending."""
-    lengths = nlp.tokenizer(text).to_array(["LENGTH", "SPACY"]).reshape(-1, 2).sum(axis=1).astype(np.int64)
+    lengths = (
+        nlp.tokenizer(text)
+        .to_array(["LENGTH", "SPACY"])
+        .reshape(-1, 2)
+        .sum(axis=1)
+        .astype(np.int64)
+    )
     return np.cumsum(lengths) - lengths

@@ -1,27 +1,53 @@
 """Style and script of the page: light and dark, from phone width up, no outside resource."""
 
 LIGHT = (
-    "#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffe08a",
-    "#8fd9c8", "#e3b7a0", "#d4e157", "#9fb4ff", "#f5a6d5", "#b7c9a8",
+    "#a6cee3",
+    "#b2df8a",
+    "#fdbf6f",
+    "#cab2d6",
+    "#fb9a99",
+    "#ffe08a",
+    "#8fd9c8",
+    "#e3b7a0",
+    "#d4e157",
+    "#9fb4ff",
+    "#f5a6d5",
+    "#b7c9a8",
 )
 DARK = (
-    "#2f6f95", "#4d7f2b", "#9a611b", "#73559b", "#a2494b", "#85701a",
-    "#2a7f6e", "#85573c", "#6c7620", "#4a5fb5", "#94457b", "#5b7352",
+    "#2f6f95",
+    "#4d7f2b",
+    "#9a611b",
+    "#73559b",
+    "#a2494b",
+    "#85701a",
+    "#2a7f6e",
+    "#85573c",
+    "#6c7620",
+    "#4a5fb5",
+    "#94457b",
+    "#5b7352",
 )
-NAMES = tuple(f"c{i}" for i in range(len(LIGHT)))  # CSS classes of coarse types; "cx": all others
+NAMES = tuple(
+    f"c{i}" for i in range(len(LIGHT))
+)  # CSS classes of coarse types; "cx": all others
 
 
 def _colors(values: tuple[str, ...], other: str) -> str:
-    return "".join(f"--{n}:{v};" for n, v in zip((*NAMES, "cx"), (*values, other), strict=True))
+    return "".join(
+        f"--{n}:{v};" for n, v in zip((*NAMES, "cx"), (*values, other), strict=True)
+    )
 
 
 _CLASSES = "".join(f".{n}{{--c:var(--{n})}}" for n in (*NAMES, "cx"))
 
-CSS = f"""
+CSS = (
+    f"""
 :root{{color-scheme:light dark;--bg:#fff;--fg:#1d1f23;--dim:#656b75;--line:#dfe2e7;--soft:#f4f5f7;--bar:#7d9fc4;{_colors(LIGHT, "#d3d6db")}}}
 @media(prefers-color-scheme:dark){{:root{{--bg:#16181c;--fg:#e7e9ec;--dim:#9aa1ac;--line:#343840;--soft:#202329;--bar:#5b83b0;{_colors(DARK, "#4c5159")}}}}}
 {_CLASSES}
-""" + """
+"""
+    + """
 *{box-sizing:border-box}
 body{font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;background:var(--bg);color:var(--fg);max-width:68rem;margin:0 auto;padding:1.2rem 1rem 4rem;overflow-wrap:anywhere}
 h1{font-size:1.6rem;margin:.4rem 0}h2{font-size:1.2rem;margin:2.6rem 0 .8rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.6rem 0 .6rem}
@@ -53,8 +79,10 @@ mark{background:var(--c);color:var(--fg);padding:.18em .4em;border-radius:.35em;
 .slice .tag{position:absolute;top:-.5em;font-size:.66em;line-height:1;padding:2px 4px;border-radius:3px;white-space:nowrap;z-index:1;color:var(--fg)}
 @media(max-width:640px){body{padding:.8rem .8rem 3rem}h1{font-size:1.3rem}.wide{display:none}.narrow{display:block}.two{grid-template-columns:1fr}.bars li{grid-template-columns:7rem 1fr 5.6rem;gap:.4rem}.mixture li{grid-template-columns:2.2rem 1fr}.tiles{grid-template-columns:repeat(auto-fill,minmax(6.6rem,1fr))}.tiles b{font-size:1.1rem}}
 """
+)
 
-# Tooltips don't show on touch screens: the box last pointed at or tapped is named below the picture.
+# Tooltips don't show on touch screens: the box last pointed at or tapped is named below
+# the picture.
 SCRIPT = """
 for(const tree of document.querySelectorAll('.tree'))for(const event of['click','mouseover'])tree.addEventListener(event,e=>{
 const box=e.target.closest('g');if(!box)return;document.querySelectorAll('.tree .on').forEach(o=>o.classList.remove('on'));

@@ -1,4 +1,6 @@
-"""Counts over a stream of records: sizes and distributions in memory that does not grow with the number of records."""
+"""Counts over a stream of records: sizes and distributions in memory that does not grow
+with the number of records.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +27,9 @@ class Tally:
     """What is counted; can be added up (`update`).
 
     types (Counter[TypePath]): Mentions by path. nested (int): Mentions in or across a longer one.
-    sentence_tokens, mention_tokens, mention_characters, per_sentence, list_lengths (Counter[int]): Histograms: value -> how
-        often. `per_sentence`: mentions of a sentence; `list_lengths`: types of a type list.
+    sentence_tokens, mention_tokens, mention_characters, per_sentence, list_lengths
+        (Counter[int]): Histograms: value -> how often. `per_sentence`: mentions of a
+        sentence; `list_lengths`: types of a type list.
     lists (set[bytes]): Hashes of the distinct type lists, at most `MAX_LISTS`.
     """
 
@@ -43,13 +46,17 @@ class Tally:
     list_lengths: Counter[int] = field(default_factory=Counter)
     lists: set[bytes] = field(default_factory=set)
 
-    def add(self, record: Record, paths: Sequence[TypePath], starts: np.ndarray) -> None:
+    def add(
+        self, record: Record, paths: Sequence[TypePath], starts: np.ndarray
+    ) -> None:
         """Counts a record.
 
         paths (Sequence[TypePath]): One per mention.
         starts (int, shape (tokens,)): Offsets of the first characters of the tokens, ascending.
         """
-        spans = np.array([(m.start, m.end) for m in record.mentions], dtype=np.int64).reshape(-1, 2)
+        spans = np.array(
+            [(m.start, m.end) for m in record.mentions], dtype=np.int64
+        ).reshape(-1, 2)
         # a mention that begins inside a token covers it too
         first = np.searchsorted(starts, spans[:, 0], side="right") - 1
         last = np.searchsorted(starts, spans[:, 1], side="left")
@@ -63,7 +70,9 @@ class Tally:
         self.mention_tokens.update((last - first).tolist())
         self.mention_characters.update((spans[:, 1] - spans[:, 0]).tolist())
         self.per_sentence[len(spans)] += 1
-        lists = record.meta.get("type_lists") or ([record.labels] if record.labels is not None else [])
+        lists = record.meta.get("type_lists") or (
+            [record.labels] if record.labels is not None else []
+        )
         for types in lists:
             if types:
                 self._add_list(types)
@@ -96,7 +105,10 @@ class Tally:
         return found
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serializable. Type counts, most frequent first, are keyed by the path joined with ' > '."""
+        """JSON-serializable.
+
+        Type counts, most frequent first, are keyed by the path joined with ' > '.
+        """
         return {
             "sentences": self.sentences,
             "without_mention": self.empty,
@@ -117,34 +129,50 @@ class Tally:
             },
             "balance": balance(self.types),
             "coarse_balance": balance(self.at_level(1)),
-            "type_counts": {" > ".join(path): n for path, n in self.types.most_common()},
+            "type_counts": {
+                " > ".join(path): n for path, n in self.types.most_common()
+            },
         }
 
 
 def summary(histogram: Mapping[int, int]) -> dict[str, float]:
-    """Mean, minimum, quantiles (smallest value that so large a share does not exceed) and maximum; {} if it is empty."""
+    """Mean, minimum, quantiles (smallest value that so large a share does not exceed)
+    and maximum; {} if it is empty.
+    """
     values = np.array(sorted(histogram), dtype=np.int64)
     counts = np.array([histogram[v] for v in values.tolist()], dtype=np.int64)
     if not counts.sum():
         return {}
     share = np.cumsum(counts) / counts.sum()
-    quantiles = {name: int(values[np.searchsorted(share, q - 1e-12)]) for name, q in QUANTILES}
+    quantiles = {
+        name: int(values[np.searchsorted(share, q - 1e-12)]) for name, q in QUANTILES
+    }
     mean = float((values * counts).sum() / counts.sum())
     return {"mean": mean, "min": int(values[0]), **quantiles, "max": int(values[-1])}
 
 
 def balance(types: Mapping[TypePath, int]) -> dict[str, float]:
-    """Normalized entropy, Gini coefficient and variation coefficient (`dynamic.metrics`) of the types with a mention."""
+    """Normalized entropy, Gini coefficient and variation coefficient
+    (`dynamic.metrics`) of the types with a mention.
+    """
     counts = list(types.values())
     if not counts:
         return {}
-    return {"entropy": normalized_entropy(counts), "gini": gini(counts), "variation": variation(counts)}
+    return {
+        "entropy": normalized_entropy(counts),
+        "gini": gini(counts),
+        "variation": variation(counts),
+    }
 
 
 class Paths:
-    """Type names to paths. Without a taxonomy, 'a -> b' and 'a > b' are paths and all other names types without a parent.
+    """Type names to paths.
 
-    unresolved (Counter[str]): Names that the taxonomy does not resolve, by mentions: each is its own path.
+    Without a taxonomy, 'a -> b' and 'a > b' are paths and all other names types without
+    a parent.
+
+    unresolved (Counter[str]): Names that the taxonomy does not resolve, by mentions:
+        each is its own path.
     """
 
     def __init__(self, taxonomy: Taxonomy | None = None):

@@ -1,4 +1,6 @@
-"""Systems to compare with, as components: GPT-NER, PromptNER, and what spancat needs to be scored like the others."""
+"""Systems to compare with, as components: GPT-NER, PromptNER, and what spancat needs to
+be scored like the others.
+"""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -20,19 +22,32 @@ from ..pipeline.open_ner import OpenMention, OpenNER
 from ..pipeline.settings import SHARE, Setting, flag
 from ..types import TrainingItem
 
-_SCORES: dict[str, float | None] = {"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0}
-_SHARED = {k: v for k, v in OPEN_CONFIG.items() if k not in ("adapter", "nested")} | {"save_weights": "none"}
+_SCORES: dict[str, float | None] = {
+    "cascade_typed_f": 1.0,
+    "cascade_extraction_f": 0.0,
+    "cascade_accuracy": 0.0,
+}
+_SHARED = {k: v for k, v in OPEN_CONFIG.items() if k not in ("adapter", "nested")} | {
+    "save_weights": "none"
+}
 GPT_NER_CONFIG: dict[str, Any] = {
     **_SHARED,
     "template": {"@prompts": "spacy-cascade.GPTNER.v1"},
     "verify": True,
     "verify_threshold": 0.5,
 }
-PROMPT_NER_CONFIG: dict[str, Any] = {**_SHARED, "template": {"@prompts": "spacy-cascade.PromptNER.v1"}, "nested": False}
+PROMPT_NER_CONFIG: dict[str, Any] = {
+    **_SHARED,
+    "template": {"@prompts": "spacy-cascade.PromptNER.v1"},
+    "nested": False,
+}
 
 
 @Language.factory(
-    "gpt_ner", assigns=["doc.ents", "doc.spans"], default_config=GPT_NER_CONFIG, default_score_weights=_SCORES
+    "gpt_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=GPT_NER_CONFIG,
+    default_score_weights=_SCORES,
 )
 def make_gpt_ner(
     nlp: Language,
@@ -76,7 +91,10 @@ def make_gpt_ner(
 
 
 @Language.factory(
-    "prompt_ner", assigns=["doc.ents", "doc.spans"], default_config=PROMPT_NER_CONFIG, default_score_weights=_SCORES
+    "prompt_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=PROMPT_NER_CONFIG,
+    default_score_weights=_SCORES,
 )
 def make_prompt_ner(
     nlp: Language,
@@ -118,7 +136,10 @@ def make_prompt_ner(
 
 
 class _Untrained(OpenNER):
-    """A system that is prompted, not trained. Labels, windows and annotation are those of `open_ner`."""
+    """A system that is prompted, not trained.
+
+    Labels, windows and annotation are those of `open_ner`.
+    """
 
     @property
     def is_trainable(self) -> bool:
@@ -132,27 +153,34 @@ class _Untrained(OpenNER):
         weights: str | Path | None = None,
         taxonomy: dict[str, Any] | list[str] | str | None = None,
     ) -> None:
-        """weights (Optional[str]): Directory of a saved component of this kind. taxonomy: Replaces the configured one."""
+        """weights (Optional[str]): Directory of a saved component of this kind.
+        taxonomy: Replaces the configured one.
+        """
         super().initialize(None, nlp=nlp, weights=weights, taxonomy=taxonomy)
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         """RAISES CascadeError: C035, always."""
-        raise CascadeError(Errors.C035.format(found=self.name, pipes=", ".join(self._nlp.pipe_names)))
+        raise CascadeError(
+            Errors.C035.format(found=self.name, pipes=", ".join(self._nlp.pipe_names))
+        )
 
 
 class PromptNER(_Untrained):
-    """Lists candidates, judges each with a reason, and keeps those that are judged True (arXiv 2305.15444). Settings are
-    those of `OpenNER`."""
+    """Lists candidates, judges each with a reason, and keeps those that are judged True
+    (arXiv 2305.15444). Settings are those of `OpenNER`.
+    """
 
     kind = "prompt_ner"
 
 
 class GPTNER(_Untrained):
-    """Asks for one type after the other by letting the model mark a copy of the text, then whether each mention is of
-    that type (arXiv 2304.10428). Further settings are those of `OpenNER`.
+    """Asks for one type after the other by letting the model mark a copy of the text,
+    then whether each mention is of that type (arXiv 2304.10428). Further settings are
+    those of `OpenNER`.
 
     verify (bool): Ask again about every mention found.
-    verify_threshold (float): A mention stays at this probability of yes; it is then the mention's `path_scores`.
+    verify_threshold (float): A mention stays at this probability of yes; it is then the
+        mention's `path_scores`.
     """
 
     kind = "gpt_ner"
@@ -161,14 +189,24 @@ class GPTNER(_Untrained):
     # a text of single letters, each marked: prompt, copy, and up to eight tokens of markers
     spread = 10
 
-    def __init__(self, *args: Any, verify: bool = True, verify_threshold: float = 0.5, **settings: Any):
+    def __init__(
+        self,
+        *args: Any,
+        verify: bool = True,
+        verify_threshold: float = 0.5,
+        **settings: Any,
+    ):
         super().__init__(*args, **settings)
         self.verify = verify
         self.verify_threshold = verify_threshold
 
-    def predict(self, docs: Sequence[Doc]) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
-        """For each Doc: its mentions, and the coverage ranges. Of a mention that is found for several types the likeliest
-        stays."""
+    def predict(
+        self, docs: Sequence[Doc]
+    ) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
+        """For each Doc: its mentions, and the coverage ranges.
+
+        Of a mention that is found for several types the likeliest stays.
+        """
         self._load_adapter()
         lm, out, jobs = self.lm, [], []
         for i, doc in enumerate(docs):
@@ -176,16 +214,29 @@ class GPTNER(_Untrained):
             windows, ledger = self._cut(doc, labels)
             out.append(ledger)
             for w in windows:
-                jobs += [(i, w, labels, k, self.template.job(lm, w.unit, labels, k)) for k in range(len(labels.names))]
+                jobs += [
+                    (i, w, labels, k, self.template.job(lm, w.unit, labels, k))
+                    for k in range(len(labels.names))
+                ]
         with self.weights.active():
             decode(lm, [job for *_, job in jobs])
             found = [
-                (i, w, labels.paths[k], span, self.template.verification(lm, w.unit, span[:2], labels, k) if self.verify else None)
+                (
+                    i,
+                    w,
+                    labels.paths[k],
+                    span,
+                    self.template.verification(lm, w.unit, span[:2], labels, k)
+                    if self.verify
+                    else None,
+                )
                 for i, w, labels, k, job in jobs
                 for span in token_spans(job)
                 if w.owns(w.start + span[0], w.start + span[1])
             ]
-            score_labels(lm, [question for *_, question in found if question is not None])
+            score_labels(
+                lm, [question for *_, question in found if question is not None]
+            )
         best: list[dict[tuple[int, int], OpenMention]] = [{} for _ in docs]
         for i, w, path, (s, e, score), question in found:
             yes = 1.0 if question is None else math.exp(question.log_probs[0])
@@ -195,7 +246,10 @@ class GPTNER(_Untrained):
                 continue
             if other is None or other[2] * other[3] < score * yes:
                 best[i][start, end] = (start, end, score, yes, path)
-        return [(sorted(b.values(), key=lambda m: m[:2]), ledger) for b, ledger in zip(best, out, strict=True)]
+        return [
+            (sorted(b.values(), key=lambda m: m[:2]), ledger)
+            for b, ledger in zip(best, out, strict=True)
+        ]
 
 
 @Language.factory(
@@ -204,13 +258,16 @@ class GPTNER(_Untrained):
     requires=["doc.spans"],
     default_config={"spans_key": "sc", "overwrite_ents": False},
 )
-def make_span_fuser(nlp: Language, name: str, spans_key: str, overwrite_ents: bool) -> "SpanFuser":
+def make_span_fuser(
+    nlp: Language, name: str, spans_key: str, overwrite_ents: bool
+) -> "SpanFuser":
     """Create a `span_fuser`; see `SpanFuser`."""
     return SpanFuser(spans_key, overwrite_ents=overwrite_ents)
 
 
 class SpanFuser:
-    """Makes `doc.spans["cascade"]` and flat entities of the spans of another component, such as spancat.
+    """Makes `doc.spans["cascade"]` and flat entities of the spans of another component,
+    such as spancat.
 
     spans_key (str): Where that component puts its spans.
     overwrite_ents (bool): Whether to write over entities of other components.
@@ -222,11 +279,20 @@ class SpanFuser:
 
     def __call__(self, doc: Doc) -> Doc:
         group = doc.spans.get(self.spans_key)
-        spans = [Span(doc, s.start, s.end, s.label, kb_id=s.kb_id, span_id=s.id) for s in group or ()]
+        spans = [
+            Span(doc, s.start, s.end, s.label, kb_id=s.kb_id, span_id=s.id)
+            for s in group or ()
+        ]
         given = group.attrs.get("scores") if group is not None else None
         # spancat's are an array, with max_positive = 1 of shape (spans, 1)
-        scores = [1.0] * len(spans) if given is None else np.ravel(given).astype(float).tolist()
+        scores = (
+            [1.0] * len(spans)
+            if given is None
+            else np.ravel(given).astype(float).tolist()
+        )
         kept = fuse((s.start, s.end, p) for s, p in zip(spans, scores, strict=True))
         set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
-        set_candidates(doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans])
+        set_candidates(
+            doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans]
+        )
         return doc

@@ -1,4 +1,6 @@
-"""Prompts of published systems that need no training: GPT-NER (arXiv 2304.10428) and PromptNER (arXiv 2305.15444)."""
+"""Prompts of published systems that need no training: GPT-NER (arXiv 2304.10428) and
+PromptNER (arXiv 2305.15444).
+"""
 
 from __future__ import annotations
 
@@ -27,10 +29,12 @@ _NO_TYPE = "∅"
 
 @dataclass(frozen=True)
 class GPTNERTemplate:
-    """One type at a time: the text is copied with `@@mention##`; then every mention found is verified with yes or no.
+    """One type at a time: the text is copied with `@@mention##`; then every mention
+    found is verified with yes or no.
 
-    demos (tuple[Demo, ...]): Shown before the text, with the mentions of the type that is asked for; in the
-        verification each of their mentions is a question, answered yes or no.
+    demos (tuple[Demo, ...]): Shown before the text, with the mentions of the type that
+        is asked for; in the verification each of their mentions is a question, answered
+        yes or no.
     """
 
     demos: tuple[Demo, ...] = ()
@@ -40,35 +44,58 @@ class GPTNERTemplate:
     def text(self, text: str, labels: LabelSet, index: int) -> str:
         """The user's turn that asks for one type."""
         label = labels.names[index]
-        out = [f"I am an excellent linguist. The task is to label {label} entities in the given sentence."]
+        out = [
+            f"I am an excellent linguist. The task is to label {label} entities in the given"
+            " sentence."
+        ]
         if self.demos:
             out[0] += " Below are some examples."
         for demo in self.demos:
             names = [name for name, i in demo.known(labels) if i == index]
-            out += [f"Input:{demo.text}", f"Output:{marked(demo.text, names, OPEN, CLOSE)}"]
+            out += [
+                f"Input:{demo.text}",
+                f"Output:{marked(demo.text, names, OPEN, CLOSE)}",
+            ]
         return "\n".join([*out, f"Input:{text}", "Output:"])
 
     def question(self, text: str, mention: str, labels: LabelSet, index: int) -> str:
         """The user's turn that asks whether a mention is of a type."""
         label = labels.names[index]
         out = [
-            f"I am an excellent linguist. The task is to verify whether the word is a {label} entity extracted from the "
-            "given sentence."
+            f"I am an excellent linguist. The task is to verify whether the word is a {label}"
+            " entity extracted from the given sentence."
         ]
         for demo in self.demos:
-            out += [f"{_verify(demo.text, name, label)}\n{'yes' if i == index else 'no'}" for name, i in demo.known(labels)]
+            out += [
+                f"{_verify(demo.text, name, label)}\n{'yes' if i == index else 'no'}"
+                for name, i in demo.known(labels)
+            ]
         return "\n".join([*out, _verify(text, mention, label)])
 
     def job(self, lm: Any, unit: Unit, labels: LabelSet, index: int) -> Job:
         end = frame(lm, self.system)[2]
-        automaton = NativeAutomaton(unit, vocabulary(lm), lm.encode, marker=OPEN, close=CLOSE, end=end)
-        return Job(unit, _turn(lm, self.system, self.text(unit.text, labels, index)), automaton, Guess(unit))
+        automaton = NativeAutomaton(
+            unit, vocabulary(lm), lm.encode, marker=OPEN, close=CLOSE, end=end
+        )
+        return Job(
+            unit,
+            _turn(lm, self.system, self.text(unit.text, labels, index)),
+            automaton,
+            Guess(unit),
+        )
 
-    def verification(self, lm: Any, unit: Unit, span: tuple[int, int], labels: LabelSet, index: int) -> LabelJob:
-        """span (tuple): Tokens of the unit. The first of the two log-probabilities is that of yes."""
+    def verification(
+        self, lm: Any, unit: Unit, span: tuple[int, int], labels: LabelSet, index: int
+    ) -> LabelJob:
+        """span (tuple): Tokens of the unit.
+
+        The first of the two log-probabilities is that of yes.
+        """
         mention = unit.text[unit.tokens[span[0]][0] : unit.tokens[span[1] - 1][1]]
         trie = LabelTrie([lm.encode("yes"), lm.encode("no")], frame(lm, self.system)[2])
-        prompt = _turn(lm, self.system, self.question(unit.text, mention, labels, index))
+        prompt = _turn(
+            lm, self.system, self.question(unit.text, mention, labels, index)
+        )
         return LabelJob(prompt, trie, text=(unit, index))
 
     def cost(self, lm: Any, segment: str) -> int:
@@ -89,8 +116,8 @@ def _turn(lm: Any, system: str, user: str) -> list[int]:
 
 def _verify(text: str, mention: str, label: str) -> str:
     return (
-        f'The given sentence: {text}\nIs the word "{mention}" in the given sentence a {label} entity? '
-        "Please answer with yes or no."
+        f'The given sentence: {text}\nIs the word "{mention}" in the given sentence a {label}'
+        " entity? Please answer with yes or no."
     )
 
 
@@ -105,8 +132,8 @@ class Candidate:
 
 @dataclass(frozen=True)
 class PromptNERTemplate:
-    """Definitions of the types, demonstrations, and a question; the answer is a list of candidates, each judged with a
-    reason: `1. mention | True | reason (label)`.
+    """Definitions of the types, demonstrations, and a question; the answer is a list of
+    candidates, each judged with a reason: `1. mention | True | reason (label)`.
 
     reasons (int): Most tokens of a reason; 0 leaves reasons out.
     note (str): What else belongs to the definition.
@@ -121,12 +148,28 @@ class PromptNERTemplate:
 
     def text(self, text: str, labels: LabelSet) -> str:
         """The user's turn for a text."""
-        kinds = [f"{d or n} ({n})" for n, d in zip(labels.names, labels.descriptions, strict=True)]
-        out = [f"Defn: An entity is a {', '.join(kinds)}.{f' {self.note}' if self.note else ''}\n"]
-        why = " and for each entry explain why it either is or is not an entity" if self.reasons else ""
-        ask = f"Q: Given the paragraph below, identify a list of possible entities{why}."
+        kinds = [
+            f"{d or n} ({n})"
+            for n, d in zip(labels.names, labels.descriptions, strict=True)
+        ]
+        out = [
+            f"Defn: An entity is a {', '.join(kinds)}.{f' {self.note}' if self.note else ''}\n"
+        ]
+        why = (
+            " and for each entry explain why it either is or is not an entity"
+            if self.reasons
+            else ""
+        )
+        ask = (
+            f"Q: Given the paragraph below, identify a list of possible entities{why}."
+        )
         for shown, candidates in self.demos:
-            out += [ask, f"Paragraph: {shown}\n", "Answer:", self.listed(self._known(shown, candidates, labels)) + "\n"]
+            out += [
+                ask,
+                f"Paragraph: {shown}\n",
+                "Answer:",
+                self.listed(self._known(shown, candidates, labels)) + "\n",
+            ]
         if not self.demos:
             out.append(self._format(ask))
         else:
@@ -134,18 +177,37 @@ class PromptNERTemplate:
         return "\n".join([*out, f"Paragraph: {text}\n", "Answer:"])
 
     def _format(self, ask: str) -> str:
-        reasons = ("Explanation why the word is an entity ", "Explanation why the word is not an entity")
+        reasons = (
+            "Explanation why the word is an entity ",
+            "Explanation why the word is not an entity",
+        )
         yes, no = reasons if self.reasons else ("", "")
-        return f"{ask} Answer in the format:\n1. First Candidate | True | {yes}(entity_type)\n2. Second Candidate | False |{' ' * bool(no)}{no}\n"
+        return (
+            f"{ask} Answer in the format:\n1. First Candidate | True | {yes}(entity_type)\n2."
+            f" Second Candidate | False |{' ' * bool(no)}{no}\n"
+        )
 
-    def _known(self, text: str, candidates: Sequence[Candidate], labels: LabelSet) -> list[tuple[str, str, str]]:
-        """(name, label as it is written or "", reason) of the candidates whose label is in the set."""
+    def _known(
+        self, text: str, candidates: Sequence[Candidate], labels: LabelSet
+    ) -> list[tuple[str, str, str]]:
+        """(name, label as it is written or "", reason) of the candidates whose label is
+        in the set.
+        """
         out = []
         for c in candidates:
             found = Demo(text, ((c.name, c.label),)).known(labels)
             if found or not c.label:
                 label = labels.names[found[0][1]] if found else ""
-                out.append((c.name, label, c.reason or (f"as it is a {label}" if label else "as it is none of these")))
+                out.append(
+                    (
+                        c.name,
+                        label,
+                        c.reason
+                        or (
+                            f"as it is a {label}" if label else "as it is none of these"
+                        ),
+                    )
+                )
         return out
 
     def listed(self, candidates: Sequence[tuple[str, str, str]]) -> str:
@@ -153,10 +215,15 @@ class PromptNERTemplate:
         lines = []
         for number, (name, label, reason) in enumerate(candidates, 1):
             said = f" {reason}" if self.reasons and reason else ""
-            lines.append(f"{number}. {name} | {bool(label)} |{said}" + (f" ({label})" if label else ""))
+            lines.append(
+                f"{number}. {name} | {bool(label)} |{said}"
+                + (f" ({label})" if label else "")
+            )
         return "\n".join(lines)
 
-    def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ReasonJob:
+    def job(
+        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+    ) -> ReasonJob:
         automaton = ReasonAutomaton(
             byte_index(unit),
             byte_labels(labels.names),
@@ -165,7 +232,9 @@ class PromptNERTemplate:
             nested=nested,
             reasons=self.reasons,
         )
-        return ReasonJob(unit, _turn(lm, self.system, self.text(unit.text, labels)), automaton)
+        return ReasonJob(
+            unit, _turn(lm, self.system, self.text(unit.text, labels)), automaton
+        )
 
     def cost(self, lm: Any, segment: str) -> int:
         """Model tokens of a piece of text."""
@@ -176,21 +245,41 @@ class PromptNERTemplate:
         return len(_turn(lm, self.system, self.text("", labels)))
 
 
-def read_candidates(examples: Sequence[Mapping[str, Any]] | None) -> tuple[tuple[str, tuple[Candidate, ...]], ...]:
-    """Demonstrations as in `read_demos`, whose entities may have a "reason", and no "type" if they are none.
+def read_candidates(
+    examples: Sequence[Mapping[str, Any]] | None,
+) -> tuple[tuple[str, tuple[Candidate, ...]], ...]:
+    """Demonstrations as in `read_demos`, whose entities may have a "reason", and no
+    "type" if they are none.
 
-    RAISES CascadeError: C051 if one has another form, a mention that is not in its text, or a reason that would break
+    RAISES CascadeError: C051 if one has another form, a mention that is not in its
+        text, or a reason that would break
     the form of the answer.
     """
     out = []
-    for number, (record, demo) in enumerate(zip(examples or (), read_demos([_typed(r) for r in examples or ()]), strict=True)):
-        reasons = [entity.get("reason") or "" for entity in record.get("entities") or ()]
+    for number, (record, demo) in enumerate(
+        zip(
+            examples or (), read_demos([_typed(r) for r in examples or ()]), strict=True
+        )
+    ):
+        reasons = [
+            entity.get("reason") or "" for entity in record.get("entities") or ()
+        ]
         for reason in reasons:
             if not isinstance(reason, str) or "(" in reason or "\n" in reason:
                 why = "a reason must be a text without '(' and line breaks"
-                raise CascadeError(Errors.C051.format(number=number, why=why, found=repr(reason)[:80]))
+                raise CascadeError(
+                    Errors.C051.format(number=number, why=why, found=repr(reason)[:80])
+                )
         pairs = zip(demo.mentions, reasons, strict=True)
-        out.append((demo.text, tuple(Candidate(n, "" if t == _NO_TYPE else t, reason) for (n, t), reason in pairs)))
+        out.append(
+            (
+                demo.text,
+                tuple(
+                    Candidate(n, "" if t == _NO_TYPE else t, reason)
+                    for (n, t), reason in pairs
+                ),
+            )
+        )
     return tuple(out)
 
 
@@ -198,14 +287,23 @@ def _typed(record: Any) -> Any:
     """The record with a type for candidates that have none."""
     if not isinstance(record, Mapping) or not isinstance(record.get("entities"), list):
         return record
-    return {**record, "entities": [{"type": _NO_TYPE, **e} if isinstance(e, Mapping) else e for e in record["entities"]]}
+    return {
+        **record,
+        "entities": [
+            {"type": _NO_TYPE, **e} if isinstance(e, Mapping) else e
+            for e in record["entities"]
+        ],
+    }
 
 
 @prompts("spacy-cascade.GPTNER.v1")
-def gptner(examples: list[dict[str, Any]] | None = None, system: str = SYSTEM) -> GPTNERTemplate:
+def gptner(
+    examples: list[dict[str, Any]] | None = None, system: str = SYSTEM
+) -> GPTNERTemplate:
     """GPT-NER's prompts in the model's chat format: see `GPTNERTemplate`.
 
-    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ..., "type": ...}]}.
+    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
+        "type": ...}]}.
     RAISES CascadeError: C051 for a wrong demonstration.
     """
     return GPTNERTemplate(read_demos(examples), system)
@@ -220,10 +318,12 @@ def promptner(
 ) -> PromptNERTemplate:
     """PromptNER's prompt in the model's chat format: see `PromptNERTemplate`.
 
-    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ..., "type": ..., "reason": ...}]};
-        without "type" for a candidate that is no entity.
+    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
+        "type": ..., "reason": ...}]}; without "type" for a candidate that is no entity.
     RAISES CascadeError: C021 for a negative number of tokens, C051 for a wrong demonstration.
     """
     if reasons < 0:
-        raise CascadeError(Errors.C021.format(option="reasons", rule="0 or more", value=reasons))
+        raise CascadeError(
+            Errors.C021.format(option="reasons", rule="0 or more", value=reasons)
+        )
     return PromptNERTemplate(reasons, note, read_candidates(examples), system)

@@ -6,7 +6,9 @@ from spacy.cli._util import app
 from ..console import safe_output
 
 cascade_app = typer.Typer(
-    name="cascade", help="Train, score and show NER with small local LLMs (spacy-cascade).", no_args_is_help=True
+    name="cascade",
+    help="Train, score and show NER with small local LLMs (spacy-cascade).",
+    no_args_is_help=True,
 )
 
 

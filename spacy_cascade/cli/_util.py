@@ -21,7 +21,9 @@ from ..files import find_overlap
 
 @contextmanager
 def show_errors() -> Iterator[None]:
-    """Coded errors, and spaCy's about paths, packages and configs, are for users: print the message, not the traceback."""
+    """Coded errors, and spaCy's about paths, packages and configs, are for users: print
+    the message, not the traceback.
+    """
     try:
         yield
     except (CascadeError, ConfigValidationError, RegistryError, OSError) as err:
@@ -33,7 +35,10 @@ def show_errors() -> Iterator[None]:
 
 
 def refuse_overlap(
-    sources: Iterable[Path | str | None], targets: Iterable[Path | None], *, replaced: bool = False
+    sources: Iterable[Path | str | None],
+    targets: Iterable[Path | None],
+    *,
+    replaced: bool = False,
 ) -> None:
     """See `overlap.find_overlap`; None stands for an option that was not given.
 
@@ -57,11 +62,21 @@ def read_docs(
     RAISES CascadeError: C031, also if no Doc has that group.
     """
     if not path.is_file():
-        raise CascadeFileNotFoundError(Errors.C031.format(path=path, name="this command", why="there is no such file"))
+        raise CascadeFileNotFoundError(
+            Errors.C031.format(
+                path=path, name="this command", why="there is no such file"
+            )
+        )
     try:
         docs = DocBin().from_disk(path)
-    except Exception as err:  # zlib and msgpack raise whatever they like on a wrong file
-        raise CascadeError(Errors.C031.format(path=path, name="this command", why=f"it can't be read ({err})")) from err
+    except (
+        Exception
+    ) as err:  # zlib and msgpack raise whatever they like on a wrong file
+        raise CascadeError(
+            Errors.C031.format(
+                path=path, name="this command", why=f"it can't be read ({err})"
+            )
+        ) from err
     gold = GoldSpans(
         path,
         spans_key or "",
@@ -75,16 +90,25 @@ def read_docs(
 
 
 def corpora(paths: list[Path], split: str) -> dict[str, Path]:
-    """Name -> .spacy file. A directory stands for all `<split>.spacy` below it, named by their folders."""
+    """Name -> .spacy file.
+
+    A directory stands for all `<split>.spacy` below it, named by their folders.
+    """
     out: dict[str, Path] = {}
     for path in paths:
         if path.is_dir():
             for file in sorted(path.rglob(f"{split}.spacy")):
-                out[str(file.parent.relative_to(path)) if file.parent != path else split] = file
+                out[
+                    str(file.parent.relative_to(path)) if file.parent != path else split
+                ] = file
         else:
             out[path.stem if path.stem != split else path.parent.name] = path
     if not out:
         raise CascadeFileNotFoundError(
-            Errors.C031.format(path=", ".join(map(str, paths)), name="this command", why=f"no {split}.spacy below it")
+            Errors.C031.format(
+                path=", ".join(map(str, paths)),
+                name="this command",
+                why=f"no {split}.spacy below it",
+            )
         )
     return out

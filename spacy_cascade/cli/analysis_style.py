@@ -1,6 +1,7 @@
 """Style of the page of `spacy cascade errors`."""
 
-# As on the pages of `corpus_tools report` and of `cascade visualize`: light and well apart, readable under text; one per coarse type.
+# As on the pages of `corpus_tools report` and of `cascade visualize`: light and well
+# apart, readable under text; one per coarse type.
 LIGHT = (
     "#a6cee3", "#b2df8a", "#fdbf6f", "#cab2d6", "#fb9a99", "#ffe08a",
     "#8fd9c8", "#e3b7a0", "#d4e157", "#9fb4ff", "#f5a6d5", "#b7c9a8",
@@ -9,7 +10,9 @@ _DARK = (
     "#2f6f95", "#4d7f2b", "#9a611b", "#73559b", "#a2494b", "#85701a",
     "#2a7f6e", "#85573c", "#6c7620", "#4a5fb5", "#94457b", "#5b7352",
 )  # fmt: skip
-COLORS = tuple(f"c{i}" for i in range(len(LIGHT)))  # CSS classes of coarse types; "cx": all others
+COLORS = tuple(
+    f"c{i}" for i in range(len(LIGHT))
+)  # CSS classes of coarse types; "cx": all others
 _KINDS = {
     "right": ("#7fb98a", "#4c8a59"),
     "type": ("#f0b35e", "#b07a24"),
@@ -22,17 +25,28 @@ _KINDS = {
 
 
 def _variables(column: int) -> str:
-    colors = zip((*COLORS, "cx"), (*(LIGHT, _DARK)[column], ("#d3d6db", "#4c5159")[column]), strict=True)
-    return "".join(f"--{name}:{value};" for name, value in (*colors, *((k, v[column]) for k, v in _KINDS.items())))
+    colors = zip(
+        (*COLORS, "cx"),
+        (*(LIGHT, _DARK)[column], ("#d3d6db", "#4c5159")[column]),
+        strict=True,
+    )
+    return "".join(
+        f"--{name}:{value};"
+        for name, value in (*colors, *((k, v[column]) for k, v in _KINDS.items()))
+    )
 
 
-_CLASSES = "".join(f".{n}{{--c:var(--{n})}}" for n in (*COLORS, "cx")) + "".join(f".k.{n}{{--c:var(--{n})}}" for n in _KINDS)
+_CLASSES = "".join(f".{n}{{--c:var(--{n})}}" for n in (*COLORS, "cx")) + "".join(
+    f".k.{n}{{--c:var(--{n})}}" for n in _KINDS
+)
 
-CSS = f"""
+CSS = (
+    f"""
 :root{{color-scheme:light dark;--bg:#fff;--fg:#1d1f23;--dim:#656b75;--line:#dfe2e7;--soft:#f4f5f7;--heat:#e08a2c;{_variables(0)}}}
 @media(prefers-color-scheme:dark){{:root{{--bg:#16181c;--fg:#e7e9ec;--dim:#9aa1ac;--line:#343840;--soft:#202329;--heat:#b8681a;{_variables(1)}}}}}
 {_CLASSES}
-""" + """
+"""
+    + """
 *{box-sizing:border-box}
 body{font:16px/1.55 system-ui,-apple-system,"Segoe UI",sans-serif;background:var(--bg);color:var(--fg);max-width:72rem;margin:0 auto;padding:1.2rem 1rem 4rem;overflow-wrap:anywhere}
 h1{font-size:1.6rem;margin:.4rem 0}h2{font-size:1.2rem;margin:2.6rem 0 .8rem;padding-bottom:.3rem;border-bottom:1px solid var(--line)}h3{font-size:1rem;margin:1.8rem 0 .5rem}
@@ -62,3 +76,4 @@ mark{background:color-mix(in srgb,var(--c) 45%,transparent);color:var(--fg);padd
 mark.focus{background:var(--c);outline:2px solid var(--fg)}.label{font-size:.72em;font-weight:600;opacity:.8;margin-inline-start:.5em;white-space:nowrap;unicode-bidi:isolate}
 @media(max-width:640px){body{padding:.8rem .8rem 3rem}h1{font-size:1.3rem}.tiles{grid-template-columns:repeat(auto-fill,minmax(6.4rem,1fr))}.tiles b{font-size:1.1rem}.bars .name{max-width:7rem}.pair{grid-template-columns:1fr;gap:0}.side{line-height:1.4}}
 """
+)

@@ -21,21 +21,30 @@ from ._util import corpora, read_docs, refuse_overlap, show_errors
 @cascade_app.command("errors")
 def errors_cli(
     model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
-    data: Path = typer.Argument(..., help="Gold DocBin, or a directory with <name>/<split>.spacy"),
+    data: Path = typer.Argument(
+        ..., help="Gold DocBin, or a directory with <name>/<split>.spacy"
+    ),
     output: Path = typer.Argument(..., help="HTML file"),
     json: Path = typer.Option(None, "--json", help="JSON file for all counts"),
     split: str = typer.Option("test", help="Which split of a directory"),
     limit: int = typer.Option(0, min=0, help="Most documents per file; 0: all"),
-    examples: int = typer.Option(8, min=0, help="Errors of each kind to show, drawn evenly over the languages"),
+    examples: int = typer.Option(
+        8, min=0, help="Errors of each kind to show, drawn evenly over the languages"
+    ),
     seed: int = typer.Option(0, help="Of the draw"),
-    spans_key: str = typer.Option("", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"),
+    spans_key: str = typer.Option(
+        "", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"
+    ),
     batch_size: int = typer.Option(64, min=1),
     title: str = typer.Option("Errors of the pipeline"),
     overwrite: bool = typer.Option(False, help="Write over existing files"),
     quiet: bool = typer.Option(False, help="No progress bar and no table"),
 ) -> None:
-    """Compare a pipeline with gold: right, wrong type, wrong boundaries, missed and spurious mentions, by language, data set and
-    level; the most confused types; examples of every kind of error. Documents that bring their own label set are run with it."""
+    """Compare a pipeline with gold: right, wrong type, wrong boundaries, missed and
+    spurious mentions, by language, data set and level; the most confused types;
+    examples of every kind of error. Documents that bring their own label set are run
+    with it.
+    """
     from .analysis_page import render_page
 
     with show_errors():
@@ -63,11 +72,28 @@ def errors_cli(
                 srsly.write_json(temp, {**analysis.to_dict(), "about": about})
     if quiet:
         return
-    rows = [[name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)] for name, t in sorted(analysis.groups["language"].items())]
-    rows.append(["all", analysis.total.gold, analysis.total.found, *(analysis.total.kinds[k] for k in KINDS)])
-    msg.table(rows, header=["", "gold", "found", *KINDS], divider=True, aligns=("l", *["r"] * (len(KINDS) + 2)))
+    rows = [
+        [name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)]
+        for name, t in sorted(analysis.groups["language"].items())
+    ]
+    rows.append(
+        [
+            "all",
+            analysis.total.gold,
+            analysis.total.found,
+            *(analysis.total.kinds[k] for k in KINDS),
+        ]
+    )
+    msg.table(
+        rows,
+        header=["", "gold", "found", *KINDS],
+        divider=True,
+        aligns=("l", *["r"] * (len(KINDS) + 2)),
+    )
     if analysis.unannotated:
-        msg.warn(f"{analysis.unannotated} document(s) have no entity annotation and are left out")
+        msg.warn(
+            f"{analysis.unannotated} document(s) have no entity annotation and are left out"
+        )
     msg.good(f"{analysis.total.docs} documents", output)
 
 
@@ -85,7 +111,8 @@ def analyse(
 ) -> Analysis:
     """Run a pipeline on gold Docs and judge what it finds.
 
-    model: A pipeline, or a package name or directory. spans_key (str): See `read_docs`. RAISES CascadeError: C030 without gold mentions, C031.
+    model: A pipeline, or a package name or directory. spans_key (str): See `read_docs`.
+        RAISES CascadeError: C030 without gold mentions, C031.
     """
     import spacy
     from tqdm import tqdm
@@ -99,8 +126,14 @@ def analyse(
                 yield unannotated(nlp, gold), (gold, name)
 
     found = nlp.pipe(pairs(), as_tuples=True, batch_size=batch_size)
-    for doc, (gold, name) in tqdm(found, desc="documents", unit="", disable=True if quiet else None):
+    for doc, (gold, name) in tqdm(
+        found, desc="documents", unit="", disable=True if quiet else None
+    ):
         analysis.add(doc, gold, name=name)
     if not analysis.total.gold:
-        raise CascadeError(Errors.C030.format(name="error analysis", why=f"'{data}' holds no gold mention"))
+        raise CascadeError(
+            Errors.C030.format(
+                name="error analysis", why=f"'{data}' holds no gold mention"
+            )
+        )
     return analysis

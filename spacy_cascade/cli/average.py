@@ -13,12 +13,18 @@ from ._util import refuse_overlap, show_errors
 
 @cascade_app.command("average")
 def average_cli(
-    paths: list[Path] = typer.Argument(..., metavar="MODEL MODEL... OUTPUT", help="Model directories, such as <pipeline>/cascade_extractor/model; the last is written"),
+    paths: list[Path] = typer.Argument(
+        ...,
+        metavar="MODEL MODEL... OUTPUT",
+        help="Model directories, such as <pipeline>/cascade_extractor/model; the last is written",
+    ),
 ) -> None:
-    """Average the weights of models that were trained from the same one, one after the other or side by side.
+    """Average the weights of models that were trained from the same one, one after the
+    other or side by side.
 
-    Trainings with high learning rates end in different corners of one valley; their mean is nearer to its bottom (stochastic weight
-    averaging, arXiv 1803.05407; model soups, arXiv 2203.05482).
+    Trainings with high learning rates end in different corners of one valley; their
+    mean is nearer to its bottom (stochastic weight averaging, arXiv 1803.05407; model
+    soups, arXiv 2203.05482).
     """
     if len(paths) < 3:
         raise typer.BadParameter("give two models or more, and the directory to write")
@@ -30,7 +36,9 @@ def average_cli(
 
 
 def average(models: list[Path], output: Path) -> None:
-    """RAISES CascadeError: C054 if the models differ in shape or tokenizer, C010 to C019 if one can't be loaded."""
+    """RAISES CascadeError: C054 if the models differ in shape or tokenizer, C010 to
+    C019 if one can't be loaded.
+    """
     import torch
 
     from ..models.files import atomic_dir
@@ -46,8 +54,15 @@ def average(models: list[Path], output: Path) -> None:
             mean, total = lm, state
             continue
         shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in (total, state)]
-        if shapes[0] != shapes[1] or mean.tokenizer.get_vocab() != lm.tokenizer.get_vocab():
-            why = "its weights have other shapes" if shapes[0] != shapes[1] else "its tokenizer is another one"
+        if (
+            shapes[0] != shapes[1]
+            or mean.tokenizer.get_vocab() != lm.tokenizer.get_vocab()
+        ):
+            why = (
+                "its weights have other shapes"
+                if shapes[0] != shapes[1]
+                else "its tokenizer is another one"
+            )
             raise CascadeError(Errors.C054.format(path=path, other=models[0], why=why))
         total = {k: v + state[k] for k, v in total.items()}
     with torch.no_grad():

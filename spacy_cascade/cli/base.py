@@ -13,25 +13,39 @@ from ._util import read_docs, refuse_overlap, show_errors
 @cascade_app.command("base")
 def base_cli(
     output: Path = typer.Argument(..., help="Directory for the model"),
-    corpus: list[Path] = typer.Argument(..., help="DocBins (.spacy) to train the tokenizer on"),
+    corpus: list[Path] = typer.Argument(
+        ..., help="DocBins (.spacy) to train the tokenizer on"
+    ),
     vocab_size: int = typer.Option(8000, help="Size of the tokenizer's vocabulary"),
     hidden_size: int = typer.Option(128, help="Width of the model; a multiple of 32"),
     layers: int = typer.Option(4, min=1, help="Number of layers"),
     dropout: float = typer.Option(0.0, help="Dropout of attention"),
-    neighbours: bool = typer.Option(True, help="Point the heads of the first layer at neighbouring tokens, to begin with"),
+    neighbours: bool = typer.Option(
+        True,
+        help="Point the heads of the first layer at neighbouring tokens, to begin with",
+    ),
     case_marks: bool = typer.Option(True, help="Write case as a token of its own"),
-    lexicon: Path = typer.Option(None, help="Directory of <language>.json name lists, for the tokenizer"),
-    type_tokens: bool = typer.Option(True, help="Give every type name of the corpus a token of its own"),
+    lexicon: Path = typer.Option(
+        None, help="Directory of <language>.json name lists, for the tokenizer"
+    ),
+    type_tokens: bool = typer.Option(
+        True, help="Give every type name of the corpus a token of its own"
+    ),
     seed: int = typer.Option(0, help="Of the random weights"),
 ) -> None:
-    """Build a tiny causal LM: train a byte-level BPE tokenizer on a corpus, initialize a small Qwen2 model.
+    """Build a tiny causal LM: train a byte-level BPE tokenizer on a corpus, initialize
+    a small Qwen2 model.
 
     The weights are random: train them with `spacy cascade finetune configs/base.cfg`.
     """
     with show_errors():
         refuse_overlap([*corpus, lexicon], [output], replaced=True)
         if hidden_size < 32 or hidden_size % 32:
-            raise CascadeError(Errors.C021.format(option="hidden_size", rule="a multiple of 32", value=hidden_size))
+            raise CascadeError(
+                Errors.C021.format(
+                    option="hidden_size", rule="a multiple of 32", value=hidden_size
+                )
+            )
         n = build(
             output,
             corpus,
@@ -51,7 +65,12 @@ def base_cli(
 
 
 def build(
-    output: Path, corpus: list[Path], *, lexicon: Path | None = None, type_tokens: bool = True, **options: object
+    output: Path,
+    corpus: list[Path],
+    *,
+    lexicon: Path | None = None,
+    type_tokens: bool = True,
+    **options: object,
 ) -> int:
     """RETURNS (int): Number of documents the tokenizer was trained on."""
     import srsly
@@ -68,7 +87,11 @@ def build(
         for doc in read_docs(path, vocab):
             n += 1
             # as the compact templates write them
-            types.update((normalize_name(name), None) for *_, path in gold_chars(doc) for name in path)
+            types.update(
+                (normalize_name(name), None)
+                for *_, path in gold_chars(doc)
+                for name in path
+            )
             if len(doc):
                 segments += make_unit(doc, 0, len(doc)).segments()
     if lexicon is not None:

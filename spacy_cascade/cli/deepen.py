@@ -12,13 +12,17 @@ from ._util import refuse_overlap, show_errors
 
 @cascade_app.command("deepen")
 def deepen_cli(
-    model: Path = typer.Argument(..., help="Directory of a tiny model, such as <pipeline>/cascade_extractor/model"),
+    model: Path = typer.Argument(
+        ...,
+        help="Directory of a tiny model, such as <pipeline>/cascade_extractor/model",
+    ),
     output: Path = typer.Argument(..., help="Directory for the new model"),
     seed: int = typer.Option(0, help="Of the new layer's random weights"),
 ) -> None:
     """Put a layer below the others of a tiny model, whose heads look at neighbouring tokens.
 
-    The model says what it said before until it is trained further: `--paths.init` of configs/base.cfg takes it.
+    The model says what it said before until it is trained further: `--paths.init` of
+        configs/base.cfg takes it.
     """
     with show_errors():
         refuse_overlap([model], [output], replaced=True)
@@ -38,7 +42,11 @@ def deepen(model: Path, output: Path, *, seed: int = 0) -> int:
 
     lm = load_model(HFSpec(str(model), device="cpu"), path=model, private=True)
     if lm.model.config.model_type != "qwen2":
-        raise CascadeError(Errors.C020.format(option="model_type", value=lm.model.config.model_type, choices="qwen2"))
+        raise CascadeError(
+            Errors.C020.format(
+                option="model_type", value=lm.model.config.model_type, choices="qwen2"
+            )
+        )
     lm.model = with_layer_below(lm.model, seed=seed)
     with atomic_dir(Path(output)) as tmp:
         lm.save(tmp)

@@ -29,7 +29,9 @@ def evaluate_cli(
         ..., help="DocBins, or directories with <name>/<split>.spacy"
     ),
     split: str = typer.Option("test", help="Which split of directories"),
-    output: Path = typer.Option(None, "--output", "-o", help="JSON file for all scores"),
+    output: Path = typer.Option(
+        None, "--output", "-o", help="JSON file for all scores"
+    ),
     train: Path = typer.Option(
         None, help="Training DocBin: report mentions that are not in it apart"
     ),
@@ -43,8 +45,11 @@ def evaluate_cli(
         "", help="Gold mentions stand in doc.spans[NAME], such as spancat's 'sc'"
     ),
 ) -> None:
-    """Score a pipeline on gold DocBins. Sentences without an entity count. Texts that bring their own label set are run
-    with it; entities of other labels, from components that know nothing of it, do not count."""
+    """Score a pipeline on gold DocBins.
+
+    Sentences without an entity count. Texts that bring their own label set are run with
+    it; entities of other labels, from components that know nothing of it, do not count.
+    """
     with show_errors():
         refuse_overlap([model, *data, train, lexicon], [output])
         scores = evaluate(
@@ -66,7 +71,11 @@ def evaluate_cli(
 
 
 @cascade_app.command("show")
-def show_cli(path: Path = typer.Argument(..., help="JSON file of `spacy cascade evaluate`", exists=True, dir_okay=False)) -> None:
+def show_cli(
+    path: Path = typer.Argument(
+        ..., help="JSON file of `spacy cascade evaluate`", exists=True, dir_okay=False
+    ),
+) -> None:
     """Print the scores of an earlier evaluation."""
     with show_errors():
         print_scores(read_scores(path))
@@ -77,10 +86,18 @@ def read_scores(path: Path) -> dict[str, Any]:
     try:
         scores = srsly.read_json(path)
     except ValueError as err:
-        raise CascadeError(Errors.C061.format(path=path, why=f"it is no JSON: {err}")) from err
-    missing = [k for k in ("corpora", "all", "docs_per_second") if not isinstance(scores, dict) or k not in scores]
+        raise CascadeError(
+            Errors.C061.format(path=path, why=f"it is no JSON: {err}")
+        ) from err
+    missing = [
+        k
+        for k in ("corpora", "all", "docs_per_second")
+        if not isinstance(scores, dict) or k not in scores
+    ]
     if missing:
-        raise CascadeError(Errors.C061.format(path=path, why=f"it lacks {', '.join(missing)}"))
+        raise CascadeError(
+            Errors.C061.format(path=path, why=f"it lacks {', '.join(missing)}")
+        )
     return scores
 
 
@@ -88,19 +105,31 @@ def print_scores(scores: dict[str, Any]) -> None:
     """A table with a row per corpus."""
     header = ["", "docs", "mentions", *(c.replace("_f", " F1") for c in COLUMNS)]
     rows = [
-        [name, s["docs"], s["mentions"], *("-" if s.get(f"cascade_{c}") is None else f"{s[f'cascade_{c}']:.3f}" for c in COLUMNS)]
+        [
+            name,
+            s["docs"],
+            s["mentions"],
+            *(
+                "-" if s.get(f"cascade_{c}") is None else f"{s[f'cascade_{c}']:.3f}"
+                for c in COLUMNS
+            ),
+        ]
         for name, s in scores["corpora"].items()
     ]
-    msg.table(rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1)))
+    msg.table(
+        rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1))
+    )
     if scores["all"].get("unannotated"):
         msg.warn(
-            f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no entity annotation and do not count"
+            f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no"
+            " entity annotation and do not count"
         )
     if scores["all"].get("unseen_recall") is not None:
         a = scores["all"]
         msg.text(
-            f"boundary recall of the {a['seen_mentions']} mentions whose string is in the training data or lexicon: "
-            f"{a['seen_recall']:.3f}; of the {a['unseen_mentions']} others: {a['unseen_recall']:.3f}"
+            f"boundary recall of the {a['seen_mentions']} mentions whose string is in the"
+            f" training data or lexicon: {a['seen_recall']:.3f}; of the {a['unseen_mentions']}"
+            f" others: {a['unseen_recall']:.3f}"
         )
     msg.text(f"{scores['docs_per_second']:.1f} documents per second")
 
@@ -134,31 +163,55 @@ def evaluate(
         docs = read_docs(train, nlp.vocab, spans_key=spans_key)
         seen = {doc.text[s:e].lower() for doc in docs for s, e, _ in gold_chars(doc)}
         for file in sorted(Path(lexicon).glob("*.json")) if lexicon is not None else ():
-            seen.update(name.lower() for names in srsly.read_json(file).values() for name in names)
+            seen.update(
+                name.lower()
+                for names in srsly.read_json(file).values()
+                for name in names
+            )
     everything: list[Example] = []
     out: dict[str, Any] = {"corpora": {}}
     seconds = 0.0
     for name, path in corpora(data, split).items():
         gold = list(read_docs(path, nlp.vocab, limit, spans_key=spans_key))
         start = time.perf_counter()
-        found = [known_labels(d) for d in nlp.pipe((unannotated(nlp, doc) for doc in gold), batch_size=batch_size)]
+        found = [
+            known_labels(d)
+            for d in nlp.pipe(
+                (unannotated(nlp, doc) for doc in gold), batch_size=batch_size
+            )
+        ]
         seconds += time.perf_counter() - start
-        examples = [Example(doc, reference) for doc, reference in zip(found, gold, strict=True)]
+        examples = [
+            Example(doc, reference) for doc, reference in zip(found, gold, strict=True)
+        ]
         everything += examples
         out["corpora"][name] = _scores(examples, score, seen)
     out["all"] = out["corpora"]["all"] = _scores(everything, score, seen)
     out["docs_per_second"] = len(everything) / max(seconds, 1e-9)
-    out["about"] = {"model": str(model), "split": split, "nested": nested, "machine": platform.machine(), "spacy": spacy.__version__}
+    out["about"] = {
+        "model": str(model),
+        "split": split,
+        "nested": nested,
+        "machine": platform.machine(),
+        "spacy": spacy.__version__,
+    }
     return out
 
 
 def known_labels(doc: Any) -> Any:
-    """Drop the entities of a Doc that brings its own label set whose label is not in it, neither as a name nor as a path
-    ('location > city' is 'city' of a set that has it): what components that know nothing of label sets wrote."""
+    """Drop the entities of a Doc that brings its own label set whose label is not in
+    it, neither as a name nor as a path ('location > city' is 'city' of a set that has
+    it): what components that know nothing of label sets wrote.
+    """
     taxonomy = labels_of(doc)
     if taxonomy is not None:
         names = {path[-1] for path in taxonomy}
-        kept = [e for e in doc.ents if e.label_ in names or known_path(taxonomy, parse_path(e.label_)) is not None]
+        kept = [
+            e
+            for e in doc.ents
+            if e.label_ in names
+            or known_path(taxonomy, parse_path(e.label_)) is not None
+        ]
         doc.set_ents(kept)
     return doc
 
@@ -176,5 +229,7 @@ def _scores(examples: list[Any], score: Any, seen: set[str] | None) -> dict[str,
                 hits[e.text.lower() in seen].append((e.start_char, e.end_char) in found)
         out["seen_mentions"], out["unseen_mentions"] = len(hits[True]), len(hits[False])
         out["seen_recall"] = sum(hits[True]) / len(hits[True]) if hits[True] else None
-        out["unseen_recall"] = sum(hits[False]) / len(hits[False]) if hits[False] else None
+        out["unseen_recall"] = (
+            sum(hits[False]) / len(hits[False]) if hits[False] else None
+        )
     return out

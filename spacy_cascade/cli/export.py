@@ -19,22 +19,45 @@ DTYPES = ("float16", "bfloat16", "float32")
 def export_cli(
     model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
     output: Path = typer.Argument(..., help="Directory for the exported pipeline"),
-    dtype: str = typer.Option("float16", help="Precision of the saved weights; on a CPU they are loaded as float32"),
-    calibrate: Path = typer.Option(None, help="DocBin of development data to calibrate scores on"),
-    meta: Path = typer.Option(None, help="JSON file of meta data (description, license, sources ...) for packages"),
-    limit: int = typer.Option(0, min=0, help="Calibrate on so many documents, taken evenly from the file; 0: all"),
+    dtype: str = typer.Option(
+        "float16",
+        help="Precision of the saved weights; on a CPU they are loaded as float32",
+    ),
+    calibrate: Path = typer.Option(
+        None, help="DocBin of development data to calibrate scores on"
+    ),
+    meta: Path = typer.Option(
+        None,
+        help="JSON file of meta data (description, license, sources ...) for packages",
+    ),
+    limit: int = typer.Option(
+        0,
+        min=0,
+        help="Calibrate on so many documents, taken evenly from the file; 0: all",
+    ),
 ) -> None:
     """Write a pipeline for distribution: half the size, calibrated scores, meta data."""
     with show_errors():
         refuse_overlap([model, calibrate, meta], [output])
-        report = export(model, output, dtype=dtype, calibrate=calibrate, meta=meta, limit=limit)
+        report = export(
+            model, output, dtype=dtype, calibrate=calibrate, meta=meta, limit=limit
+        )
     for name, found in report.items():
-        msg.text(f"{name}: expected calibration error {found['ece_before']:.3f}, then {found['ece_after']:.3f}")
+        msg.text(
+            f"{name}: expected calibration error {found['ece_before']:.3f}, then"
+            f" {found['ece_after']:.3f}"
+        )
     msg.good("Pipeline", output)
 
 
 def export(
-    model: str | Path, output: Path, *, dtype: str = "float16", calibrate: Path | None = None, meta: Path | None = None, limit: int = 0
+    model: str | Path,
+    output: Path,
+    *,
+    dtype: str = "float16",
+    calibrate: Path | None = None,
+    meta: Path | None = None,
+    limit: int = 0,
 ) -> dict[str, dict[str, float]]:
     """RETURNS (dict): For each calibrated component what `calibrate` found.
 
@@ -50,17 +73,24 @@ def export(
     from ..pipeline.component import LMPipe
 
     if dtype not in DTYPES:
-        raise CascadeError(Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES)))
+        raise CascadeError(
+            Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES))
+        )
     nlp = spacy.load(model)
     report = {}
     pipes: list[Any] = [pipe for _, pipe in nlp.components if isinstance(pipe, LMPipe)]
     if calibrate is not None:
         docs = list(read_docs(calibrate, nlp.vocab))
-        chosen = docs if not 0 < limit < len(docs) else [docs[i * len(docs) // limit] for i in range(limit)]
+        chosen = (
+            docs
+            if not 0 < limit < len(docs)
+            else [docs[i * len(docs) // limit] for i in range(limit)]
+        )
         examples = [Example(unannotated(nlp, doc), doc) for doc in chosen]
         for pipe in pipes:
             report[pipe.name] = pipe.calibrate(examples)
-    # texts leave traces in a pipeline (its vocabulary, what its drafter learns): none of them go along
+    # texts leave traces in a pipeline (its vocabulary, what its drafter learns): none
+    # of them go along
     found = {pipe.name: pipe.calibration for pipe in pipes}
     nlp = spacy.load(model)
     pipes = [nlp.get_pipe(name) for name in found]
@@ -70,7 +100,9 @@ def export(
         lm.model.to(getattr(torch, dtype))
     for _, pipe in nlp.components:
         if isinstance(pipe, Sentencizer):
-            pipe.punct_chars = sorted(pipe.punct_chars)  # a set would be written in another order every time
+            pipe.punct_chars = sorted(
+                pipe.punct_chars
+            )  # a set would be written in another order every time
     if meta is not None:
         nlp.meta.update(srsly.read_json(meta))
     nlp.to_disk(output)

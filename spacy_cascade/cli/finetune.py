@@ -19,24 +19,52 @@ from ._util import refuse_overlap, show_errors
 WRITTEN = ("model-best", "model-last", "checkpoint", "log.jsonl")
 
 
-@cascade_app.command("finetune", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@cascade_app.command(
+    "finetune",
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
 def finetune_cli(
     ctx: typer.Context,
-    config_path: Path = typer.Argument(..., help="Config with a [finetune] block", exists=True, dir_okay=False),
-    output: Path = typer.Option(..., "--output", "-o", help="Directory for model-best, model-last, checkpoint, log.jsonl"),
-    code: Path = typer.Option(None, "--code", "-c", help="Python file with registered functions"),
-    resume: bool = typer.Option(True, help="Go on from a checkpoint in the output directory"),
-    gpu_id: int = typer.Option(-1, "--gpu-id", "-g", help="GPU, or -1: as the config says. `accelerate launch` gives each process its own"),
+    config_path: Path = typer.Argument(
+        ..., help="Config with a [finetune] block", exists=True, dir_okay=False
+    ),
+    output: Path = typer.Option(
+        ...,
+        "--output",
+        "-o",
+        help="Directory for model-best, model-last, checkpoint, log.jsonl",
+    ),
+    code: Path = typer.Option(
+        None, "--code", "-c", help="Python file with registered functions"
+    ),
+    resume: bool = typer.Option(
+        True, help="Go on from a checkpoint in the output directory"
+    ),
+    gpu_id: int = typer.Option(
+        -1,
+        "--gpu-id",
+        "-g",
+        help="GPU, or -1: as the config says. `accelerate launch` gives each process its own",
+    ),
     verbose: bool = typer.Option(False, "--verbose", "-V"),
 ) -> None:
-    """Fine-tune components with a registered training loop. Settings can be overridden: --finetune.max_steps 100"""
+    """Fine-tune components with a registered training loop.
+
+    Settings can be overridden: --finetune.max_steps 100
+    """
     if verbose:
         logging.getLogger("spacy_cascade").setLevel(logging.INFO)
     import_code(code)
     if not several_processes() and (gpu_id < 0 or not torch_has_gpu()):
         setup_gpu(gpu_id)
     with show_errors():
-        finetune(config_path, output, overrides=parse_config_overrides(ctx.args), resume=resume, use_gpu=gpu_id)
+        finetune(
+            config_path,
+            output,
+            overrides=parse_config_overrides(ctx.args),
+            resume=resume,
+            use_gpu=gpu_id,
+        )
 
 
 def torch_has_gpu() -> bool:
@@ -55,7 +83,10 @@ def finetune(
     use_gpu: int = -1,
     silent: bool = False,
 ) -> dict[str, Any]:
-    """RETURNS (dict): Steps, minutes and best dev scores. RAISES CascadeError: C033, C123, and those of the loop."""
+    """RETURNS (dict): Steps, minutes and best dev scores.
+
+    RAISES CascadeError: C033, C123, and those of the loop.
+    """
     from spacy import util
     from spacy.training.initialize import init_nlp
 
@@ -78,14 +109,33 @@ def finetune(
         interpolated = nlp.config.interpolate()
         loop = registry.resolve({"finetune": interpolated["finetune"]})["finetune"]
         corpora = registry.resolve({"corpora": interpolated["corpora"]})["corpora"]
-        train, dev = (list(corpora[getattr(loop, k).split(".", 1)[1]](nlp)) for k in ("train_corpus", "dev_corpus"))
+        train, dev = (
+            list(corpora[getattr(loop, k).split(".", 1)[1]](nlp))
+            for k in ("train_corpus", "dev_corpus")
+        )
 
     def report(info: dict[str, Any]) -> None:
         losses = " ".join(f"{k}={v:.4f}" for k, v in info["losses"].items())
-        scores = " ".join(f"{k}: " + " ".join(f"{n}={x:.3f}" for n, x in v.items() if n != "score") for k, v in info["dev"].items())
-        msg.text(f"step {info['step']:>6}  {info['minutes']:>6.1f} min  loss {losses}  dev {scores}")
+        scores = " ".join(
+            f"{k}: " + " ".join(f"{n}={x:.3f}" for n, x in v.items() if n != "score")
+            for k, v in info["dev"].items()
+        )
+        msg.text(
+            f"step {info['step']:>6}  {info['minutes']:>6.1f} min  loss {losses}  dev {scores}"
+        )
 
-    result = loop.run(nlp, train, dev, output, resume=resume, report=(lambda i: None) if silent else report)
+    result = loop.run(
+        nlp,
+        train,
+        dev,
+        output,
+        resume=resume,
+        report=(lambda i: None) if silent else report,
+    )
     if not silent:
-        msg.good(f"{result['steps']} steps in {result['minutes']:.1f} minutes; best at step {result['best'].get('step')}", output / "model-best")
+        msg.good(
+            f"{result['steps']} steps in {result['minutes']:.1f} minutes; best at step"
+            f" {result['best'].get('step')}",
+            output / "model-best",
+        )
     return result

@@ -22,9 +22,10 @@ from .analysis_style import LIGHT
 # Of all coarse types but the most frequent dozen: no other colour stands for two of them.
 OTHER = "#d3d6db"
 TEMPLATE = (
-    '<mark class="entity" title="{title}" style="background: {bg}; padding: 0.3em 0.45em; margin: 0 0.2em; '
-    'line-height: 1; border-radius: 0.35em;">{text}<span style="font-size: 0.75em; font-weight: bold; '
-    'line-height: 1; border-radius: 0.35em; vertical-align: middle; margin-inline-start: 0.5rem; white-space: nowrap">{label}</span></mark>'
+    '<mark class="entity" title="{title}" style="background: {bg}; padding: 0.3em 0.45em;'
+    ' margin: 0 0.2em; line-height: 1; border-radius: 0.35em;">{text}<span style="font-size:'
+    " 0.75em; font-weight: bold; line-height: 1; border-radius: 0.35em; vertical-align: middle;"
+    ' margin-inline-start: 0.5rem; white-space: nowrap">{label}</span></mark>'
 )
 CSS = """
 body { font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }
@@ -34,14 +35,17 @@ h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2.2rem; border-bott
 mark { cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone } mark span { unicode-bidi: isolate } .note { color: #666; font-size: .9em }
 """
 NOTE = (
-    "Colours show the coarse type, labels the deepest one. Point at an entity for its path and score."
+    "Colours show the coarse type, labels the deepest one. Point at an entity for its path and"
+    " score."
 )
 
 
 @cascade_app.command("visualize")
 def visualize_cli(
     model: str = typer.Argument(..., help="Pipeline: a package name or directory"),
-    data: list[Path] = typer.Argument(..., help="DocBins, or directories with <name>/<split>.spacy"),
+    data: list[Path] = typer.Argument(
+        ..., help="DocBins, or directories with <name>/<split>.spacy"
+    ),
     output: Path = typer.Argument(..., help="HTML file"),
     split: str = typer.Option("test", help="Which split of directories"),
     limit: int = typer.Option(8, min=0, help="Most documents per file; 0: all"),
@@ -67,18 +71,28 @@ def visualize_cli(
         }
         with atomic_path(output) as temp:
             temp.write_text(render_page(groups, title=title), encoding="utf8")
-    msg.good(f"{sum(map(len, groups.values()))} documents in {len(groups)} sections", output)
+    msg.good(
+        f"{sum(map(len, groups.values()))} documents in {len(groups)} sections", output
+    )
 
 
 def render_page(groups: dict[str, list[Any]], *, title: str) -> str:
-    """groups (dict): Heading -> Docs. RETURNS (str): A whole HTML page without outside references."""
+    """groups (dict): Heading -> Docs.
+
+    RETURNS (str): A whole HTML page without outside references.
+    """
     docs = list(itertools.chain.from_iterable(groups.values()))
     counts = Counter(_coarse(e) for doc in docs for e in doc.ents)
     frequent = sorted(sorted(counts, key=lambda c: (-counts[c], c))[: len(LIGHT)])
     colors = dict.fromkeys(counts, OTHER) | dict(zip(frequent, LIGHT, strict=False))
-    legend = "".join(f'<span style="background: {colors[c]}">{html.escape(c)}</span>' for c in sorted(counts))
+    legend = "".join(
+        f'<span style="background: {colors[c]}">{html.escape(c)}</span>'
+        for c in sorted(counts)
+    )
     sections = "".join(
-        f"<h2>{html.escape(name)}</h2>" + "".join(render_doc(doc, colors) for doc in group) for name, group in groups.items()
+        f"<h2>{html.escape(name)}</h2>"
+        + "".join(render_doc(doc, colors) for doc in group)
+        for name, group in groups.items()
     )
     above = f'<p class="note">{NOTE}</p><p class="legend">{legend}</p>'
     return html_page(title=title, css=CSS, body=above + sections)
@@ -93,9 +107,17 @@ def render_doc(doc: Any, colors: dict[str, str]) -> str:
         # displaCy escapes the text and nothing else
         params = {"title": html.escape(_title(e)), "bg": colors[_coarse(e)]}
         label = html.escape(e.label_)
-        ents.append({"start": e.start_char, "end": e.end_char, "label": label, "params": params})
+        ents.append(
+            {"start": e.start_char, "end": e.end_char, "label": label, "params": params}
+        )
     options = {"template": TEMPLATE}
-    page = displacy.render({"text": doc.text, "ents": ents}, style="ent", manual=True, jupyter=False, options=options)
+    page = displacy.render(
+        {"text": doc.text, "ents": ents},
+        style="ent",
+        manual=True,
+        jupyter=False,
+        options=options,
+    )
     return f'<div dir="auto">{page}</div>'
 
 
@@ -105,4 +127,6 @@ def _coarse(ent: Any) -> str:
 
 def _title(ent: Any) -> str:
     score = ent._.cascade_score
-    return f"{ent._.cascade_path or ent.label_}" + ("" if score is None else f"  ({score:.2f})")
+    return f"{ent._.cascade_path or ent.label_}" + (
+        "" if score is None else f"  ({score:.2f})"
+    )

@@ -1,12 +1,15 @@
-"""What may be written when all mentions of a text are listed with their labels: `label: mention; label: mention`.
+"""What may be written when all mentions of a text are listed with their labels: `label:
+mention; label: mention`.
 
-Labels come from a trie, mentions are stretches of the text that begin and end at its tokens, and each is tied to an
-occurrence that is still free. So every answer is finite, can be read back, and has exact offsets, whatever the model
-prefers.
+Labels come from a trie, mentions are stretches of the text that begin and end at its
+tokens, and each is tied to an occurrence that is still free. So every answer is finite,
+can be read back, and has exact offsets, whatever the model prefers.
 
-An answer can have several readings: a mention may hold `; `, a label may hold `: `. The automaton follows them all at
-once and prefers, in this order, to end a mention over going on with it, and a longer label over a shorter one. Reading an
-answer back takes the same steps, and so comes to the same mentions.
+An answer can have several readings: a mention may hold `; `, a label may hold `: `. The
+    automaton follows them all at
+once and prefers, in this order, to end a mention over going on with it, and a longer
+label over a shorter one. Reading an answer back takes the same steps, and so comes to
+the same mentions.
 """
 
 from __future__ import annotations
@@ -28,7 +31,8 @@ LEAD, LABEL, COLON, MENTION, SEPARATOR, EMPTY, DONE = range(7)
 class Grammar:
     """The fixed parts of an answer, as symbols.
 
-    lead: Before the first label. colon: Between label and mention. separator: Between two mentions. empty: The answer
+    lead: Before the first label. colon: Between label and mention. separator: Between
+        two mentions. empty: The answer
     if there is no mention (behind `lead`).
     """
 
@@ -41,7 +45,8 @@ class Grammar:
 class Found(NamedTuple):
     """A finished mention, linked to the one before it.
 
-    label: Index of its label. start, end: Its tokens, end exclusive. begun, ended: Where its text stands in the answer,
+    label: Index of its label. start, end: Its tokens, end exclusive. begun, ended:
+        Where its text stands in the answer,
     in symbols. used: Bits of the tokens that mentions so far cover. number: Mentions so far.
     """
 
@@ -63,7 +68,9 @@ class Found(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One way to read what was written. at: index in a fixed part or label node, by `phase`; in a mention its `node`."""
+    """One way to read what was written. at: index in a fixed part or label node, by
+    `phase`; in a mention its `node`.
+    """
 
     phase: int
     at: int
@@ -84,13 +91,21 @@ class AnswerAutomaton:
     """See the module. States are immutable; a token leads from one to the next.
 
     text (TextIndex), labels (Labels), grammar (Grammar): All over the same symbols.
-    vocabulary (Vocabulary | None): Tokens that write bytes, if the symbols are bytes; None: the symbols are tokens.
+    vocabulary (Vocabulary | None): Tokens that write bytes, if the symbols are bytes;
+        None: the symbols are tokens.
     end (int): Id of the token behind the answer.
     nested (bool): Mentions may overlap; else each token belongs to one mention at most.
     """
 
     def __init__(
-        self, text: TextIndex, labels: Labels, grammar: Grammar, *, vocabulary: Vocabulary | None, end: int, nested: bool
+        self,
+        text: TextIndex,
+        labels: Labels,
+        grammar: Grammar,
+        *,
+        vocabulary: Vocabulary | None,
+        end: int,
+        nested: bool,
     ):
         self.text = text
         self.labels = labels
@@ -101,7 +116,8 @@ class AnswerAutomaton:
         n = len(text.token_at)
         self.most = min(2 * n, n * (n + 1) // 2) if nested else n
 
-    # -- Over tokens ------------------------------------------------------------------------------------------
+    # -- Over tokens
+    # ------------------------------------------------------------------------------------------
 
     def start(self) -> State:
         begin = self._fixed(LEAD, 0, self.grammar.lead, Reading(LEAD, 0, None))
@@ -136,7 +152,9 @@ class AnswerAutomaton:
         return state
 
     def symbols_of(self, token: int) -> Sequence[int]:
-        return (token,) if self.vocabulary is None else self.vocabulary.table[token] or b""
+        return (
+            (token,) if self.vocabulary is None else self.vocabulary.table[token] or b""
+        )
 
     def read(self, symbols: Iterable[int]) -> list[Found]:
         """The mentions of a complete answer. RAISES KeyError: if it is none."""
@@ -153,8 +171,9 @@ class AnswerAutomaton:
         return mentions_of(state.readings[0].found)
 
     def offset(self, state: State) -> int:
-        """The text offset, in symbols, of the symbol written last: in a mention that of its original, else that of the
-        text behind the mention before."""
+        """The text offset, in symbols, of the symbol written last: in a mention that of
+        its original, else that of the text behind the mention before.
+        """
         reading = state.readings[0]
         if reading.phase == MENTION and reading.node.length:
             begin = self._begin(reading)
@@ -162,7 +181,8 @@ class AnswerAutomaton:
         behind = self.text.end_of[reading.found.end] if reading.found else 0
         return behind + (self.labels.depth[reading.at] if reading.phase == LABEL else 0)
 
-    # -- Over symbols -----------------------------------------------------------------------------------------
+    # -- Over symbols
+    # -----------------------------------------------------------------------------------------
 
     def _next(self, state: State) -> dict[int, tuple[Reading, ...]]:
         """The symbols that may follow, and the readings they leave."""
@@ -171,7 +191,9 @@ class AnswerAutomaton:
             for symbol, behind in self._moves(reading, state.written):
                 out.setdefault(symbol, []).append(behind)
         return {
-            symbol: tuple(found) if len(found) == 1 else tuple(dict.fromkeys(found))[:_READINGS]
+            symbol: tuple(found)
+            if len(found) == 1
+            else tuple(dict.fromkeys(found))[:_READINGS]
             for symbol, found in out.items()
         }
 
@@ -200,7 +222,9 @@ class AnswerAutomaton:
             if reading.node.length:
                 found = self._finish(reading, written)
                 if found is not None and self._room(found):
-                    for behind in self._fixed(SEPARATOR, 1, grammar.separator, Reading(SEPARATOR, 1, found)):
+                    for behind in self._fixed(
+                        SEPARATOR, 1, grammar.separator, Reading(SEPARATOR, 1, found)
+                    ):
                         yield grammar.separator[0], behind
             for symbol, node in self.text.substrings.steps(reading.node):
                 longer = reading._replace(node=node)
@@ -210,14 +234,20 @@ class AnswerAutomaton:
             if at < len(grammar.empty):
                 yield grammar.empty[at], reading._replace(at=at + 1)
         elif phase != DONE:
-            fixed = {LEAD: grammar.lead, COLON: grammar.colon, SEPARATOR: grammar.separator}[phase]
+            fixed = {
+                LEAD: grammar.lead,
+                COLON: grammar.colon,
+                SEPARATOR: grammar.separator,
+            }[phase]
             for behind in self._fixed(phase, at + 1, fixed, reading):
                 yield fixed[at], self._mark(behind, written + 1)
 
     def _mark(self, reading: Reading, written: int) -> Reading:
         return reading._replace(begun=written) if reading.phase == MENTION else reading
 
-    def _fixed(self, phase: int, at: int, symbols: Sequence[int], reading: Reading) -> Iterator[Reading]:
+    def _fixed(
+        self, phase: int, at: int, symbols: Sequence[int], reading: Reading
+    ) -> Iterator[Reading]:
         """Readings inside of a fixed part, or behind it if it is complete."""
         if at < len(symbols):
             yield reading._replace(phase=phase, at=at)
@@ -228,7 +258,8 @@ class AnswerAutomaton:
             if phase == LEAD:
                 yield Reading(EMPTY, 0, None)
 
-    # -- Occurrences ------------------------------------------------------------------------------------------
+    # -- Occurrences
+    # ------------------------------------------------------------------------------------------
 
     def _free(self, start: int, end: int, found: Found | None) -> bool:
         """Whether tokens [start, end) may become a mention."""
@@ -254,7 +285,11 @@ class AnswerAutomaton:
                 continue
             if self._free(start, end, reading.found):
                 return True
-            if self.nested and any(self._free(start, e, reading.found) for o, e in text.end_at.items() if o > offset):
+            if self.nested and any(
+                self._free(start, e, reading.found)
+                for o, e in text.end_at.items()
+                if o > offset
+            ):
                 return True
         return False
 
@@ -287,12 +322,23 @@ class AnswerAutomaton:
             if reading.node.length and start < end and self._free(start, end, before):
                 used = (before.used if before else 0) | ((1 << end) - (1 << start))
                 number = before.number + 1 if before else 1
-                return Found(before, reading.label, start, end, reading.begun, written, used, number)
+                return Found(
+                    before,
+                    reading.label,
+                    start,
+                    end,
+                    reading.begun,
+                    written,
+                    used,
+                    number,
+                )
         return None
 
     def _room(self, found: Found) -> bool:
         """Whether another mention fits behind this one."""
-        return found.number < self.most and (self.nested or bool(self.text.words & ~found.used))
+        return found.number < self.most and (
+            self.nested or bool(self.text.words & ~found.used)
+        )
 
 
 def mentions_of(found: Found | None) -> list[Found]:

@@ -1,8 +1,9 @@
 """Which tokens may come next when a sentence is copied with markers put into it.
 
-An automaton's state is (offset in the sentence, inside a mention?). From a state only those tokens are allowed that
-spell the next characters of the sentence, or a marker where one may stand. Whatever the model prefers, the result is
-the sentence itself with well-formed markers, and offsets are read off the states.
+An automaton's state is (offset in the sentence, inside a mention?). From a state only
+those tokens are allowed that spell the next characters of the sentence, or a marker
+where one may stand. Whatever the model prefers, the result is the sentence itself with
+well-formed markers, and offsets are read off the states.
 """
 
 from __future__ import annotations
@@ -44,28 +45,40 @@ class CopyAutomaton(Protocol):
 
 
 class Guess:
-    """What is believed about the marks before the model has confirmed them. Never changes the result, only how many
-    passes it takes.
+    """What is believed about the marks before the model has confirmed them.
+
+    Never changes the result, only how many passes it takes.
 
     unit (Unit): The sentence.
     spans (Iterable): (start, end) token indices to begin with.
-    goes_on (list[bool] | None): For every token, whether it is taken to continue a mention that the one before is
-        in, as long as nothing else is known. Rather too often than not: a mention that is drafted too long shows its
-        end in one pass, one that is drafted too short needs a pass per token. None: if it looks like part of a name
-        (capitalized, or of a script without capitals).
+    goes_on (list[bool] | None): For every token, whether it is taken to continue a
+        mention that the one before is in, as long as nothing else is known. Rather too
+        often than not: a mention that is drafted too long shows its end in one pass,
+        one that is drafted too short needs a pass per token. None: if it looks like
+        part of a name (capitalized, or of a script without capitals).
     """
 
     longest = 8
 
-    def __init__(self, unit: Unit, spans: Iterable[tuple[int, int]] = (), goes_on: list[bool] | None = None):
+    def __init__(
+        self,
+        unit: Unit,
+        spans: Iterable[tuple[int, int]] = (),
+        goes_on: list[bool] | None = None,
+    ):
         self.known: dict[tuple[str, int], bool] = {}
         if goes_on is None:
             words = [unit.text[s:e] for s, e in unit.tokens]
-            goes_on = [bool(w) and (w[0].isupper() or (w[0].isalpha() and not w[0].islower())) for w in words]
+            goes_on = [
+                bool(w) and (w[0].isupper() or (w[0].isalpha() and not w[0].islower()))
+                for w in words
+            ]
         self._goes_on = goes_on
         self._start = 0
         self._ends: dict[int, int] = {}  # drafted end -> start of that mention
-        self._refused: dict[int, tuple[int, int]] = {}  # start -> the last drafted end that was none, and how many were
+        self._refused: dict[
+            int, tuple[int, int]
+        ] = {}  # start -> the last drafted end that was none, and how many were
         for start, end in spans:
             self.known["open", start] = True
             self.known["close", end] = True
@@ -88,30 +101,43 @@ class Guess:
         if found is None:
             # Where the model has gone on beyond a drafted end again, the next one is twice as far.
             last, times = self._refused.get(self._start, (0, 0))
-            on = i < last + 2**times if times > 1 else i - self._start < self.longest and self._goes_on[i : i + 1] == [True]
+            on = (
+                i < last + 2**times
+                if times > 1
+                else i - self._start < self.longest
+                and self._goes_on[i : i + 1] == [True]
+            )
             found = not on
         if found:
             self._ends[i] = self._start
         return found
 
 
-# (index of the segment, tokens of it written, inside?, may not mark here); the last is set behind an opening marker,
-# since a mention is never empty
+# (index of the segment, tokens of it written, inside?, may not mark here); the last is
+# set behind an opening marker, since a mention is never empty
 _State = tuple[int, int, bool, bool]
 
 
 class SegmentAutomaton:
     """The sentence's tokens are fixed segment by segment, so the only freedom left are the markers.
 
-    Suits tokenizers trained on the same segments, and any tokenizer that has the marker as one token. A marker stands
-    before the white space of its segment, so that a word has the same tokens inside and outside of a mention.
+    Suits tokenizers trained on the same segments, and any tokenizer that has the marker
+    as one token. A marker stands before the white space of its segment, so that a word
+    has the same tokens inside and outside of a mention.
 
     segments (Sequence[Sequence[int]]): Token ids of every segment of the unit.
     spaces (Sequence[bool]): Segments that are only white space: no mention starts or ends there.
     marker (int), end (int): Ids of the marker and of the token behind the copy.
     """
 
-    def __init__(self, segments: Sequence[Sequence[int]], spaces: Sequence[bool], *, marker: int, end: int):
+    def __init__(
+        self,
+        segments: Sequence[Sequence[int]],
+        spaces: Sequence[bool],
+        *,
+        marker: int,
+        end: int,
+    ):
         self.segments = segments
         self.spaces = spaces
         self.marker = marker

@@ -1,4 +1,7 @@
-"""Where the first draft of a marked copy comes from. A draft never changes the result, only the number of passes."""
+"""Where the first draft of a marked copy comes from.
+
+A draft never changes the result, only the number of passes.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,9 @@ _MOST_FITTED = 20_000
 
 
 class Drafter(Protocol):
-    """Guesses the mentions of a unit, and may learn from what the language model marked. Spans are token indices."""
+    """Guesses the mentions of a unit, and may learn from what the language model
+    marked. Spans are token indices.
+    """
 
     def guess(self, unit: Unit, known: Spans) -> Guess:
         """known (Sequence): Entities that earlier components set."""
@@ -40,7 +45,9 @@ class Drafter(Protocol):
 
 
 class CuesDrafter:
-    """No mention is drafted; where the model opens one, capital letters and scripts without spaces tell how far it goes."""
+    """No mention is drafted; where the model opens one, capital letters and scripts
+    without spaces tell how far it goes.
+    """
 
     def guess(self, unit: Unit, known: Spans) -> Guess:
         return Guess(unit)
@@ -69,8 +76,9 @@ class TaggerDrafter(CuesDrafter):
     """A small tagger, or the entities of earlier components where there are any.
 
     online (bool): Learn from what the language model marks.
-    reach (float): A mention that the model opens and the tagger did not see is drafted to go on as long as the tagger
-        finds that this likely. Low, since a mention drafted too long shows its end in one pass.
+    reach (float): A mention that the model opens and the tagger did not see is drafted
+        to go on as long as the tagger finds that this likely. Low, since a mention
+        drafted too long shows its end in one pass.
     """
 
     def __init__(self, *, online: bool = True, reach: float = 0.3):
@@ -99,7 +107,10 @@ class TaggerDrafter(CuesDrafter):
         from safetensors.numpy import save_file
 
         if self._learned:
-            save_file({"weights": self.tagger.weights.astype(np.float16)}, str(path / "drafter.safetensors"))
+            save_file(
+                {"weights": self.tagger.weights.astype(np.float16)},
+                str(path / "drafter.safetensors"),
+            )
 
     def from_disk(self, path: Path) -> None:
         from safetensors import SafetensorError
@@ -111,7 +122,9 @@ class TaggerDrafter(CuesDrafter):
             try:
                 weights = load_file(str(file))["weights"]
                 if weights.shape != self.tagger.weights.shape:
-                    raise ValueError(f"weights of shape {weights.shape} instead of {self.tagger.weights.shape}")
+                    raise ValueError(
+                        f"weights of shape {weights.shape} instead of {self.tagger.weights.shape}"
+                    )
             except (SafetensorError, KeyError, ValueError) as err:
                 raise CascadeError(Errors.C018.format(path=file, why=err)) from err
             self.tagger = Tagger(weights)
@@ -131,10 +144,13 @@ def ents_drafter() -> EntsDrafter:
 
 @drafters("spacy-cascade.TaggerDrafter.v1")
 def tagger_drafter(online: bool = True, reach: float = 0.3) -> TaggerDrafter:
-    """Begin with the entities that are already there, else with what a small tagger finds (see `TaggerDrafter`).
+    """Begin with the entities that are already there, else with what a small tagger
+    finds (see `TaggerDrafter`).
 
     RAISES CascadeError: C021.
     """
     if not 0 < reach < 1:
-        raise CascadeError(Errors.C021.format(option="reach", rule="between 0 and 1", value=reach))
+        raise CascadeError(
+            Errors.C021.format(option="reach", rule="between 0 and 1", value=reach)
+        )
     return TaggerDrafter(online=online, reach=reach)

@@ -1,6 +1,8 @@
-"""Scoring lists of labels as token tries: the log-probability of every label under the constraint, in one pass per list.
+"""Scoring lists of labels as token tries: the log-probability of every label under the
+constraint, in one pass per list.
 
-What prompts have in common runs once: the mentions of a sentence share a row, the lists of later levels go on from it,
+What prompts have in common runs once: the mentions of a sentence share a row, the lists
+    of later levels go on from it,
 and rows that begin alike share their beginning.
 """
 
@@ -19,7 +21,8 @@ from .tree import TokenTree
 
 
 class LabelTrie:
-    """The tokens of a list of labels, each closed by an end token, so that no label is the beginning of another.
+    """The tokens of a list of labels, each closed by an end token, so that no label is
+    the beginning of another.
 
     answers (Sequence[Sequence[int]]): Token ids of every label, all different.
     end (int): Id of the token that may follow a complete label.
@@ -54,15 +57,17 @@ class LabelTrie:
             node, ids = stack.pop()
             if node in wanted:
                 out[node] = ids
-            stack += [(child, [*ids, token]) for token, child in self.children[node].items()]
+            stack += [
+                (child, [*ids, token]) for token, child in self.children[node].items()
+            ]
         self._paths = out
         return out
 
 
 @dataclass
 class LabelJob:
-    """A prompt (with positions of its own, if not counted on) and the list to choose from. `log_probs` is filled: one
-    value per label, normalized over the list.
+    """A prompt (with positions of its own, if not counted on) and the list to choose
+    from. `log_probs` is filled: one value per label, normalized over the list.
 
     text (Hashable): Equal for jobs that are about the same text and so may share a row.
     """
@@ -74,7 +79,9 @@ class LabelJob:
     log_probs: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
 
-def score_labels(lm: CausalLM, jobs: Sequence[LabelJob], *, max_nodes: int = 1024) -> None:
+def score_labels(
+    lm: CausalLM, jobs: Sequence[LabelJob], *, max_nodes: int = 1024
+) -> None:
     """Fill `log_probs` of all jobs; nothing is remembered."""
     LabelScorer(lm, remember=False, max_nodes=max_nodes)(jobs)
 
@@ -95,13 +102,20 @@ class LabelScorer:
         self._rows: dict[Hashable, _Row] = {}
 
     def __call__(self, jobs: Sequence[LabelJob]) -> None:
-        """Fill `log_probs` of all jobs. Those of one text that share at least half of their prompt share a tree."""
+        """Fill `log_probs` of all jobs.
+
+        Those of one text that share at least half of their prompt share a tree.
+        """
         rows: dict[int, _Row] = {}
         known = self._recalled(jobs)
         for job in jobs:
             row = self._rows.get(job.text)
             if row is None or not row.fits(job, self.max_nodes):
-                if row is not None and row.query.row is not None and id(row) not in rows:
+                if (
+                    row is not None
+                    and row.query.row is not None
+                    and id(row) not in rows
+                ):
                     self._left += len(row.query.row)
                 row = self._rows[job.text] = _Row()
                 if job.text in known:
@@ -114,8 +128,16 @@ class LabelScorer:
         fresh = [row for row in asked if row.fresh]
         for row in fresh:
             row.stop_recalling()
-        self._run_beginnings([r for r in fresh if (not r.query.row if r.query.row is not None else not self.remember)])
-        for row, logits in zip(asked, self.lm.candidate_logits([row.query for row in asked]), strict=True):
+        self._run_beginnings(
+            [
+                r
+                for r in fresh
+                if (not r.query.row if r.query.row is not None else not self.remember)
+            ]
+        )
+        for row, logits in zip(
+            asked, self.lm.candidate_logits([row.query for row in asked]), strict=True
+        ):
             row.take(logits)
         for row in rows.values():
             row.read()
@@ -132,7 +154,9 @@ class LabelScorer:
 
     def _run_beginnings(self, rows: Sequence[_Row]) -> None:
         """Run what several rows begin with once, and let them go on from there."""
-        beginnings = [Beginning(row.tree.ids, row.tree.depths, row.stem()) for row in rows]
+        beginnings = [
+            Beginning(row.tree.ids, row.tree.depths, row.stem()) for row in rows
+        ]
         if self._memory is None:
             self._memory = self.lm.memory(sum(len(row.tree) for row in rows))
         if self._memory is not None:
@@ -148,7 +172,10 @@ class LabelScorer:
         for job in jobs:
             kept = out[job.text][0] if job.text in out else recall.take(job.text)
             if kept is not None:
-                n = common(Beginning(kept.ids, kept.depths, len(kept.ids)), Beginning(job.prompt, job.depths, len(job.prompt) - 1))
+                n = common(
+                    Beginning(kept.ids, kept.depths, len(kept.ids)),
+                    Beginning(job.prompt, job.depths, len(job.prompt) - 1),
+                )
                 out[job.text] = kept, max(n, out[job.text][1] if job.text in out else 0)
         return out
 
@@ -158,7 +185,9 @@ class _Row:
 
     def __init__(self) -> None:
         self.tree = TokenTree()
-        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
+        self.query = Query(
+            self.tree.ids, parents=self.tree.parents, depths=self.tree.depths
+        )
         self.fresh = True
         self._jobs: list[tuple[LabelJob, dict[int, int]]] = []
         # (node, candidates) -> index of the answer
@@ -179,17 +208,24 @@ class _Row:
         for node, ids in paths.items():
             if self.tree.shared([*job.prompt, *ids]) == len(job.prompt) + len(ids):
                 at = self.tree.insert(ids, stem)
-                if at < self._run and (at, tuple(job.trie.children[node])) not in self._asked:
+                if (
+                    at < self._run
+                    and (at, tuple(job.trie.children[node])) not in self._asked
+                ):
                     return False
         return True
 
     def begin(self, kept: Kept, n: int) -> None:
         """Go on from the first n tokens of what was kept."""
-        self.tree.insert(kept.ids[:n], depths=None if kept.depths is None else kept.depths[:n])
+        self.tree.insert(
+            kept.ids[:n], depths=None if kept.depths is None else kept.depths[:n]
+        )
         self.query.row = kept.row.fork(n)
 
     def stop_recalling(self) -> None:
-        """Nothing may be asked at a node that was run before: from the first such place on, it is run again."""
+        """Nothing may be asked at a node that was run before: from the first such place
+        on, it is run again.
+        """
         if self.query.row is not None and len(self.query.row):
             self.query.row.truncate(min(self.query.positions))
 
@@ -228,6 +264,13 @@ class _Row:
                 values = self._answers[row][: len(tokens)].astype(np.float64)
                 top = values.max()
                 total = top + math.log(np.exp(values - top).sum())
-                step.update({(node, t): float(v - total) for t, v in zip(tokens, values, strict=True)})
-            job.log_probs = np.array([sum(step.get(s, 0.0) for s in steps) for steps in job.trie.steps])
+                step.update(
+                    {
+                        (node, t): float(v - total)
+                        for t, v in zip(tokens, values, strict=True)
+                    }
+                )
+            job.log_probs = np.array(
+                [sum(step.get(s, 0.0) for s in steps) for steps in job.trie.steps]
+            )
         self._jobs = []

@@ -1,4 +1,6 @@
-"""Letting a model list the mentions of texts: constrained greedy decoding, all texts advancing together."""
+"""Letting a model list the mentions of texts: constrained greedy decoding, all texts
+advancing together.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,10 @@ from .answers import AnswerAutomaton, State
 
 @dataclass(frozen=True)
 class Listed:
-    """A mention that was listed: tokens of its unit, index of its label, and two probabilities under the constraint: of
-    its text (to be named and to end where it does) and of its label."""
+    """A mention that was listed: tokens of its unit, index of its label, and two
+    probabilities under the constraint: of its text (to be named and to end where it
+    does) and of its label.
+    """
 
     start: int
     end: int
@@ -26,14 +30,17 @@ class Listed:
 
 @dataclass
 class ListJob:
-    """One unit whose mentions are to be listed. `tokens`, `mentions` and `complete` are filled by decoding.
+    """One unit whose mentions are to be listed.
 
-    prompt (list[int]): Token ids. depths (list[int] | None): Their positions, for templates that give a copied token
-        the position of its original; None: positions are counted on.
+    `tokens`, `mentions` and `complete` are filled by decoding.
+
+    prompt (list[int]): Token ids. depths (list[int] | None): Their positions, for
+        templates that give a copied token the position of its original; None: positions
+        are counted on.
     origin (int): Position of the text's first token, with `depths`.
     text (range): Where the text stands in the prompt, if it stands there token by token.
-    complete (bool): Whether the answer came to its end; else the model's window was full, and the mentions up to there
-        are kept.
+    complete (bool): Whether the answer came to its end; else the model's window was
+        full, and the mentions up to there are kept.
     """
 
     unit: Unit
@@ -72,7 +79,9 @@ class ListJob:
     def query(self, candidates: Sequence[int]) -> Query:
         """What follows the tokens so far?"""
         ids = self.prompt + self.tokens
-        return Query(ids, [len(ids) - 1], [candidates], depths=self.all_depths(), row=self.row)
+        return Query(
+            ids, [len(ids) - 1], [candidates], depths=self.all_depths(), row=self.row
+        )
 
     def all_depths(self) -> list[int] | None:
         return None if self.depths is None else self.depths + self._depths
@@ -98,8 +107,12 @@ class ListJob:
 
 
 def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
-    """Fill all jobs. Each pass asks for one more token of every unfinished job, in batches; tokens without an
-    alternative need no pass. What was run is remembered, as far as there is room."""
+    """Fill all jobs.
+
+    Each pass asks for one more token of every unfinished job, in batches; tokens
+    without an alternative need no pass. What was run is remembered, as far as there is
+    room.
+    """
     memory = lm.memory(2 * sum(len(job.prompt) for job in jobs))
     room = 0 if memory is None else memory.room
     for job in jobs:
@@ -116,7 +129,11 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
             else:
                 job.finish()
                 job.row = None
-        answers = lm.candidate_logits([job.query(allowed) for job, allowed in asked]) if asked else []
+        answers = (
+            lm.candidate_logits([job.query(allowed) for job, allowed in asked])
+            if asked
+            else []
+        )
         for (job, allowed), logits in zip(asked, answers, strict=True):
             values = logits[0, : len(allowed)].astype(np.float64)
             best = int(values.argmax())
@@ -127,7 +144,10 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
 
 
 def _advance(job: ListJob, limit: int) -> tuple[int, ...]:
-    """Write tokens that have no alternative. RETURNS: the candidates for the next one, none if the job is over."""
+    """Write tokens that have no alternative.
+
+    RETURNS: the candidates for the next one, none if the job is over.
+    """
     while not job.automaton.done(job.state):
         allowed = job.automaton.allowed(job.state)
         if len(allowed) > 1 and len(job.prompt) + len(job.tokens) < limit:

@@ -1,4 +1,6 @@
-"""The automaton over a tokenizer's whole vocabulary, for models that write text as they were trained to."""
+"""The automaton over a tokenizer's whole vocabulary, for models that write text as they
+were trained to.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ class Vocabulary:
                 self.prefixes.update(b[:n] for n in range(1, len(b)))
 
     def longest(self, data: bytes) -> list[int]:
-        """Greedy longest-match tokens of `data`. RAISES KeyError: if the vocabulary can't write it."""
+        """Greedy longest-match tokens of `data`.
+
+        RAISES KeyError: if the vocabulary can't write it.
+        """
         out = []
         while data:
             n, found = 1, 0
@@ -43,7 +48,9 @@ class Vocabulary:
         return out
 
     def written(self, char: str) -> bytes:
-        """The bytes of a character; none if no tokens write it (some vocabularies lack rare bytes)."""
+        """The bytes of a character; none if no tokens write it (some vocabularies lack
+        rare bytes).
+        """
         found = self._writes.get(char)
         if found is None:
             found = char.encode("utf8")
@@ -58,7 +65,13 @@ class Vocabulary:
         """Tokens, sorted, that write none of these bytes."""
         found = self._free.get(stops)
         if found is None:
-            found = tuple(sorted(i for b, i in self.ids.items() if not any(stop in b for stop in stops)))
+            found = tuple(
+                sorted(
+                    i
+                    for b, i in self.ids.items()
+                    if not any(stop in b for stop in stops)
+                )
+            )
             self._free[stops] = found
         return found
 
@@ -76,11 +89,13 @@ class Vocabulary:
 class NativeAutomaton:
     """Any token may be written whose bytes continue the sentence.
 
-    Markers are plain characters and may share a token with the text around them (' ##', '##.', '####'). Where the
-    sentence itself goes on with the marker's first character, copying wins and no marker starts: so the output can
-    always be read back without doubt. Characters that no token writes are left out of the copy.
+    Markers are plain characters and may share a token with the text around them (' ##',
+    '##.', '####'). Where the sentence itself goes on with the marker's first character,
+    copying wins and no marker starts: so the output can always be read back without
+    doubt. Characters that no token writes are left out of the copy.
 
-    unit (Unit): The sentence; markers may stand at the starts and ends of its tokens. Must not end in white space.
+    unit (Unit): The sentence; markers may stand at the starts and ends of its tokens.
+        Must not end in white space.
     vocabulary (Vocabulary): Bytes of all tokens.
     tokenize (Callable): Text to token ids, in the model's own way; used for drafts.
     marker (str), end (int): The marker, and the id of the token behind the copy.
@@ -88,7 +103,14 @@ class NativeAutomaton:
     """
 
     def __init__(
-        self, unit: Unit, vocabulary: Vocabulary, tokenize: Callable[[str], list[int]], *, marker: str, end: int, close: str = ""
+        self,
+        unit: Unit,
+        vocabulary: Vocabulary,
+        tokenize: Callable[[str], list[int]],
+        *,
+        marker: str,
+        end: int,
+        close: str = "",
     ):
         chars = [vocabulary.written(ch) for ch in unit.text]
         self.text = b"".join(chars)
@@ -125,7 +147,11 @@ class NativeAutomaton:
         if begun or self._may_mark(state):
             marker = self.markers[inside]
             done = begun + 1 == len(marker)
-            behind = (offset, not inside, 0, not inside) if done else (offset, inside, begun + 1, fresh)
+            behind = (
+                (offset, not inside, 0, not inside)
+                if done
+                else (offset, inside, begun + 1, fresh)
+            )
             out.append((marker[begun], behind))
         return out
 
@@ -164,7 +190,11 @@ class NativeAutomaton:
         for byte in (self.vocabulary.table[token] or b"") if token != self.end else b"":
             behind = dict(self._bytes(state))[byte]
             if self._may_mark(state):
-                kind, i = ("close", self.closes[state[0]]) if state[1] else ("open", self.opens[state[0]])
+                kind, i = (
+                    ("close", self.closes[state[0]])
+                    if state[1]
+                    else ("open", self.opens[state[0]])
+                )
                 out.append(Choice(kind, i, behind[0] == state[0]))
             state = behind
         return out
@@ -181,10 +211,18 @@ class NativeAutomaton:
             out += self.markers[inside][begun:]
             inside = fresh = not inside
         while True:
-            if inside and self._may_mark((offset, inside, 0, fresh)) and self._close_here(offset, guess):
+            if (
+                inside
+                and self._may_mark((offset, inside, 0, fresh))
+                and self._close_here(offset, guess)
+            ):
                 out += self.markers[1]
                 inside = False
-            if not inside and self._may_mark((offset, False, 0, False)) and guess.opens(self.opens[offset]):
+            if (
+                not inside
+                and self._may_mark((offset, False, 0, False))
+                and guess.opens(self.opens[offset])
+            ):
                 out += self.markers[0]
                 inside = fresh = True
             if offset == len(self.text):
@@ -197,8 +235,12 @@ class NativeAutomaton:
         return offset == len(self.text) or guess.closes(self.closes[offset])
 
     def _tokens(self, data: bytes) -> list[int]:
-        """The model's own tokens of the continuation, if they spell it; else the longest matches."""
+        """The model's own tokens of the continuation, if they spell it; else the
+        longest matches.
+        """
         try:
             return self.vocabulary.spell(data.decode("utf8"), self.tokenize)
         except UnicodeDecodeError:
-            return self.vocabulary.longest(data)  # the state lies inside a character: some tokens end there
+            return self.vocabulary.longest(
+                data
+            )  # the state lies inside a character: some tokens end there

@@ -15,7 +15,9 @@ SHORTEST = 16
 
 @dataclass
 class Beginning:
-    """A sequence of tokens with their positions (None: counted on), of which at most the first `most` may be shared."""
+    """A sequence of tokens with their positions (None: counted on), of which at most
+    the first `most` may be shared.
+    """
 
     ids: Sequence[int]
     depths: Sequence[int] | None
@@ -25,19 +27,38 @@ class Beginning:
 def common(a: Beginning, b: Beginning) -> int:
     """How many tokens two sequences have in common, positions included."""
     most = min(a.most, b.most)
-    n = next((k for k, (x, y) in enumerate(itertools.islice(zip(a.ids, b.ids, strict=False), most)) if x != y), most)
+    n = next(
+        (
+            k
+            for k, (x, y) in enumerate(
+                itertools.islice(zip(a.ids, b.ids, strict=False), most)
+            )
+            if x != y
+        ),
+        most,
+    )
     n = min(n, len(a.ids), len(b.ids))
     if a.depths is None and b.depths is None:
         return n
     da = range(n) if a.depths is None else a.depths
     db = range(n) if b.depths is None else b.depths
-    return next((k for k, (x, y) in enumerate(itertools.islice(zip(da, db, strict=False), n)) if x != y), n)
+    return next(
+        (
+            k
+            for k, (x, y) in enumerate(itertools.islice(zip(da, db, strict=False), n))
+            if x != y
+        ),
+        n,
+    )
 
 
-def run_beginnings(lm: CausalLM, memory: Any, sequences: Sequence[Beginning]) -> Iterator[tuple[int, Any]]:
+def run_beginnings(
+    lm: CausalLM, memory: Any, sequences: Sequence[Beginning]
+) -> Iterator[tuple[int, Any]]:
     """Run what several sequences begin with, once.
 
-    RETURNS: index of a sequence, and a row that holds its beginning; nothing for sequences that share none.
+    RETURNS: index of a sequence, and a row that holds its beginning; nothing for
+        sequences that share none.
     """
     groups: dict[tuple[int, ...], list[int]] = {}
     for i, s in enumerate(sequences):
@@ -49,6 +70,14 @@ def run_beginnings(lm: CausalLM, memory: Any, sequences: Sequence[Beginning]) ->
         if len(group) < 2 or n < SHORTEST:
             continue
         row = memory.row()
-        lm.candidate_logits([Query(list(first.ids[:n]), depths=None if first.depths is None else list(first.depths[:n]), row=row)])
+        lm.candidate_logits(
+            [
+                Query(
+                    list(first.ids[:n]),
+                    depths=None if first.depths is None else list(first.depths[:n]),
+                    row=row,
+                )
+            ]
+        )
         for i in group:
             yield i, row.fork(n)

@@ -1,4 +1,6 @@
-"""Which stretches of a text there are: an automaton over all of its substrings that begin at given places."""
+"""Which stretches of a text there are: an automaton over all of its substrings that
+begin at given places.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,9 @@ from typing import NamedTuple
 
 
 class Node(NamedTuple):
-    """All places where one substring begins: `order[low:high]`. length: symbols of the substring."""
+    """All places where one substring begins: `order[low:high]`. length: symbols of the
+    substring.
+    """
 
     low: int
     high: int
@@ -16,8 +20,9 @@ class Node(NamedTuple):
 
 
 class Substrings:
-    """A suffix automaton that knows only the suffixes at `starts`, kept as a sorted array of them: one number per start,
-    and unlike in the automaton proper every node names the places where its substring stands.
+    """A suffix automaton that knows only the suffixes at `starts`, kept as a sorted
+    array of them: one number per start, and unlike in the automaton proper every node
+    names the places where its substring stands.
 
     symbols (Sequence[int]): The text, as bytes or as token ids.
     starts (Sequence[int]): Offsets at which a substring may begin.
@@ -35,7 +40,9 @@ class Substrings:
             i += 1
         while i < high:
             symbol = self.symbols[self.order[i] + length]
-            j = bisect_right(self.order, symbol, i, high, key=lambda s: self.symbols[s + length])
+            j = bisect_right(
+                self.order, symbol, i, high, key=lambda s: self.symbols[s + length]
+            )
             yield symbol, Node(i, j, length + 1)
             i = j
 

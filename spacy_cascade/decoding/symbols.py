@@ -1,4 +1,6 @@
-"""What listed mentions are written with, as symbols: bytes for any vocabulary, or the tokens of one tokenizer."""
+"""What listed mentions are written with, as symbols: bytes for any vocabulary, or the
+tokens of one tokenizer.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,18 @@ class Labels:
 class TextIndex:
     """The text as mentions see it.
 
-    segments (Sequence[Sequence[int]]): Symbols of every token. gaps (Sequence[int]): How many symbols stand before each
-        token that are no part of a mention which begins there.
+    segments (Sequence[Sequence[int]]): Symbols of every token. gaps (Sequence[int]):
+        How many symbols stand before each token that are no part of a mention which
+        begins there.
     spaces (Sequence[bool]): Tokens where no mention begins or ends.
     """
 
-    def __init__(self, segments: Sequence[Sequence[int]], gaps: Sequence[int], spaces: Sequence[bool]):
+    def __init__(
+        self,
+        segments: Sequence[Sequence[int]],
+        gaps: Sequence[int],
+        spaces: Sequence[bool],
+    ):
         joined: list[int] = []
         self.token_at: dict[int, int] = {}
         self.end_at: dict[int, int] = {}
@@ -73,4 +81,8 @@ def byte_index(unit: Unit) -> TextIndex:
     """A text in UTF-8, whose mentions are written without the white space before them."""
     segments = [s.encode("utf8") for s in unit.segments()]
     sizes = [len(unit.text[start:end].encode("utf8")) for start, end in unit.tokens]
-    return TextIndex(segments, [len(s) - n for s, n in zip(segments, sizes, strict=True)], unit.spaces)
+    return TextIndex(
+        segments,
+        [len(s) - n for s, n in zip(segments, sizes, strict=True)],
+        unit.spaces,
+    )

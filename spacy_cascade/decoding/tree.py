@@ -19,10 +19,13 @@ class TokenTree:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def insert(self, ids: Sequence[int], node: int = -1, depths: Sequence[int] | None = None) -> int:
+    def insert(
+        self, ids: Sequence[int], node: int = -1, depths: Sequence[int] | None = None
+    ) -> int:
         """Add a sequence below `node` (-1: the root).
 
-        depths (Sequence[int]): Positions of the tokens, the same wherever sequences are shared; None: counted on.
+        depths (Sequence[int]): Positions of the tokens, the same wherever sequences are
+            shared; None: counted on.
         RETURNS (int): The node of its last token.
         """
         for k, token in enumerate(ids):
@@ -32,7 +35,13 @@ class TokenTree:
                 found = len(self.ids)
                 self.ids.append(token)
                 self.parents.append(node)
-                self.depths.append(depths[k] if depths is not None else self.depths[node] + 1 if node >= 0 else 0)
+                self.depths.append(
+                    depths[k]
+                    if depths is not None
+                    else self.depths[node] + 1
+                    if node >= 0
+                    else 0
+                )
                 self._children[key] = found
             node = found
         return node
@@ -57,7 +66,9 @@ def node_depths(parents: Sequence[int]) -> np.ndarray:
 
 
 def ancestor_mask(parents: Sequence[int], start: int = 0) -> np.ndarray:
-    """Boolean (n - start, n): may node i (from `start` on) see node j, i.e. is j an ancestor of i, or i itself?"""
+    """Boolean (n - start, n): may node i (from `start` on) see node j, i.e. is j an
+    ancestor of i, or i itself?
+    """
     n = len(parents)
     mask = np.zeros((n - start, n), dtype=bool)
     for i in range(start, n):

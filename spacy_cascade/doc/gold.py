@@ -1,4 +1,6 @@
-"""Reading gold annotation from Examples: all mentions with their paths, aligned to the predicted Doc's tokens."""
+"""Reading gold annotation from Examples: all mentions with their paths, aligned to the
+predicted Doc's tokens.
+"""
 
 from __future__ import annotations
 
@@ -36,12 +38,15 @@ def unannotated(nlp: Language, gold: Doc) -> Doc:
 
 
 def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:
-    """All gold mentions of a reference Doc as character spans: `doc.spans["gold"]` with its paths if it is there
-    (nested ones included), else `doc.ents` with their labels as one-step paths. White space at
-    their edges is left out."""
+    """All gold mentions of a reference Doc as character spans: `doc.spans["gold"]` with
+    its paths if it is there (nested ones included), else `doc.ents` with their labels
+    as one-step paths. White space at their edges is left out.
+    """
     group = doc.spans.get(GOLD_KEY)
     spans = list(doc.ents if group is None else group)
-    paths = (group.attrs.get("paths") if group is not None else None) or [s.label_ for s in spans]
+    paths = (group.attrs.get("paths") if group is not None else None) or [
+        s.label_ for s in spans
+    ]
     text = doc.text
     found = [
         (*trim(text, s.start_char, s.end_char), parse_path(p))
@@ -51,7 +56,9 @@ def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:
 
 
 def gold_mentions(example: Example) -> list[GoldMention]:
-    """Gold mentions as tokens of `example.predicted`; one that does not align is widened to whole tokens."""
+    """Gold mentions as tokens of `example.predicted`; one that does not align is
+    widened to whole tokens.
+    """
     out = []
     for start, end, path in gold_chars(example.reference):
         span = example.predicted.char_span(start, end, alignment_mode="expand")
@@ -85,20 +92,28 @@ def report_missing(examples: Iterable[Example]) -> None:
 
 
 def mention_lists(example: Example) -> dict[GoldMention, tuple[str, list[str]]]:
-    """Answer and type list of every gold mention that brings its own list, as `corpus_tools dynamic` writes them."""
+    """Answer and type list of every gold mention that brings its own list, as
+    `corpus_tools dynamic` writes them.
+    """
     group = example.reference.spans.get(GOLD_KEY)
     lists = group.attrs.get("type_lists") if group is not None else None
     if group is None or not lists:
         return {}
     out = {}
-    for span, path, types in zip(group, group.attrs.get("paths") or [s.label_ for s in group], lists, strict=True):
-        found = example.predicted.char_span(span.start_char, span.end_char, alignment_mode="expand")
+    for span, path, types in zip(
+        group, group.attrs.get("paths") or [s.label_ for s in group], lists, strict=True
+    ):
+        found = example.predicted.char_span(
+            span.start_char, span.end_char, alignment_mode="expand"
+        )
         if found is not None and len(found) and span.label_ in types:
             out[found.start, found.end, parse_path(path)] = (span.label_, list(types))
     return out
 
 
-def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy | None = None) -> None:
+def report_gold(
+    examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy | None = None
+) -> None:
     """Warn, once and with counts, of gold annotation that training can't use as it stands.
 
     marks (bool): For the extractor: of overlapping mentions only the longest can be marked.
@@ -113,10 +128,17 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
         for start, end, path in gold_chars(example.reference):
             if example.predicted.char_span(start, end) is None:
                 misaligned.append(text[start:end])
-            if taxonomy is not None and known_path(labels_of(example.reference) or taxonomy, path) is None:
+            if (
+                taxonomy is not None
+                and known_path(labels_of(example.reference) or taxonomy, path) is None
+            ):
                 unknown[format_path(path)] += 1
         flat = set(flat_gold(example)) if marks else set()
-        nested += [example.predicted[s:e].text for s, e, _ in gold_mentions(example) if marks and (s, e) not in flat]
+        nested += [
+            example.predicted[s:e].text
+            for s, e, _ in gold_mentions(example)
+            if marks and (s, e) not in flat
+        ]
     if misaligned:
         logger.warning(Warnings.W001.format(n=len(misaligned), first=misaligned[0]))
     if padded:
@@ -129,8 +151,11 @@ def report_gold(examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy 
 
 
 def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
-    """The path in this taxonomy, as it is spelled there, of a gold path, or None. A label set may name types without their
-    ancestors: for 'organization > company' also 'company' will do."""
+    """The path in this taxonomy, as it is spelled there, of a gold path, or None.
+
+    A label set may name types without their ancestors: for 'organization > company'
+    also 'company' will do.
+    """
     for k in range(len(path)):
         found = taxonomy.find(path[k:])
         if found is not None:
@@ -142,10 +167,14 @@ def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
 
 
 def known_mentions(example: Example, taxonomy: Taxonomy) -> list[GoldMention]:
-    """The gold mentions whose types are known, with their paths in the text's own label set, or in this taxonomy if it
-    brings none."""
+    """The gold mentions whose types are known, with their paths in the text's own label
+    set, or in this taxonomy if it brings none.
+    """
     known = labels_of(example.reference) or taxonomy
-    found = [(start, end, known_path(known, path)) for start, end, path in gold_mentions(example)]
+    found = [
+        (start, end, known_path(known, path))
+        for start, end, path in gold_mentions(example)
+    ]
     return [(start, end, path) for start, end, path in found if path]
 
 

@@ -75,7 +75,9 @@ def take_spans(doc: Doc, key: str) -> None:
         return
     spans = [Span(doc, s.start, s.end, label=s.label_) for s in group]
     paths = group.attrs.get("paths") or [s.label_ for s in spans]
-    doc.spans[GOLD_KEY] = SpanGroup(doc, name=GOLD_KEY, spans=spans, attrs={"paths": list(paths)})
+    doc.spans[GOLD_KEY] = SpanGroup(
+        doc, name=GOLD_KEY, spans=spans, attrs={"paths": list(paths)}
+    )
     doc.set_ents(filter_spans(spans))
 
 
@@ -85,11 +87,17 @@ def other_groups(docs: Iterable[Doc], *, read: str = "") -> Counter[str]:
     found: Counter[str] = Counter()
     for doc in docs:
         found.update(
-            {key: len(group) for key, group in doc.spans.items() if key not in (*_OWN_KEYS, read)}
+            {
+                key: len(group)
+                for key, group in doc.spans.items()
+                if key not in (*_OWN_KEYS, read)
+            }
         )
     return +found
 
 
 def name_groups(groups: Counter[str]) -> str:
     """For messages: 'sc' (3 spans), 'ruler' (1 span)."""
-    return ", ".join(f"'{key}' ({n} span{'s' if n > 1 else ''})" for key, n in groups.most_common())
+    return ", ".join(
+        f"'{key}' ({n} span{'s' if n > 1 else ''})" for key, n in groups.most_common()
+    )

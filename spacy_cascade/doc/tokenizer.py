@@ -8,18 +8,20 @@ from collections.abc import Callable, Iterator
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
-from spacy.util import compile_infix_regex, compile_prefix_regex, compile_suffix_regex, registry
+from spacy.util import (
+    compile_infix_regex,
+    compile_prefix_regex,
+    compile_suffix_regex,
+    registry,
+)
 
 from .words import MARKS
 
-# One token each: Han (with extensions and iteration marks), Kana, Hangul syllables and jamo, CJK punctuation and
-# full-width forms. A combining mark or variation selector stays with its character.
+# One token each: Han (with extensions and iteration marks), Kana, Hangul syllables and
+# jamo, CJK punctuation and full-width forms. A combining mark or variation selector
+# stays with its character.
 _CJK = (
-    "々〆〇㐀-䶿一-鿿豈-﫿"
-    "\U00020000-\U000323af"
-    "぀-ヿㇰ-ㇿｦ-ﾟ"
-    "ᄀ-ᇿ㄰-㆏ꥠ-꥿가-힯ힰ-퟿"
-    "、-〿！-･￠-￦"
+    "々〆〇㐀-䶿一-鿿豈-﫿\U00020000-\U000323af぀-ヿㇰ-ㇿｦ-ﾟᄀ-ᇿ㄰-㆏ꥠ-꥿가-힯ힰ-퟿、-〿！-･￠-￦"
 )
 _MARKS = "゙゚︀-️\U000e0100-\U000e01ef"
 # Thai and Lao: a base character with the vowel and tone signs written above or below it.
@@ -27,8 +29,9 @@ _THAI = "฀-ะาำเ-ๆ๏-๛ກ-ະາຳ-ຽເ-ໆ໐-ໟ"
 _THAI_MARKS = "ัิ-ฺ็-๎ັິ-ຼ່-໎"
 
 CHARACTER_TOKEN = rf"(?:[{_CJK}][{_MARKS}]*|[{_THAI}][{_THAI_MARKS}]*)"
-# spaCy takes one affix after the other off a stretch without white space and looks through all of the rest each time, so
-# time grows with the square of its length: minutes for a long Chinese text. No stretch is given to it that is longer.
+# spaCy takes one affix after the other off a stretch without white space and looks
+# through all of the rest each time, so time grows with the square of its length:
+# minutes for a long Chinese text. No stretch is given to it that is longer.
 _STRETCH = 256
 _LONG = re.compile(rf"\S{{{_STRETCH + 1},}}")
 # No URL or protected word is longer.
@@ -46,9 +49,11 @@ _RUN = 16
 
 
 class MultilingualTokenizer(Tokenizer):
-    """spaCy's tokenizer, in time that grows with the length of the text also where that has no spaces: longer stretches are
-    cut between two characters that are tokens of their own anyway: of scripts without spaces, and marks
-    whose runs are split ("!!!", but not "...")."""
+    """spaCy's tokenizer, in time that grows with the length of the text also where that
+    has no spaces: longer stretches are cut between two characters that are tokens of
+    their own anyway: of scripts without spaces, and marks whose runs are split ("!!!",
+    but not "...").
+    """
 
     def __call__(self, string: str) -> Doc:
         pieces = list(self._pieces(string))
@@ -109,7 +114,9 @@ def create_multilingual_tokenizer(
         prefixes = compile_prefix_regex([*piece, *(defaults.prefixes or ())])
         suffixes = compile_suffix_regex([*(defaults.suffixes or ()), *piece])
         own = list(defaults.infixes or ())
-        elision = [] if own and compile_infix_regex(own).search("l'a") else [_APOSTROPHE]
+        elision = (
+            [] if own and compile_infix_regex(own).search("l'a") else [_APOSTROPHE]
+        )
         infixes = compile_infix_regex([*piece, *own, _GLUE, *elision])
         return MultilingualTokenizer(
             nlp.vocab,

@@ -19,9 +19,7 @@ _MARK_PLANES = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
 _VIRAMA = 9  # canonical combining class
 # Of that class, but seen: they end a syllable (Tamil, Sinhala, Thai, Lao, Tibetan, Myanmar's asat,
 # the Philippines, Batak, Rejang, Meetei, Tifinagh); to the others the next consonant is joined.
-_KILLERS = (
-    "\u0bcd\u0dca\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1bf2\u1bf3\u2d7f\ua953\uabed"
-)
+_KILLERS = "\u0bcd\u0dca\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1bf2\u1bf3\u2d7f\ua953\uabed"
 _SARA_AM = "\u0e33\u0eb3"  # Thai and Lao: letters by category, vowel signs by use
 
 # Thai, Lao, Tibetan, Myanmar, Khmer, Tai, Han, Kana, Bopomofo and Yi, with their punctuation.
@@ -36,7 +34,9 @@ _is_hangul = re.compile(f"[{_HANGUL}]").match
 _has_unspaced = re.compile(f"[{_UNSPACED}]").search
 # What continues the character before it, besides marks and jamo: skin tones, tags of flags,
 # half-width voice marks.
-_EXTENDS = re.compile(f"[{_SARA_AM}\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]").match
+_EXTENDS = re.compile(
+    f"[{_SARA_AM}\uff9e\uff9f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]"
+).match
 _JAMO = re.compile("[\u1160-\u11ff\ud7b0-\ud7fb]").match
 _FLAG = "[\U0001f1e6-\U0001f1ff]"
 _is_flag = re.compile(_FLAG).match
@@ -45,7 +45,9 @@ _is_flag = re.compile(_FLAG).match
 def _classes(codes: Iterable[int]) -> str:
     """Sorted code points as the inside of a character class."""
     parts = []
-    for _, run in itertools.groupby(enumerate(codes), key=lambda pair: pair[1] - pair[0]):
+    for _, run in itertools.groupby(
+        enumerate(codes), key=lambda pair: pair[1] - pair[0]
+    ):
         first, *rest = (code for _, code in run)
         parts.append(chr(first) + (f"-{chr(rest[-1])}" if rest else ""))
     return "".join(parts)
@@ -115,7 +117,11 @@ def splits_character(text: str, at: int) -> bool:
         return not char.isalnum()
     if _is_flag(char) and _is_flag(before):
         return _flags_before(text, at) % 2 == 1
-    return unicodedata.combining(before) == _VIRAMA and before not in _KILLERS and char.isalpha()
+    return (
+        unicodedata.combining(before) == _VIRAMA
+        and before not in _KILLERS
+        and char.isalpha()
+    )
 
 
 def _flags_before(text: str, at: int) -> int:
@@ -126,7 +132,11 @@ def _flags_before(text: str, at: int) -> int:
 def characters(text: str) -> list[str]:
     """A text in pieces that a reader takes for one character each."""
     cuts = [i for i in range(1, len(text)) if not splits_character(text, i)]
-    return [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])] if text else []
+    return (
+        [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
+        if text
+        else []
+    )
 
 
 def inside_word(text: str, at: int) -> bool:
@@ -147,7 +157,9 @@ def find_name(text: str, name: str, start: int = 0) -> int:
         end = at + len(name)
         if not (inside_word(text, at) or inside_word(text, end)):
             return at
-        if inner < 0 and not (splits_character(text, at) or splits_character(text, end)):
+        if inner < 0 and not (
+            splits_character(text, at) or splits_character(text, end)
+        ):
             inner = at
         at = text.find(name, at + 1)
     return inner

@@ -20,8 +20,11 @@ class _Merged(NamedTuple):
 
 
 class Adapters:
-    """What an HFCausalLM does with its adapters. One at most is in use at a time: threads that want the same one run together,
-    others take turns."""
+    """What an HFCausalLM does with its adapters.
+
+    One at most is in use at a time: threads that want the same one run together, others
+    take turns.
+    """
 
     name: str
     model: Any
@@ -31,7 +34,8 @@ class Adapters:
         self._peft: Any = None
         self._turns = Turns(self._switch)
         self._released: list[str] = []
-        # whether the adapter in use is added to the weights; which one is now, and the weights without it
+        # whether the adapter in use is added to the weights; which one is now, and the
+        # weights without it
         self.merges = False
         # whether the layers are on several devices
         self.spread = False
@@ -55,32 +59,51 @@ class Adapters:
                 with torch.random.fork_rng():
                     torch.manual_seed(torch.initial_seed())
                     if self._peft is None:
-                        self._peft = peft.get_peft_model(self.model, config, adapter_name=name)
+                        self._peft = peft.get_peft_model(
+                            self.model, config, adapter_name=name
+                        )
                     else:
                         self._peft.add_adapter(name, config)
             except ValueError as err:
-                modules = sorted({n.rsplit(".", 1)[-1] for n, m in self.model.named_modules() if hasattr(m, "weight")})
+                modules = sorted(
+                    {
+                        n.rsplit(".", 1)[-1]
+                        for n, m in self.model.named_modules()
+                        if hasattr(m, "weight")
+                    }
+                )
                 targets = config.target_modules
-                raise CascadeError(Errors.C037.format(targets=targets, modules=", ".join(modules))) from err
+                raise CascadeError(
+                    Errors.C037.format(targets=targets, modules=", ".join(modules))
+                ) from err
             self._settle()
 
     def load_adapter(self, name: str, path: Path, *, trainable: bool = False) -> None:
-        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged, C122 if it is no LoRA."""
+        """RAISES CascadeError: C013 if files are missing, C018 if they are damaged,
+        C122 if it is no LoRA.
+        """
         import peft
 
         from .files import check_adapter_config, check_safetensors
 
         for file in ("adapter_config.json", "adapter_model.safetensors"):
             if not (path / file).is_file():
-                raise CascadeFileNotFoundError(Errors.C013.format(path=path, why=f"no {file}"))
+                raise CascadeFileNotFoundError(
+                    Errors.C013.format(path=path, why=f"no {file}")
+                )
         check_adapter_config(path / "adapter_config.json")
         check_safetensors(path / "adapter_model.safetensors")
-        options: dict[str, Any] = {"is_trainable": trainable, "torch_device": str(self.device)}
+        options: dict[str, Any] = {
+            "is_trainable": trainable,
+            "torch_device": str(self.device),
+        }
         with self.alone():
             try:
                 if self._peft is None:
                     load = peft.PeftModel.from_pretrained
-                    self._peft = load(self.model, str(path), adapter_name=name, **options)
+                    self._peft = load(
+                        self.model, str(path), adapter_name=name, **options
+                    )
                 else:
                     self._peft.load_adapter(str(path), name, **options)
             except (RuntimeError, ValueError, KeyError, TypeError) as err:
@@ -88,13 +111,18 @@ class Adapters:
             self._settle()
 
     def release(self, name: str) -> None:
-        """Nobody uses this adapter any more. It goes when the next one comes: now, the model may be running."""
+        """Nobody uses this adapter any more.
+
+        It goes when the next one comes: now, the model may be running.
+        """
         self._released.append(name)
 
     def _settle(self) -> None:
         """No adapter is on, as before."""
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # peft names another one active; which one is, is set below
+            warnings.simplefilter(
+                "ignore"
+            )  # peft names another one active; which one is, is set below
             for name in self._released:
                 if name in self._peft.peft_config:
                     self._peft.delete_adapter(name)
@@ -114,21 +142,30 @@ class Adapters:
             self._peft, adapter_name=name, save_embedding_layers=False
         )
         state = {k: v.detach().to("cpu").contiguous() for k, v in state.items()}
-        save_file(state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"})
+        save_file(
+            state, str(path / "adapter_model.safetensors"), metadata={"format": "pt"}
+        )
         config = self._peft.peft_config[name]
         # where a base lay on this machine helps nobody elsewhere
-        config.base_model_name_or_path = None if Path(self.name).is_absolute() else self.name
+        config.base_model_name_or_path = (
+            None if Path(self.name).is_absolute() else self.name
+        )
         config.inference_mode = True
         config.save_pretrained(str(path))
 
     def adapter(self, name: str | None) -> AbstractContextManager[None]:
-        """Use this adapter (None: the bare base) inside the context, added to the weights where that is wanted. Switching
-        is skipped if it is on already, so that alternating stages pay only for real changes."""
-        return self._turns.turn(_Merged(name) if self.merges and name is not None else name)
+        """Use this adapter (None: the bare base) inside the context, added to the
+        weights where that is wanted. Switching is skipped if it is on already, so that
+        alternating stages pay only for real changes.
+        """
+        return self._turns.turn(
+            _Merged(name) if self.merges and name is not None else name
+        )
 
     def alone(self, name: str | None = None) -> AbstractContextManager[None]:
-        """The same for who changes weights or adapters: no other thread uses the model meanwhile, and nothing is added to
-        the weights."""
+        """The same for who changes weights or adapters: no other thread uses the model
+        meanwhile, and nothing is added to the weights.
+        """
         return self._turns.turn(name, alone=True)
 
     def _without_merged(self) -> AbstractContextManager[None]:
@@ -164,8 +201,12 @@ class Adapters:
         if name is None:
             return
         for layer in self._peft.modules():
-            # others (quantized layers, embeddings that are tied to the output) run beside their adapter as ever
-            if not (isinstance(layer, Linear) and isinstance(layer.get_base_layer(), torch.nn.Linear)):
+            # others (quantized layers, embeddings that are tied to the output) run
+            # beside their adapter as ever
+            if not (
+                isinstance(layer, Linear)
+                and isinstance(layer.get_base_layer(), torch.nn.Linear)
+            ):
                 continue
             if name in layer.lora_A.keys():  # noqa: SIM118  a ModuleDict
                 base: Any = layer.get_base_layer()
@@ -192,4 +233,8 @@ class Adapters:
     def adapter_parameters(self, name: str) -> dict[str, Any]:
         """Trainable tensors of an adapter, by name."""
         with self.alone(name):
-            return {n: p for n, p in self.model.named_parameters() if p.requires_grad and f".{name}." in f"{n}."}
+            return {
+                n: p
+                for n, p in self.model.named_parameters()
+                if p.requires_grad and f".{name}." in f"{n}."
+            }

@@ -22,12 +22,17 @@ def new_tokens(query: Query) -> int:
     return len(query.ids) - known(query)
 
 
-def batches_of(queries: Sequence[Query], most: int, padding: float) -> Iterator[list[int]]:
+def batches_of(
+    queries: Sequence[Query], most: int, padding: float
+) -> Iterator[list[int]]:
     """Indices of queries of similar length; those with rows apart from the others.
 
     most (int): Tokens of a batch. padding (float): Tokens that a batch may be filled up with.
     """
-    order = sorted(range(len(queries)), key=lambda i: (queries[i].row is None, new_tokens(queries[i])))
+    order = sorted(
+        range(len(queries)),
+        key=lambda i: (queries[i].row is None, new_tokens(queries[i])),
+    )
     batch: list[int] = []
     filled = 0
     for i in order:
@@ -47,4 +52,6 @@ def batches_of(queries: Sequence[Query], most: int, padding: float) -> Iterator[
 
 def out_of_memory(err: BaseException) -> bool:
     """Whether an exception says that memory ran out, on whatever device."""
-    return isinstance(err, (MemoryError, torch.OutOfMemoryError)) or "can't allocate memory" in str(err)
+    return isinstance(
+        err, (MemoryError, torch.OutOfMemoryError)
+    ) or "can't allocate memory" in str(err)

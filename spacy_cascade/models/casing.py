@@ -1,7 +1,8 @@
 """Case as a token of its own: KENYA, Kenya and kenya share their letters' tokens.
 
-Only for tokenizers trained by `models.tiny`. Measured on CoNLL-2003: two points of type accuracy for models trained
-from random initialization. It is lossless: a word whose case can't be restored exactly is written as it stands.
+Only for tokenizers trained by `models.tiny`. Measured on CoNLL-2003: two points of type
+accuracy for models trained from random initialization. It is lossless: a word whose
+case can't be restored exactly is written as it stands.
 """
 
 from __future__ import annotations
@@ -10,7 +11,10 @@ CASE_MARKS = {"title": "<cap>", "upper": "<upper>"}
 
 
 def split_case(segment: str) -> tuple[str | None, str]:
-    """' Paris' -> ('<cap>', ' paris'); leading white space stays. RETURNS: mark or None, and the text to encode."""
+    """' Paris' -> ('<cap>', ' paris'); leading white space stays.
+
+    RETURNS: mark or None, and the text to encode.
+    """
     word = segment.lstrip()
     low = word.lower()
     if word == low:

@@ -16,7 +16,9 @@ _LONGEST_WORD = 256
 
 
 class _Noise(threading.local):
-    """Subword regularization in this thread: where to draw from, at which rate, and what was drawn for which text."""
+    """Subword regularization in this thread: where to draw from, at which rate, and
+    what was drawn for which text.
+    """
 
     now: tuple[Any, float, dict[str, list[int]]] | None = None
 
@@ -24,7 +26,8 @@ class _Noise(threading.local):
 class Encoding:
     """What an HFCausalLM does with its tokenizer.
 
-    backend (tokenizers.Tokenizer | None): Of the tokenizer, if it has one; else the tokenizer itself is asked.
+    backend (tokenizers.Tokenizer | None): Of the tokenizer, if it has one; else the
+        tokenizer itself is asked.
     case_marks (bool): Whether case is written as a token of its own (see `models.casing`).
     """
 
@@ -48,7 +51,10 @@ class Encoding:
             rng, rate, known = noise
             if text not in known:
                 cut = rng.randrange(1, len(text)) if rng.random() < rate else 0
-                known[text] = [*self._encode_cached(text[:cut], False), *self._encode_cached(text[cut:], False)]
+                known[text] = [
+                    *self._encode_cached(text[:cut], False),
+                    *self._encode_cached(text[cut:], False),
+                ]
             return list(known[text])
         # words come again and again; whole prompts do not, and would fill the memory
         encode = self._encode_cached if len(text) <= _LONGEST_WORD else self._encode
@@ -56,9 +62,11 @@ class Encoding:
 
     @contextmanager
     def subword_noise(self, rng: Any, rate: float) -> Iterator[None]:
-        """Subword regularization for training: a piece of text is, at this rate, written in two parts, the same ones
-        wherever it stands inside the context, in this thread. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so
-        that a run can be resumed exactly."""
+        """Subword regularization for training: a piece of text is, at this rate,
+        written in two parts, the same ones wherever it stands inside the context, in
+        this thread. Seeded by `rng`, unlike the tokenizers' own BPE dropout, so that a
+        run can be resumed exactly.
+        """
         self._noise.now = (rng, rate, {}) if rate else None
         try:
             yield
@@ -70,15 +78,22 @@ class Encoding:
             return ()
         if self.case_marks and not control:
             mark, text = split_case(text)
-            return (*((self.token_id(mark),) if mark else ()), *self._tokens(text, control=False))
+            return (
+                *((self.token_id(mark),) if mark else ()),
+                *self._tokens(text, control=False),
+            )
         return tuple(self._tokens(text, control=control))
 
     def _tokens(self, text: str, *, control: bool) -> list[int]:
-        """What the tokenizer makes of a text: what to do with special tokens is a setting of its own, not an argument."""
+        """What the tokenizer makes of a text: what to do with special tokens is a
+        setting of its own, not an argument.
+        """
         backend = self._backend
         with self._tokenizing:
             if backend is None:
-                return self.tokenizer.encode(text, add_special_tokens=False, split_special_tokens=not control)
+                return self.tokenizer.encode(
+                    text, add_special_tokens=False, split_special_tokens=not control
+                )
             backend.encode_special_tokens = not control
             try:
                 return backend.encode(text, add_special_tokens=False).ids
@@ -91,13 +106,22 @@ class Encoding:
         if found is None:
             i = self._find(token)
             if i is None:
-                raise CascadeError(Errors.C015.format(path=self.name, what=repr(token), needed=repr(token)))
+                raise CascadeError(
+                    Errors.C015.format(
+                        path=self.name, what=repr(token), needed=repr(token)
+                    )
+                )
             found = self._token_ids[token] = i
         return found
 
     def _find(self, token: str) -> int | None:
         i = self.tokenizer.convert_tokens_to_ids(token)
-        return None if i is None or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token) else int(i)
+        return (
+            None
+            if i is None
+            or (i == self.tokenizer.unk_token_id and token != self.tokenizer.unk_token)
+            else int(i)
+        )
 
     def token_bytes(self) -> Sequence[bytes | None]:
         if self._bytes is None:

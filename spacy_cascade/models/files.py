@@ -1,4 +1,6 @@
-"""Files of a model directory: which there are, whether they are safe and whole, and what identifies them."""
+"""Files of a model directory: which there are, whether they are safe and whole, and
+what identifies them.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,8 @@ _BLOCK = 1 << 16
 
 
 def files_hash(path: Path) -> str:
-    """Identifies a model directory by content: sizes and 64 blocks spread over every weight file, and the config.
+    """Identifies a model directory by content: sizes and 64 blocks spread over every
+    weight file, and the config.
 
     Reading gigabytes whole would cost more than loading them; any training changes every block.
     """
@@ -40,12 +43,18 @@ def files_hash(path: Path) -> str:
 def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
     """Looks at what a directory says about itself, before anything in it is loaded.
 
-    RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles, C018 if a header
-        is damaged, C122 if it leads to files elsewhere or to pickles beside safetensors.
+    RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles,
+        C018 if a header is damaged, C122 if it leads to files elsewhere or to pickles
+        beside safetensors.
     """
     names = sorted(f.name for f in path.iterdir())
     if "config.json" not in names:
-        raise CascadeError(Errors.C011.format(path=path, why=f"no config.json (files: {', '.join(names[:8]) or 'none'})"))
+        raise CascadeError(
+            Errors.C011.format(
+                path=path,
+                why=f"no config.json (files: {', '.join(names[:8]) or 'none'})",
+            )
+        )
     weights = [n for n in names if n.endswith(".safetensors")]
     pickles = [n for n in names if n.endswith((".bin", ".pt", ".pth"))]
     if not weights and not pickles:
@@ -64,18 +73,24 @@ def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
 
 
 def _check_index(file: Path, names: set[str], *, allow_pickle: bool) -> None:
-    """RAISES CascadeError: C018 if it is no index, C122 if it lists anything but weights beside it."""
+    """RAISES CascadeError: C018 if it is no index, C122 if it lists anything but
+    weights beside it.
+    """
     try:
         parts = set(json.loads(file.read_text("utf8"))["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise CascadeError(Errors.C018.format(path=file, why=f"no index of weights ({err})")) from err
+        raise CascadeError(
+            Errors.C018.format(path=file, why=f"no index of weights ({err})")
+        ) from err
     endings = (".safetensors", ".bin") if allow_pickle else (".safetensors",)
     if file.name.endswith(".bin.index.json") and not allow_pickle:
         return  # not read
     for part in sorted(map(str, parts)):
         if part not in names or not part.endswith(endings):
             remedy = "An index lists *.safetensors files beside it; copy the directory again."
-            raise CascadeError(Errors.C122.format(path=file, found=f"'{part}'", remedy=remedy))
+            raise CascadeError(
+                Errors.C122.format(path=file, found=f"'{part}'", remedy=remedy)
+            )
 
 
 def check_adapter_config(file: Path) -> None:
@@ -91,7 +106,7 @@ def check_adapter_config(file: Path) -> None:
         raise CascadeError(Errors.C013.format(path=file.parent, why=why)) from err
     if kind != "LORA" or megatron:
         found = f"the peft_type {kind!r}" if kind != "LORA" else "Megatron's layers"
-        remedy = "Adapters are LoRA (\"peft_type\": \"LORA\"), without megatron_config."
+        remedy = 'Adapters are LoRA ("peft_type": "LORA"), without megatron_config.'
         raise CascadeError(Errors.C122.format(path=file, found=found, remedy=remedy))
 
 
@@ -105,16 +120,27 @@ def check_safetensors(file: Path) -> None:
         with file.open("rb") as f:
             n = int.from_bytes(f.read(8), "little")
             header = json.loads(f.read(min(n, size)))
-        end = max((v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"), default=0)
+        end = max(
+            (v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"),
+            default=0,
+        )
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise CascadeError(Errors.C018.format(path=file, why=f"unreadable header ({err})")) from err
+        raise CascadeError(
+            Errors.C018.format(path=file, why=f"unreadable header ({err})")
+        ) from err
     if 8 + n + end != size:
-        raise CascadeError(Errors.C018.format(path=file, why=f"{size} bytes, but the header promises {8 + n + end}"))
+        raise CascadeError(
+            Errors.C018.format(
+                path=file, why=f"{size} bytes, but the header promises {8 + n + end}"
+            )
+        )
 
 
 @contextmanager
 def atomic_dir(path: Path) -> Iterator[Path]:
-    """A temporary directory beside `path` that takes its place when the block ends without an error."""
+    """A temporary directory beside `path` that takes its place when the block ends
+    without an error.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     tmp = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
     tmp.chmod(0o755)
@@ -140,7 +166,11 @@ def _remove(path: Path) -> None:
 
 def pack_dir(path: Path) -> dict[str, bytes]:
     """All files below a directory, by relative path."""
-    return {str(f.relative_to(path)): f.read_bytes() for f in sorted(path.rglob("*")) if f.is_file()}
+    return {
+        str(f.relative_to(path)): f.read_bytes()
+        for f in sorted(path.rglob("*"))
+        if f.is_file()
+    }
 
 
 def unpack_dir(files: dict[str, Any], path: Path) -> None:
@@ -148,6 +178,8 @@ def unpack_dir(files: dict[str, Any], path: Path) -> None:
     for name, data in files.items():
         target = (path / name).resolve()
         if path.resolve() not in target.parents:
-            raise CascadeError(Errors.C018.format(path=name, why="the name leads out of the directory"))
+            raise CascadeError(
+                Errors.C018.format(path=name, why="the name leads out of the directory")
+            )
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -30,12 +30,18 @@ def _in_child() -> None:
 
 
 def watch(model: Any) -> None:
-    """Call `model.after_fork()` in every forked process, where locks that other threads held would never be opened."""
+    """Call `model.after_fork()` in every forked process, where locks that other threads
+    held would never be opened.
+    """
     _models.add(model)
 
 
 def keep_tokenizers_quiet() -> None:
-    """Tokenizers switch their threads off in a forked process anyway; told so beforehand, they do it without printing four lines of
-    warnings in each. Words are encoded one by one here, so that nothing is lost. To be called once."""
+    """Tokenizers switch their threads off in a forked process anyway; told so
+    beforehand, they do it without printing four lines of warnings in each. Words are
+    encoded one by one here, so that nothing is lost. To be called once.
+    """
     if hasattr(os, "register_at_fork"):
-        os.register_at_fork(before=_before, after_in_parent=_in_parent, after_in_child=_in_child)
+        os.register_at_fork(
+            before=_before, after_in_parent=_in_parent, after_in_child=_in_child
+        )

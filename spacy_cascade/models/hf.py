@@ -35,8 +35,9 @@ _CALL_TOKENS = (64, 1024)
 
 
 class _Working(threading.local):
-    """What one thread remembers of what it has run: its pool, as long as there are rows in it, and what one stage leaves
-    to the next."""
+    """What one thread remembers of what it has run: its pool, as long as there are rows
+    in it, and what one stage leaves to the next.
+    """
 
     pool: weakref.ref[KVPool] | None = None
 
@@ -47,13 +48,15 @@ class _Working(threading.local):
 class HFCausalLM(Adapters, Encoding):
     """A causal LM with its tokenizer, and any number of named LoRA adapters on it.
 
-    Only hidden states at asked positions meet the output embedding, and of that only the candidates' rows: logits
-    over the whole vocabulary never exist for a whole sequence.
+    Only hidden states at asked positions meet the output embedding, and of that only
+    the candidates' rows: logits over the whole vocabulary never exist for a whole
+    sequence.
 
-    It may be used by several threads. What a call remembers belongs to its thread; weights and adapters are changed while
-    nobody else is inside (`models.turns`).
+    It may be used by several threads. What a call remembers belongs to its thread;
+    weights and adapters are changed while nobody else is inside (`models.turns`).
 
-    key (tuple | None): What it is known by in this process, if it is shared. on_hub (bool): Whether its spec's name says all.
+    key (tuple | None): What it is known by in this process, if it is shared. on_hub
+        (bool): Whether its spec's name says all.
     """
 
     key: tuple[Any, ...] | None = None
@@ -62,16 +65,34 @@ class HFCausalLM(Adapters, Encoding):
     def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
         self.model = model.eval()
         self.tokenizer = tokenizer
-        decoder = model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+        decoder = (
+            model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
+        )
         limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
         marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
         backend = getattr(tokenizer, "backend_tokenizer", None)
-        self._start(decoder, model.get_output_embeddings(), backend, limit=limit, case_marks=marks, name=name, spec=spec)
+        self._start(
+            decoder,
+            model.get_output_embeddings(),
+            backend,
+            limit=limit,
+            case_marks=marks,
+            name=name,
+            spec=spec,
+        )
         self._base_as_loaded = self._base_version()
         self.exact_rows, self.trees, self.rows = probe(self)
 
     def _start(
-        self, decoder: Any, head: Any, backend: Any, *, limit: int, case_marks: bool, name: str, spec: HFSpec
+        self,
+        decoder: Any,
+        head: Any,
+        backend: Any,
+        *,
+        limit: int,
+        case_marks: bool,
+        name: str,
+        spec: HFSpec,
     ) -> None:
         Adapters.__init__(self)
         Encoding.__init__(self, backend, case_marks)
@@ -94,7 +115,8 @@ class HFCausalLM(Adapters, Encoding):
         """The input and the output embedding: one tensor where they are tied."""
         return [self.model.get_input_embeddings().weight, self.head.weight]
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def device(self) -> torch.device:
@@ -106,7 +128,9 @@ class HFCausalLM(Adapters, Encoding):
         return transformers_cache()
 
     def hidden_states(self, queries: Sequence[Query], **options: Any) -> torch.Tensor:
-        """Last hidden states of one batch, of what their rows do not hold yet. Shape (queries, longest, width).
+        """Last hidden states of one batch, of what their rows do not hold yet.
+
+        Shape (queries, longest, width).
 
         options: For the decoder.
         """
@@ -114,7 +138,9 @@ class HFCausalLM(Adapters, Encoding):
         if longest > self.max_length:
             deepest = max(int(positions(q).max()) + 1 for q in queries)
             if deepest > self.max_length:
-                raise CascadeError(Errors.C022.format(found=deepest, limit=self.max_length))
+                raise CascadeError(
+                    Errors.C022.format(found=deepest, limit=self.max_length)
+                )
         if queries[0].row is not None:
             return cached_states(self, queries, **options)
         ids = np.zeros((len(queries), longest), dtype=np.int64)
@@ -129,10 +155,14 @@ class HFCausalLM(Adapters, Encoding):
         see[:, np.arange(longest), np.arange(longest)] = True
         for row, q in enumerate(queries):
             n = len(q.ids)
-            see[row, :n, :n] = np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
+            see[row, :n, :n] = (
+                np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
+            )
             pos[row, :n] = positions(q)
         dtype = self.head.weight.dtype
-        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(torch.from_numpy(~see), torch.finfo(dtype).min)
+        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(
+            torch.from_numpy(~see), torch.finfo(dtype).min
+        )
         return self.run(
             input_ids=x,
             attention_mask=mask[:, None].to(self.device),
@@ -142,21 +172,33 @@ class HFCausalLM(Adapters, Encoding):
         ).last_hidden_state
 
     def run(self, **inputs: Any) -> Any:
-        """One pass of the decoder. They take turns: models of transformers may keep something from pass to pass, as the
-        rotary tables of those that stretch with the longest sequence."""
+        """One pass of the decoder.
+
+        They take turns: models of transformers may keep something from pass to pass, as
+        the rotary tables of those that stretch with the longest sequence.
+        """
         with self._running:
             return self.decoder(**inputs)
 
     def gather(
-        self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int] | None = None
+        self,
+        queries: Sequence[Query],
+        hidden: torch.Tensor,
+        columns: Sequence[int] | None = None,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Candidate logits at all asked positions of a batch.
 
-        columns (Sequence[int]): Where the hidden states of all these positions are, if they are not of all nodes.
-        RETURNS: float32 logits (positions, most candidates) with -inf padding, and a bool mask of the same shape.
+        columns (Sequence[int]): Where the hidden states of all these positions are, if
+            they are not of all nodes.
+        RETURNS: float32 logits (positions, most candidates) with -inf padding, and a
+            bool mask of the same shape.
         """
         rows = [r for r, q in enumerate(queries) for _ in q.positions]
-        cols = [p for q in queries for p in q.positions] if columns is None else list(columns)
+        cols = (
+            [p for q in queries for p in q.positions]
+            if columns is None
+            else list(columns)
+        )
         cands = [c for q in queries for c in q.candidates]
         width = max(map(len, cands))
         table = np.zeros((len(cands), width), dtype=np.int64)
@@ -187,7 +229,10 @@ class HFCausalLM(Adapters, Encoding):
         return torch.tanh(logits / cap) * cap if cap else logits
 
     def memory(self, tokens: int) -> KVPool | None:
-        """See `ty.CausalLM.memory`. A thread has one pool at a time; it goes when its last row does."""
+        """See `ty.CausalLM.memory`.
+
+        A thread has one pool at a time; it goes when its last row does.
+        """
         if not (self.rows and self.cache_tokens):
             return None
         mine = self._working
@@ -200,7 +245,10 @@ class HFCausalLM(Adapters, Encoding):
 
     @property
     def recall(self) -> Recall:
-        """See `ty.CausalLM.recall`: what this thread has run. Empty as soon as weights or the adapter in use have changed."""
+        """See `ty.CausalLM.recall`: what this thread has run.
+
+        Empty as soon as weights or the adapter in use have changed.
+        """
         return self._recall.of((self._turns.state, self._version()))
 
     @property
@@ -212,17 +260,24 @@ class HFCausalLM(Adapters, Encoding):
         return sum(p._version for p in self.model.parameters())
 
     def _base_version(self) -> int:
-        return sum(p._version for n, p in self.model.named_parameters() if ".lora_" not in n)
+        return sum(
+            p._version for n, p in self.model.named_parameters() if ".lora_" not in n
+        )
 
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        """See `ty.CausalLM.candidate_logits`. Splits into batches by length; the order of `queries` does not matter."""
+        """See `ty.CausalLM.candidate_logits`.
+
+        Splits into batches by length; the order of `queries` does not matter.
+        """
         if not self.trees and any(q.parents is not None for q in queries):
             from .linear import candidate_logits_without_trees
 
             return candidate_logits_without_trees(self, queries)
         out: list[np.ndarray] = [np.zeros((0, 0), dtype=np.float32)] * len(queries)
-        batches = list(self.batches(queries, padding=_CALL_TOKENS[self.device.type != "cpu"]))
+        batches = list(
+            self.batches(queries, padding=_CALL_TOKENS[self.device.type != "cpu"])
+        )
         while batches:
             batch = batches.pop()
             part = [queries[i] for i in batch]
@@ -248,19 +303,25 @@ class HFCausalLM(Adapters, Encoding):
         hidden = self.hidden_states(queries)
         return self._logits(queries, hidden, columns)
 
-    def _logits(self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int]) -> np.ndarray:
+    def _logits(
+        self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int]
+    ) -> np.ndarray:
         if not columns:
             return np.zeros((0, 0), dtype=np.float32)
         return self.gather(queries, hidden, columns)[0].cpu().numpy()
 
     def _less(self, tokens: int) -> None:
         """Batches of this size did not fit into memory; the next ones are made smaller."""
-        logger.warning("Out of memory: batches are cut to %d tokens from now on", tokens)
+        logger.warning(
+            "Out of memory: batches are cut to %d tokens from now on", tokens
+        )
         self.batch_tokens = min(self.batch_tokens, max(1, tokens))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
-    def batches(self, queries: Sequence[Query], *, padding: float = math.inf) -> Iterator[list[int]]:
+    def batches(
+        self, queries: Sequence[Query], *, padding: float = math.inf
+    ) -> Iterator[list[int]]:
         """Indices of queries of similar length that fit `batch_tokens` together.
 
         padding (float): Most tokens that a batch may be filled up with.
@@ -268,14 +329,17 @@ class HFCausalLM(Adapters, Encoding):
         return batches_of(queries, self.batch_tokens, padding)
 
     def after_fork(self) -> None:
-        """Get ready to run in the child (nlp.pipe with n_process): OpenMP's worker threads do not survive a fork, and using
-        them hangs; nor do threads that hold locks."""
+        """Get ready to run in the child (nlp.pipe with n_process): OpenMP's worker
+        threads do not survive a fork, and using them hangs; nor do threads that hold
+        locks.
+        """
         torch.set_num_threads(1)
         self._turns.after_fork()
         self._running = threading.RLock()
         self._tokenizing = threading.Lock()
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
         """Base weights (without adapters) as safetensors, config and tokenizer."""
@@ -286,12 +350,15 @@ class HFCausalLM(Adapters, Encoding):
                 if ".lora_" in key or ".modules_to_save." in key:
                     continue
                 state[key.replace(".base_layer.", ".")] = value
-            self.model.save_pretrained(str(path), state_dict=state, safe_serialization=True)
+            self.model.save_pretrained(
+                str(path), state_dict=state, safe_serialization=True
+            )
         self.tokenizer.save_pretrained(str(path))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """The base: by its name on the hub if that is all there is to it, else as files. Adapters go with the components that
-        use them (see `pipeline.weights`)."""
+        """The base: by its name on the hub if that is all there is to it, else as
+        files. Adapters go with the components that use them (see `pipeline.weights`).
+        """
         from .loading import restore
 
         changed = self.key is None or self._base_version() != self._base_as_loaded
@@ -300,14 +367,22 @@ class HFCausalLM(Adapters, Encoding):
             with tempfile.TemporaryDirectory() as tmp:
                 self.save(Path(tmp))
                 files = pack_dir(Path(tmp))
-        return restore, (self.spec, self.name, None if changed else self.key, self.fingerprint(), files)
+        return restore, (
+            self.spec,
+            self.name,
+            None if changed else self.key,
+            self.fingerprint(),
+            files,
+        )
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """All weights by their names in transformers."""
         return dict(self.model.state_dict())
 
     def fingerprint(self) -> str:
-        """Identifies the base weights by sampled values, whatever file, dtype or device they are in."""
+        """Identifies the base weights by sampled values, whatever file, dtype or device
+        they are in.
+        """
         import hashlib
 
         digest = hashlib.sha256()
@@ -318,7 +393,9 @@ class HFCausalLM(Adapters, Encoding):
             if ".lora_" in key or value.numel() == 0 or not value.is_floating_point():
                 continue
             flat = value.detach().reshape(-1)
-            sample = flat[:: max(1, flat.numel() // 1024)][:1024].to("cpu", torch.bfloat16)
+            sample = flat[:: max(1, flat.numel() // 1024)][:1024].to(
+                "cpu", torch.bfloat16
+            )
             digest.update(key.replace(".base_layer.", ".").encode())
             digest.update(sample.view(torch.int16).numpy().tobytes())
         return digest.hexdigest()[:16]

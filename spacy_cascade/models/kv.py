@@ -1,7 +1,10 @@
-"""Keys and values of tokens that have been run, kept so that a sequence can go on where it was left.
+"""Keys and values of tokens that have been run, kept so that a sequence can go on where
+it was left.
 
-One slot per token: a row is a list of slots, in whatever order they came free. So rows of any lengths lie in memory
-without padding, are cut back and run on in another way, and share the slots of what they have in common.
+One slot per token: a row is a list of slots, in whatever order they came free. So rows
+    of any lengths lie in memory
+without padding, are cut back and run on in another way, and share the slots of what
+they have in common.
 """
 
 from __future__ import annotations
@@ -22,10 +25,13 @@ if TYPE_CHECKING:
 
 
 class KVPool:
-    """Preallocated keys and values, a row of storage per token and layer. It grows if there is no slot left.
+    """Preallocated keys and values, a row of storage per token and layer.
 
-    A pool belongs to one thread. Its rows may go anywhere and at any time, by the hand of the garbage collector: what they
-    give back is put aside (appending to a deque needs no lock) until slots are asked for.
+    It grows if there is no slot left.
+
+    A pool belongs to one thread. Its rows may go anywhere and at any time, by the hand
+    of the garbage collector: what they give back is put aside (appending to a deque
+    needs no lock) until slots are asked for.
 
     tokens (int): Slots to begin with.
     """
@@ -43,7 +49,9 @@ class KVPool:
         while self._returned:
             slots = self._returned.popleft()
             self._refs[slots] -= 1
-            self._free = np.concatenate([self._free, slots[self._refs[slots] == 0][::-1]])
+            self._free = np.concatenate(
+                [self._free, slots[self._refs[slots] == 0][::-1]]
+            )
         return len(self._free)
 
     @property
@@ -58,7 +66,9 @@ class KVPool:
         """See to it that n slots are free."""
         more = n - self.room
         if more > 0:
-            self._free = np.concatenate([np.arange(self.capacity, self.capacity + more)[::-1], self._free])
+            self._free = np.concatenate(
+                [np.arange(self.capacity, self.capacity + more)[::-1], self._free]
+            )
             self._refs = np.concatenate([self._refs, np.zeros(more, dtype=np.int32)])
             self.capacity += more
 
@@ -78,7 +88,9 @@ class KVPool:
         self._returned.append(slots)
 
     def storage(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
-        """Storage for one kind of states, made or enlarged to fit: (slots, heads, head width) for states (..., heads, head width)."""
+        """Storage for one kind of states, made or enlarged to fit: (slots, heads, head
+        width) for states (..., heads, head width).
+        """
         found = self._storage.get(name)
         if found is None or len(found) < self.capacity:
             made = states.new_empty(self.capacity, *states.shape[2:])
@@ -117,20 +129,30 @@ class KVRow:
 
 
 class PassCache:
-    """The pool as one forward pass sees it: takes the new tokens in, hands out what each row may look at.
+    """The pool as one forward pass sees it: takes the new tokens in, hands out what
+    each row may look at.
 
     new (np.ndarray): Slots of the new tokens, row after row. (tokens,)
-    where (np.ndarray): Their places in the batch, which has gaps where rows are shorter than others. (tokens,)
-    index (np.ndarray | None): Slots of all tokens of every row, old ones first. (rows, longest); None if nothing is old.
+    where (np.ndarray): Their places in the batch, which has gaps where rows are shorter
+        than others. (tokens,)
+    index (np.ndarray | None): Slots of all tokens of every row, old ones first. (rows,
+        longest); None if nothing is old.
     """
 
     def __init__(
-        self, pool: KVPool, new: np.ndarray, where: np.ndarray, index: np.ndarray | None, device: torch.device
+        self,
+        pool: KVPool,
+        new: np.ndarray,
+        where: np.ndarray,
+        index: np.ndarray | None,
+        device: torch.device,
     ):
         self.pool = pool
         self._new = torch.from_numpy(new.copy()).to(device)
         self._where = torch.from_numpy(where).to(device)
-        self._index = None if index is None else torch.from_numpy(index.reshape(-1)).to(device)
+        self._index = (
+            None if index is None else torch.from_numpy(index.reshape(-1)).to(device)
+        )
 
     def remember(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
         """Take in what is kept of the new tokens under this name, (rows, new tokens, ...).
@@ -146,7 +168,9 @@ class PassCache:
         storage.index_copy_(0, self._new.to(at), fresh)
         if self._index is None:
             return states
-        return storage.index_select(0, self._index.to(at)).view(rows, -1, *states.shape[2:])
+        return storage.index_select(0, self._index.to(at)).view(
+            rows, -1, *states.shape[2:]
+        )
 
 
 @cache
@@ -157,19 +181,30 @@ def transformers_cache() -> type:
     class TransformersCache(PassCache, Cache):  # type: ignore[misc]
         def __init__(self, *args: Any):
             PassCache.__init__(self, *args)
-            self.layers: list[Any] = []  # what transformers 5 calls the parts of a cache
+            self.layers: list[
+                Any
+            ] = []  # what transformers 5 calls the parts of a cache
 
         def update(
-            self, key_states: Any, value_states: Any, layer_idx: int, *args: Any, **kwargs: Any
+            self,
+            key_states: Any,
+            value_states: Any,
+            layer_idx: int,
+            *args: Any,
+            **kwargs: Any,
         ) -> Any:
-            """Called by every attention layer. key_states, value_states: (rows, heads, new tokens, width)."""
+            """Called by every attention layer. key_states, value_states: (rows, heads,
+            new tokens, width).
+            """
             states = key_states, value_states
             keys, values = (
-                self.remember((layer_idx, k), s.transpose(1, 2)).transpose(1, 2) for k, s in enumerate(states)
+                self.remember((layer_idx, k), s.transpose(1, 2)).transpose(1, 2)
+                for k, s in enumerate(states)
             )
             return keys, values
 
-        # Masks and positions are always given, so that models need not ask for lengths; some do all the same.
+        # Masks and positions are always given, so that models need not ask for lengths;
+        # some do all the same.
         def get_seq_length(self, layer_idx: int | None = 0) -> int:
             return 0
 
@@ -179,8 +214,12 @@ def transformers_cache() -> type:
     return TransformersCache
 
 
-def cached_states(lm: HFCausalLM, queries: Sequence[Query], **options: Any) -> torch.Tensor:
-    """Run what lies behind the rows of these queries, and take it into them. All rows are of one pool.
+def cached_states(
+    lm: HFCausalLM, queries: Sequence[Query], **options: Any
+) -> torch.Tensor:
+    """Run what lies behind the rows of these queries, and take it into them.
+
+    All rows are of one pool.
 
     options: For the decoder.
     RETURNS: last hidden states of the new tokens. Shape (queries, most new tokens, width)
@@ -201,14 +240,17 @@ def cached_states(lm: HFCausalLM, queries: Sequence[Query], **options: Any) -> t
         where = np.concatenate([i * longest + np.arange(n) for i, n in enumerate(new)])
         index = None
         if old.any():
-            # What stands behind a row's end is masked, but must be a number: its own first token is.
+            # What stands behind a row's end is masked, but must be a number: its own
+            # first token is.
             index = np.stack(
                 [
                     _padded(np.concatenate([r.slots, p]), int((old + new).max()))
                     for r, p in zip(rows, parts, strict=True)
                 ]
             )
-        mask = _mask(lm, queries, old, longest, longest if index is None else index.shape[1])
+        mask = _mask(
+            lm, queries, old, longest, longest if index is None else index.shape[1]
+        )
         hidden = lm.run(
             input_ids=torch.from_numpy(ids).to(lm.device),
             attention_mask=mask,
@@ -229,7 +271,11 @@ def positions(query: Query, start: int = 0) -> np.ndarray:
     """Positions of a query's tokens from `start` on, for the model's position encoding."""
     if query.depths is not None:
         return np.asarray(query.depths[start:])
-    return np.arange(start, len(query.ids)) if query.parents is None else node_depths(query.parents)[start:]
+    return (
+        np.arange(start, len(query.ids))
+        if query.parents is None
+        else node_depths(query.parents)[start:]
+    )
 
 
 def _padded(slots: np.ndarray, length: int) -> np.ndarray:
@@ -239,8 +285,10 @@ def _padded(slots: np.ndarray, length: int) -> np.ndarray:
 def _mask(
     lm: HFCausalLM, queries: Sequence[Query], old: np.ndarray, longest: int, width: int
 ) -> torch.Tensor:
-    """Additive attention mask (queries or 1, 1, new tokens, tokens). A padding token sees something, or its softmax
-    would divide by zero."""
+    """Additive attention mask (queries or 1, 1, new tokens, tokens).
+
+    A padding token sees something, or its softmax would divide by zero.
+    """
     dtype = lm.head.weight.dtype
     low = torch.finfo(dtype).min
     if all(q.parents is None for q in queries):
@@ -254,4 +302,8 @@ def _mask(
                 n = len(q.ids)
                 see[i, : n - old[i], :n] = ancestor_mask(q.parents, int(old[i]))
         hidden = torch.from_numpy(~see)
-    return torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, low)[:, None].to(lm.device)
+    return (
+        torch.zeros(hidden.shape, dtype=dtype)
+        .masked_fill_(hidden, low)[:, None]
+        .to(lm.device)
+    )

@@ -1,4 +1,7 @@
-"""Trees for models that take no tree mask: every branch becomes a sequence of its own. Slower, same result."""
+"""Trees for models that take no tree mask: every branch becomes a sequence of its own.
+
+Slower, same result.
+"""
 
 from __future__ import annotations
 
@@ -14,15 +17,25 @@ if TYPE_CHECKING:
     from .hf import HFCausalLM
 
 
-def candidate_logits_without_trees(lm: HFCausalLM, queries: Sequence[Query]) -> list[np.ndarray]:
+def candidate_logits_without_trees(
+    lm: HFCausalLM, queries: Sequence[Query]
+) -> list[np.ndarray]:
     """Same contract as `candidate_logits`."""
     chains: list[Query] = []
     origin: list[tuple[int, int]] = []
     for i, query in enumerate(queries):
-        for k, (position, candidates) in enumerate(zip(query.positions, query.candidates, strict=True)):
-            nodes = path_to(query.parents, position) if query.parents is not None else range(position + 1)
+        for k, (position, candidates) in enumerate(
+            zip(query.positions, query.candidates, strict=True)
+        ):
+            nodes = (
+                path_to(query.parents, position)
+                if query.parents is not None
+                else range(position + 1)
+            )
             ids = [query.ids[n] for n in nodes]
-            depths = [query.depths[n] for n in nodes] if query.depths is not None else None
+            depths = (
+                [query.depths[n] for n in nodes] if query.depths is not None else None
+            )
             chains.append(Query(ids, [len(ids) - 1], [candidates], depths=depths))
             origin.append((i, k))
     answers = lm.candidate_logits(chains) if chains else []

@@ -25,7 +25,11 @@ _loading = threading.RLock()
 
 def pick_device(device: str) -> str:
     """'auto' follows `spacy.require_gpu()`, else takes CUDA if there is one."""
-    if device.startswith("cuda") and torch.cuda.is_available() and int(os.environ.get("WORLD_SIZE", "1")) > 1:
+    if (
+        device.startswith("cuda")
+        and torch.cuda.is_available()
+        and int(os.environ.get("WORLD_SIZE", "1")) > 1
+    ):
         # one of several processes: its own GPU, and not the same one for all
         return f"cuda:{torch.cuda.current_device()}"
     if device != "auto":
@@ -37,16 +41,23 @@ def pick_device(device: str) -> str:
     return "cpu"
 
 
-def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False) -> HFCausalLM:
-    """Load a spec, from a saved directory if given. Equal weights in equal settings are shared in this process.
+def load_model(
+    spec: HFSpec, *, path: Path | None = None, private: bool = False
+) -> HFCausalLM:
+    """Load a spec, from a saved directory if given.
 
-    RAISES CascadeError: C010 (nothing to load), C011 (no causal LM), C012 (not on disk and no hub), C018, C019.
+    Equal weights in equal settings are shared in this process.
+
+    RAISES CascadeError: C010 (nothing to load), C011 (no causal LM), C012 (not on disk
+        and no hub), C018, C019.
     """
     source = Path(path) if path is not None else Path(spec.name)
     if path is None and source.is_dir():
         source /= spec.subfolder
     if path is None and not spec.name:
-        raise CascadeError(Errors.C010.format(name="cascade_*", kind="cascade_extractor"))
+        raise CascadeError(
+            Errors.C010.format(name="cascade_*", kind="cascade_extractor")
+        )
     device = pick_device(spec.device)
     local = source.is_dir()
     settings = (
@@ -70,7 +81,9 @@ def load_model(spec: HFSpec, *, path: Path | None = None, private: bool = False)
     with _loading:
         lm = _LOADED.get(key)
         if lm is None:
-            lm = (_plain(spec, source, device) if local else None) or _read(spec, source, device, local=local)
+            lm = (_plain(spec, source, device) if local else None) or _read(
+                spec, source, device, local=local
+            )
             lm.key, lm.on_hub = key, not local
             _LOADED[key] = lm
     return lm
@@ -83,11 +96,18 @@ def _read(spec: HFSpec, source: Path, device: str, *, local: bool) -> HFCausalLM
 
 
 def restore(
-    spec: HFSpec, name: str, key: tuple[Any, ...] | None, fingerprint: str, files: Mapping[str, bytes] | None
+    spec: HFSpec,
+    name: str,
+    key: tuple[Any, ...] | None,
+    fingerprint: str,
+    files: Mapping[str, bytes] | None,
 ) -> HFCausalLM:
-    """A model that was pickled. One that is shared under its key is taken, as long as it has the same weights.
+    """A model that was pickled.
 
-    key (tuple | None): None: it was changed, or a component's own. files (Mapping | None): None: load it by its name.
+    One that is shared under its key is taken, as long as it has the same weights.
+
+    key (tuple | None): None: it was changed, or a component's own. files (Mapping |
+        None): None: load it by its name.
     """
     if files is None:
         return load_model(spec)

@@ -1,9 +1,11 @@
 """Small decoders on the CPU, run by plain torch.
 
-Where a layer takes a fraction of a millisecond, what stands around its products costs more than they do; and importing
-what transformers needs takes longer than all else that loading a small pipeline does. So the tiny bases of this project
-(Qwen2's architecture) are run by the lines below. Whatever goes beyond running them (training, adapters, a tokenizer's
-finer points) is left to transformers, which gets the very files that the model was loaded from.
+Where a layer takes a fraction of a millisecond, what stands around its products costs
+more than they do; and importing what transformers needs takes longer than all else that
+loading a small pipeline does. So the tiny bases of this project (Qwen2's architecture)
+are run by the lines below. Whatever goes beyond running them (training, adapters, a
+tokenizer's finer points) is left to transformers, which gets the very files that the
+model was loaded from.
 """
 
 from __future__ import annotations
@@ -46,9 +48,17 @@ _PLAIN = {
 
 def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
     """Whether a model directory holds a small decoder that can be run here, in these settings."""
-    usual = spec.attention == "sdpa" and spec.quantization is None and spec.dtype in ("auto", "float32")
+    usual = (
+        spec.attention == "sdpa"
+        and spec.quantization is None
+        and spec.dtype in ("auto", "float32")
+    )
     usual = usual and not spec.trust_remote_code  # its own code may do anything
-    if device != "cpu" or not usual or not all((path / name).is_file() for name in _FILES):
+    if (
+        device != "cpu"
+        or not usual
+        or not all((path / name).is_file() for name in _FILES)
+    ):
         return False
     try:
         config = json.loads((path / "config.json").read_text("utf8"))
@@ -59,9 +69,11 @@ def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
             and config["hidden_size"] <= _WIDEST
             and config["num_key_value_heads"] == config["num_attention_heads"]
             and config["hidden_size"] % config["num_attention_heads"] == 0
-            and config.get("head_dim") in (None, config["hidden_size"] // config["num_attention_heads"])
+            and config.get("head_dim")
+            in (None, config["hidden_size"] // config["num_attention_heads"])
             and set(config.get("layer_types") or ()) <= {"full_attention"}
-            and config.get("rope_parameters", {}).get("rope_type", "default") == "default"
+            and config.get("rope_parameters", {}).get("rope_type", "default")
+            == "default"
             # our own tokenizers: there is nothing to know but what the file says
             and "cascade_case_marks" in tokenizer
         )
@@ -70,8 +82,10 @@ def runs_plain(spec: HFSpec, path: Path, device: str) -> bool:
 
 
 class PlainDecoder(nn.Module):
-    """The layers of a Qwen2 decoder. Norm weights are part of the matrices behind them, and the two values that the position
-    encoding turns together stand side by side.
+    """The layers of a Qwen2 decoder.
+
+    Norm weights are part of the matrices behind them, and the two values that the
+    position encoding turns together stand side by side.
 
     config (dict): As in config.json.
     state (dict): Tensors by their names in transformers.
@@ -84,7 +98,8 @@ class PlainDecoder(nn.Module):
         self.embeddings = state["model.embed_tokens.weight"].float()
         self.norm = state["model.norm.weight"].float()
         self.layers = [
-            _Layer(f"model.layers.{i}.", self.heads, state) for i in range(int(config["num_hidden_layers"]))
+            _Layer(f"model.layers.{i}.", self.heads, state)
+            for i in range(int(config["num_hidden_layers"]))
         ]
         width = self.embeddings.shape[1] // self.heads
         self._speeds = _rope_theta(config) ** -(torch.arange(0, width, 2) / width)
@@ -108,7 +123,8 @@ class PlainDecoder(nn.Module):
         """As transformers' decoders are called.
 
         attention_mask (Tensor | None): Additive, (rows or 1, 1, tokens, tokens seen); None: causal.
-        wanted (Tensor | None): Of which tokens states are wanted, (rows, some): the last layer leaves out the others. None: all.
+        wanted (Tensor | None): Of which tokens states are wanted, (rows, some): the
+            last layer leaves out the others. None: all.
         RETURNS: an object with `last_hidden_state`, (rows, tokens or some, width).
         """
         rows, n = input_ids.shape
@@ -129,12 +145,16 @@ class PlainDecoder(nn.Module):
                 q, x = q[row, wanted], x.view(rows, n, -1)[row, wanted].flatten(0, 1)
                 mask = mask.expand(rows, -1, -1, -1)[row, :, wanted].transpose(1, 2)
             k, v = kv.chunk(2, dim=-1)
-            q, k, v = (t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v))
+            q, k, v = (
+                t.unflatten(-1, (self.heads, -1)).transpose(1, 2) for t in (q, k, v)
+            )
             seen = scaled_dot_product_attention(q, k, v, attn_mask=mask)
             layer.read(x, seen.transpose(1, 2).reshape(x.shape))
             layer.think(x, _normed(x, self.eps))
         return SimpleNamespace(
-            last_hidden_state=(_normed(x, self.eps) * self.norm).view(rows, -1, x.shape[1])
+            last_hidden_state=(_normed(x, self.eps) * self.norm).view(
+                rows, -1, x.shape[1]
+            )
         )
 
 
@@ -149,9 +169,13 @@ class _Layer:
         as_is = torch.arange(size)
         turned = as_is.view(heads, 2, -1).transpose(1, 2).reshape(-1)
         order = {"q": turned, "k": turned, "v": as_is}
-        qkv = torch.cat([get(f"self_attn.{k}_proj.weight")[o] for k, o in order.items()])
+        qkv = torch.cat(
+            [get(f"self_attn.{k}_proj.weight")[o] for k, o in order.items()]
+        )
         gates = torch.cat([get("mlp.gate_proj.weight"), get("mlp.up_proj.weight")])
-        self._bias = torch.cat([get(f"self_attn.{k}_proj.bias")[o] for k, o in order.items()])
+        self._bias = torch.cat(
+            [get(f"self_attn.{k}_proj.bias")[o] for k, o in order.items()]
+        )
         self._qkv = (qkv * get("input_layernorm.weight")).T.contiguous()
         self._out = get("self_attn.o_proj.weight").T.contiguous()
         self._gates = (gates * get("post_attention_layernorm.weight")).T.contiguous()
@@ -159,7 +183,9 @@ class _Layer:
         self._heads = heads
 
     def qkv(self, x: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
-        """Queries, keys and values, (tokens, 3 x width), the first two turned by their positions."""
+        """Queries, keys and values, (tokens, 3 x width), the first two turned by their
+        positions.
+        """
         out = torch.addmm(self._bias, x, self._qkv)
         pairs = out[:, : 2 * x.shape[1]].view(len(x), 2 * self._heads, -1, 2)
         torch.view_as_complex(pairs).mul_(turns[:, None])
@@ -213,15 +239,22 @@ class PlainLM(HFCausalLM):
         head.weight = nn.Parameter(decoder.embeddings, requires_grad=False)
         backend = Tokenizer.from_str(self._files["tokenizer.json"].decode("utf8"))
         limit = int(config["max_position_embeddings"])
-        marks = bool(json.loads(self._files["tokenizer_config.json"]).get("cascade_case_marks"))
-        self._start(decoder, head, backend, limit=limit, case_marks=marks, name=name, spec=spec)
+        marks = bool(
+            json.loads(self._files["tokenizer_config.json"]).get("cascade_case_marks")
+        )
+        self._start(
+            decoder, head, backend, limit=limit, case_marks=marks, name=name, spec=spec
+        )
         self.exact_rows = self.trees = self.rows = True
 
-    # -- transformers' own, when somebody asks for it -----------------------------------------------------------
+    # -- transformers' own, when somebody asks for it
+    # -----------------------------------------------------------
 
     @property
     def model(self) -> Any:  # type: ignore[override]
-        """transformers' model, which is the one that runs from now on: who asks for it may change it."""
+        """transformers' model, which is the one that runs from now on: who asks for it
+        may change it.
+        """
         if self._model is None:
             with self.alone(), self._reading:
                 if self._model is None:
@@ -260,7 +293,9 @@ class PlainLM(HFCausalLM):
     def _write(self, path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
         unpack_dir(self._files, path)
-        save_file(self._state, str(path / "model.safetensors"), metadata={"format": "pt"})
+        save_file(
+            self._state, str(path / "model.safetensors"), metadata={"format": "pt"}
+        )
 
     @property
     def _unchanged(self) -> bool:
@@ -275,7 +310,10 @@ class PlainLM(HFCausalLM):
     def _tensors(self) -> dict[str, torch.Tensor]:
         if not self._unchanged:
             return super()._tensors()
-        return {**self._state, "lm_head.weight": self._state["model.embed_tokens.weight"]}
+        return {
+            **self._state,
+            "lm_head.weight": self._state["model.embed_tokens.weight"],
+        }
 
     def _version(self) -> int:
         return 0 if self._unchanged else super()._version()
@@ -286,7 +324,8 @@ class PlainLM(HFCausalLM):
     def _find(self, token: str) -> int | None:
         return self._backend.token_to_id(token)
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
     @property
     def cache_class(self) -> type[PassCache]:
@@ -299,8 +338,12 @@ class PlainLM(HFCausalLM):
     def _answer(self, queries: Sequence[Query]) -> np.ndarray:
         if not self._unchanged:
             return super()._answer(queries)
-        wanted = np.zeros((len(queries), max(1, *(len(q.positions) for q in queries))), dtype=np.int64)
+        wanted = np.zeros(
+            (len(queries), max(1, *(len(q.positions) for q in queries))), dtype=np.int64
+        )
         for row, q in enumerate(queries):
             wanted[row, : len(q.positions)] = np.asarray(q.positions) - known(q)
         hidden = self.hidden_states(queries, wanted=torch.from_numpy(wanted))
-        return self._logits(queries, hidden, [k for q in queries for k in range(len(q.positions))])
+        return self._logits(
+            queries, hidden, [k for q in queries for k in range(len(q.positions))]
+        )

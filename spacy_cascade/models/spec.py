@@ -41,7 +41,9 @@ class HFSpec:
     device_map: str | None = None
 
     def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
-        """The model, from `path` if given (a saved component), else by name. Equal weights are loaded once.
+        """The model, from `path` if given (a saved component), else by name.
+
+        Equal weights are loaded once.
 
         private (bool): A copy of its own, because its weights will be changed.
         RAISES CascadeError: C010, C011, C012, C018, C019.
@@ -95,7 +97,9 @@ class GGUFSpec(HFSpec):
         return {**found, "version": source.version, "sha256": sha256_of(source.path)}
 
     def as_recorded(self, origin: dict[str, str]) -> HFSpec:
-        """See `HFSpec.as_recorded`: the version to install, if it is this file that was recorded."""
+        """See `HFSpec.as_recorded`: the version to install, if it is this file that was
+        recorded.
+        """
         if origin.get("name") != self._full_name():
             return self
         return replace(self, requirement=origin.get("version", ""))
@@ -111,7 +115,9 @@ class GGUFSpec(HFSpec):
 
 @dataclass(frozen=True)
 class SharedSpec:
-    """The language model of another component of the same pipeline, with its adapter or one of one's own."""
+    """The language model of another component of the same pipeline, with its adapter or
+    one of one's own.
+    """
 
     component: str
     adapter: bool = False
@@ -142,21 +148,25 @@ def hf_spec(
     dtype (str): auto (as saved; float32 on a CPU without bfloat16), float32, bfloat16, float16.
     device (str): auto (spaCy's GPU setting, else CUDA if present, else CPU), cpu, cuda, cuda:1 ...
     attention (str): Attention implementation of transformers: sdpa or eager.
-    quantization (Optional[str]): int8 (a CPU's; faster for wide models, see docs/decoding.md), 8bit or 4bit (needs
-        bitsandbytes and CUDA). These change results a little.
+    quantization (Optional[str]): int8 (a CPU's; faster for wide models, see
+        docs/decoding.md), 8bit or 4bit (needs bitsandbytes and CUDA). These change
+        results a little.
     trust_remote_code (bool): Run the model's own code. Counts only in a process whose environment
         says SPACY_CASCADE_TRUST_REMOTE_CODE=1, because a config may have come with the model.
     allow_pickle (bool): Load *.bin weights. Counts only with SPACY_CASCADE_ALLOW_PICKLE=1.
     max_length (int): Longest sequence in tokens; 0: what the model's config says.
     batch_tokens (int): Tokens (with padding) per forward pass.
-    cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text is run once; 0: none are, and every
-        pass runs everything again. Models that can't go on from kept tokens do so, too.
-    merge_adapter (bool): Add the adapter in use to the weights while nothing is trained, which is faster. Made for one
-        adapter for all components of a pipeline: each change of adapters merges anew. The weights without it are kept on
-        the CPU meanwhile.
-    subfolder (str): Folder of the model inside of the directory or hub repository, for those that keep several.
-    device_map (Optional[str]): auto, balanced or sequential: spread the layers over all GPUs (for inference), as
-        accelerate does; `device` is not looked at then.
+    cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text
+        is run once; 0: none are, and every pass runs everything again. Models that
+        can't go on from kept tokens do so, too.
+    merge_adapter (bool): Add the adapter in use to the weights while nothing is
+        trained, which is faster. Made for one adapter for all components of a pipeline:
+        each change of adapters merges anew. The weights without it are kept on the CPU
+        meanwhile.
+    subfolder (str): Folder of the model inside of the directory or hub repository, for
+        those that keep several.
+    device_map (Optional[str]): auto, balanced or sequential: spread the layers over all
+        GPUs (for inference), as accelerate does; `device` is not looked at then.
     RAISES CascadeError: C020, C021, C120 for a right that the environment does not grant.
     """
     if trust_remote_code:
@@ -245,11 +255,18 @@ def _checked(spec: Spec) -> Spec:
         value = getattr(spec, option)
         if value not in known:
             names = ", ".join(name or "null" for name in known)
-            raise CascadeError(Errors.C020.format(value=value, option=option, choices=names))
-    for option, least, rule in (("batch_tokens", 1, "positive"), ("cache_tokens", 0, "0 or more")):
+            raise CascadeError(
+                Errors.C020.format(value=value, option=option, choices=names)
+            )
+    for option, least, rule in (
+        ("batch_tokens", 1, "positive"),
+        ("cache_tokens", 0, "0 or more"),
+    ):
         value = getattr(spec, option)
         if value < least:
-            raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
+            raise CascadeError(
+                Errors.C021.format(option=option, rule=rule, value=value)
+            )
     return spec
 
 
@@ -258,8 +275,9 @@ def shared_spec(component: str, adapter: bool = False) -> SharedSpec:
     """Use the base model of another component: one base in memory and on disk.
 
     component (str): Name of the other component in the pipeline.
-    adapter (bool): Use its adapter, too: both run the same weights, are trained together, and the second one goes on from
-        what the first one has run. The component's own adapter settings are not looked at then. Without it, each
+    adapter (bool): Use its adapter, too: both run the same weights, are trained
+        together, and the second one goes on from what the first one has run. The
+        component's own adapter settings are not looked at then. Without it, each
         component has an adapter of its own.
     """
     return SharedSpec(component, adapter)

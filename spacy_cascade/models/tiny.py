@@ -1,6 +1,8 @@
-"""A tiny causal LM built from nothing: a byte-level BPE tokenizer trained on the corpus and a small Qwen2 model.
+"""A tiny causal LM built from nothing: a byte-level BPE tokenizer trained on the corpus
+and a small Qwen2 model.
 
-The default base of the demo and of the tests. It is saved like any Hugging Face model and loaded by the same code.
+The default base of the demo and of the tests. It is saved like any Hugging Face model
+and loaded by the same code.
 """
 
 from __future__ import annotations
@@ -17,16 +19,31 @@ from .casing import CASE_MARKS, split_case
 from .files import atomic_dir
 from .neighbours import look_around
 
-SPECIAL_TOKENS = ("<pad>", "<s>", "<sep>", "</s>", "<mark>", "<type>", "<mask>", *CASE_MARKS.values())
+SPECIAL_TOKENS = (
+    "<pad>",
+    "<s>",
+    "<sep>",
+    "</s>",
+    "<mark>",
+    "<type>",
+    "<mask>",
+    *CASE_MARKS.values(),
+)
 
 
 def train_tokenizer(
-    segments: Iterable[str], *, vocab_size: int = 8000, case_marks: bool = True, types: Iterable[str] = ()
+    segments: Iterable[str],
+    *,
+    vocab_size: int = 8000,
+    case_marks: bool = True,
+    types: Iterable[str] = (),
 ) -> Any:
-    """Byte-level BPE over words (see `ty.Unit.segments`), so every text can be written and nothing is unknown.
+    """Byte-level BPE over words (see `ty.Unit.segments`), so every text can be written
+    and nothing is unknown.
 
-    types (Iterable[str]): Names of types that get a token of their own, beside the vocabulary: naming one is then a
-        single decision. In texts they are written like all other words.
+    types (Iterable[str]): Names of types that get a token of their own, beside the
+        vocabulary: naming one is then a single decision. In texts they are written like
+        all other words.
     RETURNS (PreTrainedTokenizerFast)
     """
     tok = Tokenizer(models.BPE())
@@ -38,7 +55,9 @@ def train_tokenizer(
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    tok.train_from_iterator((split_case(s)[1] if case_marks else s for s in segments), trainer)
+    tok.train_from_iterator(
+        (split_case(s)[1] if case_marks else s for s in segments), trainer
+    )
     special = [*SPECIAL_TOKENS[4:], *(f" {t}" for t in dict.fromkeys(types))]
     return PreTrainedTokenizerFast(
         tokenizer_object=tok,
@@ -46,7 +65,9 @@ def train_tokenizer(
         bos_token="<s>",
         eos_token="</s>",
         sep_token="<sep>",
-        additional_special_tokens=[AddedToken(t, special=True, normalized=False) for t in special],
+        additional_special_tokens=[
+            AddedToken(t, special=True, normalized=False) for t in special
+        ],
         cascade_case_marks=case_marks,
         clean_up_tokenization_spaces=False,
     )
@@ -66,7 +87,8 @@ def build_model(
 ) -> Qwen2ForCausalLM:
     """Randomly initialized Qwen2 with tied embeddings.
 
-    neighbours (bool): Point the heads of the first layer at neighbouring tokens (see `models.neighbours`).
+    neighbours (bool): Point the heads of the first layer at neighbouring tokens (see
+        `models.neighbours`).
     """
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -101,7 +123,9 @@ def build_base(
     **model: Any,
 ) -> None:
     """Train the tokenizer, initialize the model, and save both to `path` (atomically)."""
-    tokenizer = train_tokenizer(segments, vocab_size=vocab_size, case_marks=case_marks, types=types)
+    tokenizer = train_tokenizer(
+        segments, vocab_size=vocab_size, case_marks=case_marks, types=types
+    )
     lm = build_model(len(tokenizer), **model)
     with atomic_dir(Path(path)) as tmp:
         lm.save_pretrained(str(tmp), safe_serialization=True)

@@ -23,8 +23,10 @@ class _Mine(threading.local):
 
 
 class Turns:
-    """Threads that want a model in the same state use it together. Others wait until those have left: first come, first
-    served, so that nobody waits forever.
+    """Threads that want a model in the same state use it together.
+
+    Others wait until those have left: first come, first served, so that nobody waits
+    forever.
 
     set_state (Callable): Puts the model into a state. Nobody is inside when it is called.
     """
@@ -47,7 +49,8 @@ class Turns:
     def turn(self, state: Hashable, *, alone: bool = False) -> Iterator[None]:
         """Use the model in this state inside the context.
 
-        A thread that is inside may ask for another state: it leaves, waits for its turn, and comes back afterwards. One
+        A thread that is inside may ask for another state: it leaves, waits for its
+            turn, and comes back afterwards. One
         that is alone stays so.
 
         alone (bool): Let nobody else in, whatever state they want: the model is changed.
@@ -89,7 +92,9 @@ class Turns:
                 self._changed.notify_all()
 
     def _fits(self, wanted: _Held) -> bool:
-        return not self._inside or not (wanted.alone or self._alone or wanted.state != self._state)
+        return not self._inside or not (
+            wanted.alone or self._alone or wanted.state != self._state
+        )
 
     def _be(self, state: Hashable) -> None:
         if state != self._state:

@@ -22,7 +22,9 @@ def byte_level_alphabet() -> dict[str, int]:
 
 
 def is_byte_level(backend: Any) -> bool:
-    """Whether a `tokenizers.Tokenizer` writes byte-level tokens (the other kind is SentencePiece's)."""
+    """Whether a `tokenizers.Tokenizer` writes byte-level tokens (the other kind is
+    SentencePiece's).
+    """
     spec = json.loads(backend.to_str())
     return "ByteLevel" in json.dumps([spec.get("decoder"), spec.get("pre_tokenizer")])
 
@@ -48,5 +50,9 @@ def token_bytes(tokenizer: Any, size: int) -> list[bytes | None]:
                 out[i] = bytes(alphabet[ch] for ch in token)
         else:
             byte = _BYTE_TOKEN.fullmatch(token)
-            out[i] = bytes([int(byte.group(1), 16)]) if byte else token.replace("▁", " ").encode("utf8")
+            out[i] = (
+                bytes([int(byte.group(1), 16)])
+                if byte
+                else token.replace("▁", " ").encode("utf8")
+            )
     return out

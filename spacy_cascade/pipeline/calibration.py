@@ -1,4 +1,6 @@
-"""Turning scores into probabilities: how often is a mention right that the model gives this score?"""
+"""Turning scores into probabilities: how often is a mention right that the model gives
+this score?
+"""
 
 from __future__ import annotations
 
@@ -18,8 +20,9 @@ _EDGE = 1e-6
 class Calibration:
     """A monotone map from score to probability, fitted on scores whose right or wrong is known.
 
-    method (str): `temperature`: the log-odds are divided by values[0] (Guo et al., 2017); `isotonic`: linear between
-        the points (xs, values), which rise (Zadrozny and Elkan, 2002).
+    method (str): `temperature`: the log-odds are divided by values[0] (Guo et al.,
+        2017); `isotonic`: linear between the points (xs, values), which rise (Zadrozny
+        and Elkan, 2002).
     """
 
     method: str
@@ -27,12 +30,23 @@ class Calibration:
     xs: tuple[float, ...] = ()
 
     @classmethod
-    def fit(cls, method: str, scores: Sequence[float], right: Sequence[bool]) -> Calibration:
+    def fit(
+        cls, method: str, scores: Sequence[float], right: Sequence[bool]
+    ) -> Calibration:
         """RAISES CascadeError: C020 for an unknown method, C030 without scores."""
         if method not in METHODS:
-            raise CascadeError(Errors.C020.format(option="method", value=method, choices=", ".join(METHODS)))
+            raise CascadeError(
+                Errors.C020.format(
+                    option="method", value=method, choices=", ".join(METHODS)
+                )
+            )
         if not len(scores):
-            raise CascadeError(Errors.C030.format(name="calibration", why="the model found nothing to be right or wrong"))
+            raise CascadeError(
+                Errors.C030.format(
+                    name="calibration",
+                    why="the model found nothing to be right or wrong",
+                )
+            )
         p, y = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=np.float64)
         if method == "temperature":
             return cls(method, (_temperature(p, y),))
@@ -48,15 +62,27 @@ class Calibration:
 
     def to_dict(self) -> dict[str, Any]:
         # as strings, since srsly's JSON does not keep all digits of a number
-        return {"method": self.method, "values": list(map(repr, self.values)), "xs": list(map(repr, self.xs))}
+        return {
+            "method": self.method,
+            "values": list(map(repr, self.values)),
+            "xs": list(map(repr, self.xs)),
+        }
 
     @classmethod
     def from_dict(cls, data: dict[str, Any]) -> Calibration:
-        return cls(data["method"], tuple(map(float, data["values"])), tuple(map(float, data["xs"])))
+        return cls(
+            data["method"],
+            tuple(map(float, data["values"])),
+            tuple(map(float, data["xs"])),
+        )
 
 
-def expected_calibration_error(scores: Sequence[float] | np.ndarray, right: Sequence[bool], *, bins: int = 10) -> float:
-    """Mean distance between score and share of right ones, over bins of equal width weighted by size (Naeini et al., 2015)."""
+def expected_calibration_error(
+    scores: Sequence[float] | np.ndarray, right: Sequence[bool], *, bins: int = 10
+) -> float:
+    """Mean distance between score and share of right ones, over bins of equal width
+    weighted by size (Naeini et al., 2015).
+    """
     p, y = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=np.float64)
     which = np.minimum((p * bins).astype(int), bins - 1)
     gaps = np.bincount(which, weights=p - y, minlength=bins)
@@ -69,8 +95,9 @@ def _log_odds(p: np.ndarray) -> np.ndarray:
 
 
 def _temperature(p: np.ndarray, y: np.ndarray) -> float:
-    """The temperature of least cross-entropy, by golden-section search over its logarithm: the loss is convex there in
-    the inverse temperature."""
+    """The temperature of least cross-entropy, by golden-section search over its
+    logarithm: the loss is convex there in the inverse temperature.
+    """
     odds = _log_odds(p)
 
     def loss(t: float) -> float:
@@ -90,7 +117,10 @@ def _isotonic(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     pools: list[list[float]] = []  # right, scores, size
     for score, hit in zip(p[order], y[order], strict=True):
         pools.append([hit, score, 1.0])
-        while len(pools) > 1 and pools[-2][0] * pools[-1][2] >= pools[-1][0] * pools[-2][2]:
+        while (
+            len(pools) > 1
+            and pools[-2][0] * pools[-1][2] >= pools[-1][0] * pools[-2][2]
+        ):
             last = pools.pop()
             pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
     table = np.array(pools)

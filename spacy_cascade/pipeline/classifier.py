@@ -1,5 +1,6 @@
-"""Stage 2: the language model names the type of every mention, level by level through a taxonomy."""
-
+"""Stage 2: the language model names the type of every mention, level by level through a
+taxonomy.
+"""
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,7 +21,14 @@ from ..doc.annotations import (
     set_candidates,
     set_ents,
 )
-from ..doc.gold import flat_gold, gold_mentions, known_mentions, known_path, mention_lists, report_gold
+from ..doc.gold import (
+    flat_gold,
+    gold_mentions,
+    known_mentions,
+    known_path,
+    mention_lists,
+    report_gold,
+)
 from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
@@ -50,7 +58,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
 SOURCES = ("spans", "ents")
-# Attention within a tree is quadratic: a text with very many mentions is trained on in several trees.
+# Attention within a tree is quadratic: a text with very many mentions is trained on in
+# several trees.
 _TREE_NODES = 768
 # Mentions that are typed at a time: their texts' trees stay in memory from level to level.
 _MENTIONS = 256
@@ -108,19 +117,23 @@ def make_classifier(
 
 
 class CascadeClassifier(LMPipe):
-    """Gives every candidate mention a label path; `doc.ents` gets the fused mentions with their deepest type.
+    """Gives every candidate mention a label path; `doc.ents` gets the fused mentions
+    with their deepest type.
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
     template: How to ask it, `@prompts`.
     taxonomy (Taxonomy | list | dict): The types.
     adapter (Optional[dict]): LoRA settings for training; None: train all weights.
-    source (str): spans: the extractor's candidates; ents: refine the entities of whatever component set them.
-    strategy (str): progressive (best coarse type, then its children ...), beam (joint probability of the path with
-        `beam_width` paths alive), path (whole paths in one list).
-    n_best (int): How many complete paths to keep in `doc.spans["cascade"].attrs["n_best"]`, as [path, probability], if
-        the strategy looks at more than one.
-    min_score (float): Back-off: the path stops before its probability falls below this. A mention whose coarse type
-        is below has no type.
+    source (str): spans: the extractor's candidates; ents: refine the entities of
+        whatever component set them.
+    strategy (str): progressive (best coarse type, then its children ...), beam (joint
+        probability of the path with `beam_width` paths alive), path (whole paths in one
+        list).
+    n_best (int): How many complete paths to keep in
+        `doc.spans["cascade"].attrs["n_best"]`, as [path, probability], if the strategy
+        looks at more than one.
+    min_score (float): Back-off: the path stops before its probability falls below this.
+        A mention whose coarse type is below has no type.
     unknown (bool): Put `unknown` into the first list; a mention that gets it is no entity.
     max_tokens (int): Most model tokens of the context around a mention.
     overwrite_ents (bool): Whether to write over entities of other components.
@@ -146,7 +159,9 @@ class CascadeClassifier(LMPipe):
         save_weights: str = "full",
         scorer: Callable[..., Any] | None = cascade_score,
     ):
-        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        super().__init__(
+            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
+        )
         self.template = template
         self.source = source
         self.strategy = strategy
@@ -156,7 +171,8 @@ class CascadeClassifier(LMPipe):
         self.unknown = unknown
         self.max_tokens = max_tokens
         self.overwrite_ents = overwrite_ents
-        # set by a training loop: whether to train on mentions' own lists; (types, gold) -> the list to choose from
+        # set by a training loop: whether to train on mentions' own lists; (types, gold)
+        # -> the list to choose from
         self.own_lists = False
         self.list_noise: Callable[[list[str], str], list[str]] | None = None
         self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
@@ -171,13 +187,16 @@ class CascadeClassifier(LMPipe):
     max_tokens = Setting(WINDOW)
     overwrite_ents = Setting(flag)
 
-    # -- Labels -----------------------------------------------------------------------------------------------
+    # -- Labels
+    # -----------------------------------------------------------------------------------------------
 
     @property
     def taxonomy(self) -> Taxonomy:
         return self._taxonomy
 
-    def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any]) -> None:
+    def set_taxonomy(
+        self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any]
+    ) -> None:
         """Change the label set, at any time: a Taxonomy, a list of names, a nested dict, or a file.
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
@@ -194,9 +213,12 @@ class CascadeClassifier(LMPipe):
     def label_data(self) -> dict[str, Any]:
         return self.taxonomy.to_dict()
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
-    def predict(self, docs: Sequence[Doc]) -> list[list[tuple[int, int, float, TypeResult]]]:
+    def predict(
+        self, docs: Sequence[Doc]
+    ) -> list[list[tuple[int, int, float, TypeResult]]]:
         """For each Doc: (start token, end token, boundary score, type) of every candidate.
 
         RAISES CascadeError: C025 without candidates, unless it is being trained alone: then
@@ -205,18 +227,29 @@ class CascadeClassifier(LMPipe):
         if self._trained_alone(docs):
             return []
         read = [self._as_read(doc) for doc in docs]
-        found = self.classify(read, [self._candidates(*pair) for pair in zip(docs, read, strict=True)])
+        found = self.classify(
+            read, [self._candidates(*pair) for pair in zip(docs, read, strict=True)]
+        )
         out = []
         for doc, other, results in zip(docs, read, found, strict=True):
             spans = moved([(start, end) for start, end, *_ in results], other, doc)
-            out.append([(*span, score, result) for span, (*_, score, result) in zip(spans, results, strict=True)])
+            out.append(
+                [
+                    (*span, score, result)
+                    for span, (*_, score, result) in zip(spans, results, strict=True)
+                ]
+            )
         return out
 
     def _as_read(self, doc: Doc) -> Doc:
         """The Doc in the tokens in which its candidates were found; of entities those in which
         candidates were, if there were any."""
         group = doc.spans.get(SPANS_KEY)
-        return doc if group is None else as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
+        return (
+            doc
+            if group is None
+            else as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
+        )
 
     def _trained_alone(self, docs: Iterable[Doc]) -> bool:
         """Whether no component gives candidates, while the weights are in training."""
@@ -227,11 +260,22 @@ class CascadeClassifier(LMPipe):
         )
 
     def classify(
-        self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
+        self,
+        docs: Sequence[Doc],
+        candidates: Sequence[Sequence[tuple[int, int, float]]],
     ) -> list[list[tuple[int, int, float, TypeResult]]]:
-        """Type given token spans (start, end, boundary score) of each Doc; nothing is written to the Docs."""
+        """Type given token spans (start, end, boundary score) of each Doc; nothing is
+        written to the Docs.
+        """
         lm = self.lm
-        typer = Typer(self.template, self.strategy, self.beam_width, self.min_score, self.unknown, self.n_best)
+        typer = Typer(
+            self.template,
+            self.strategy,
+            self.beam_width,
+            self.min_score,
+            self.unknown,
+            self.n_best,
+        )
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
         for part in _together(self._asked(docs, candidates), lambda item: item[2].unit):
             with self.weights.active():
@@ -241,7 +285,9 @@ class CascadeClassifier(LMPipe):
         return out
 
     def _asked(
-        self, docs: Sequence[Doc], candidates: Sequence[Sequence[tuple[int, int, float]]]
+        self,
+        docs: Sequence[Doc],
+        candidates: Sequence[Sequence[tuple[int, int, float]]],
     ) -> Iterator[tuple[int, int, Asked, Taxonomy]]:
         """Index of the Doc and of the candidate, and what to ask about it."""
         own = self.taxonomy  # one for all, also if it is set anew meanwhile
@@ -253,7 +299,12 @@ class CascadeClassifier(LMPipe):
             windows = self._windows(doc, labels)
             flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
             for k, (start, end, _) in enumerate(candidates[i]):
-                yield i, k, with_context(doc, windows, start, end, flat, labels)[0], taxonomy
+                yield (
+                    i,
+                    k,
+                    with_context(doc, windows, start, end, flat, labels)[0],
+                    taxonomy,
+                )
 
     def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Any]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
@@ -261,7 +312,9 @@ class CascadeClassifier(LMPipe):
         def cost(text: str) -> int:
             return max(1, len(self.lm.encode(text)))
 
-        return cut(doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost, labels=labels)[0]
+        return cut(
+            doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost, labels=labels
+        )[0]
 
     def _candidates(self, doc: Doc, read: Doc) -> list[tuple[int, int, float]]:
         """read (Doc): The Doc in whose tokens they are wanted."""
@@ -272,7 +325,10 @@ class CascadeClassifier(LMPipe):
         if offsets is None:
             raise CascadeError(Errors.C025.format(name=self.name, key=SPANS_KEY))
         scores = doc.spans[SPANS_KEY].attrs.get("scores") or [1.0] * len(offsets)
-        return [(*span, score) for span, score in zip(token_spans(read, offsets), scores, strict=True)]
+        return [
+            (*span, score)
+            for span, score in zip(token_spans(read, offsets), scores, strict=True)
+        ]
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         if not results:
@@ -286,11 +342,19 @@ class CascadeClassifier(LMPipe):
             untyped: list[Span] = []
             if self.source == "ents":
                 # An entity whose type stays unknown keeps the label it came with.
-                relabel_ents(doc, {(spans[k].start, spans[k].end): spans[k].label for k in typed})
-                untyped = [e for e in placeholders(doc) if (e.start, e.end) not in {found[k][:2] for k in typed}]
+                relabel_ents(
+                    doc, {(spans[k].start, spans[k].end): spans[k].label for k in typed}
+                )
+                untyped = [
+                    e
+                    for e in placeholders(doc)
+                    if (e.start, e.end) not in {found[k][:2] for k in typed}
+                ]
             else:
                 kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
-                set_ents(doc, [spans[typed[k]] for k in kept], overwrite=self.overwrite_ents)
+                set_ents(
+                    doc, [spans[typed[k]] for k in kept], overwrite=self.overwrite_ents
+                )
             set_candidates(
                 doc,
                 SPANS_KEY,
@@ -300,15 +364,31 @@ class CascadeClassifier(LMPipe):
                 paths=[format_path(r.path) for *_, r in found],
                 path_scores=self.calibrated([r.score for *_, r in found]),
                 step_scores=[list(r.step_scores) for *_, r in found],
-                **({"n_best": [[[format_path(p), x] for p, x in r.n_best] for *_, r in found]} if self.n_best > 1 else {}),
+                **(
+                    {
+                        "n_best": [
+                            [[format_path(p), x] for p, x in r.n_best]
+                            for *_, r in found
+                        ]
+                    }
+                    if self.n_best > 1
+                    else {}
+                ),
             )
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """The score of the path that each gold mention gets, and whether it is the gold path."""
         known = [known_mentions(eg, self.taxonomy) for eg in examples]
-        found = self.classify([eg.predicted for eg in examples], [[(s, e, 1.0) for s, e, _ in m] for m in known])
+        found = self.classify(
+            [eg.predicted for eg in examples],
+            [[(s, e, 1.0) for s, e, _ in m] for m in known],
+        )
         scores = [r.score for results in found for *_, r in results]
-        right = [r.path == p for m, results in zip(known, found, strict=True) for (_, _, p), (*_, r) in zip(m, results, strict=True)]
+        right = [
+            r.path == p
+            for m, results in zip(known, found, strict=True)
+            for (_, _, p), (*_, r) in zip(m, results, strict=True)
+        ]
         return scores, right
 
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
@@ -319,13 +399,17 @@ class CascadeClassifier(LMPipe):
         docs = [eg.predicted for eg in examples]
         if self._trained_alone(docs):
             gold = [
-                [(s, e, 1.0) for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))]
+                [
+                    (s, e, 1.0)
+                    for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))
+                ]
                 for eg in examples
             ]
             self.set_annotations(docs, self.classify(docs, gold))
         return super().score(examples, **kwargs)
 
-    # -- Training ---------------------------------------------------------------------------------------------
+    # -- Training
+    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -337,7 +421,8 @@ class CascadeClassifier(LMPipe):
     ) -> None:
         """Get ready for training, or take over trained weights.
 
-        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        weights (Optional[str]): Directory of a trained component of this kind (for
+            `spacy assemble`).
         taxonomy: Replaces the configured one.
         """
         if weights is not None:
@@ -362,7 +447,9 @@ class CascadeClassifier(LMPipe):
             for start, end, path in gold_mentions(example):
                 answer, types = own.get((start, end, path), ("", []))
                 of_mention = _own_list(types, answer) if types else taxonomy
-                known = of_mention.resolve(answer) if types else known_path(taxonomy, path)
+                known = (
+                    of_mention.resolve(answer) if types else known_path(taxonomy, path)
+                )
                 if known is None:
                     continue
                 asked, first = with_context(doc, windows, start, end, flat, labels)
@@ -374,16 +461,22 @@ class CascadeClassifier(LMPipe):
             out.append([tree.item() for tree in trees])
         return out
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def _take_taxonomy(self, saved: Any) -> None:
         self.set_taxonomy(saved)
 
 
 def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
-    """A mention's own type list. Of types that differ in nothing but case or white space one is left, the answer if it is
-    among them."""
-    return Taxonomy.from_labels({normalize_name(t): t for t in (*types, answer)}.values())
+    """A mention's own type list.
+
+    Of types that differ in nothing but case or white space one is left, the answer if
+    it is among them.
+    """
+    return Taxonomy.from_labels(
+        {normalize_name(t): t for t in (*types, answer)}.values()
+    )
 
 
 def _together(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterator[list[Any]]:

@@ -1,4 +1,6 @@
-"""What the components have in common: a language model with an adapter of their own, batching, saving, training."""
+"""What the components have in common: a language model with an adapter of their own,
+batching, saving, training.
+"""
 
 from __future__ import annotations
 
@@ -37,13 +39,16 @@ _IN_PIPELINE = "vocab"
 
 
 class LMPipe(Pipe):
-    """A trainable pipe around a causal LM. Subclasses give `predict`, `set_annotations` and `training_items`.
+    """A trainable pipe around a causal LM.
+
+    Subclasses give `predict`, `set_annotations` and `training_items`.
 
     nlp (Language): The pipeline, for language models shared between its components.
     spec (HFSpec | SharedSpec | str): The language model; a string is a directory or hub name. It
     is loaded on first use, not
         here.
-    adapter (dict): LoRA settings used when training starts (see `training.weights.lora_config`), or None for full fine-tuning.
+    adapter (dict): LoRA settings used when training starts (see
+        `training.weights.lora_config`), or None for full fine-tuning.
     save_weights (str): "full" (base and adapter), "adapter" or "none".
 
     Settings may be changed at any time. `nlp.config` shows those in use, and they are saved; in
@@ -75,7 +80,8 @@ class LMPipe(Pipe):
         self.scorer = scorer
         self._template_of = TemplateOf(nlp, name)
 
-    # -- Settings ---------------------------------------------------------------------------------------------
+    # -- Settings
+    # ---------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -106,7 +112,8 @@ class LMPipe(Pipe):
         self.__dict__.setdefault("_given_taxonomy", taxonomy)
         self._show("taxonomy", None if taxonomy is None else as_block(taxonomy))
 
-    # -- The language model -----------------------------------------------------------------------------------
+    # -- The language model
+    # -----------------------------------------------------------------------------------
 
     @property
     def lm(self) -> Any:
@@ -115,12 +122,17 @@ class LMPipe(Pipe):
 
     @property
     def model(self) -> Any:
-        """spaCy asks every trainable pipe for a `model`; here it is the language model's description."""
+        """spaCy asks every trainable pipe for a `model`; here it is the language
+        model's description.
+        """
         return self.weights.spec
 
     @property
     def template(self) -> Any:
-        """How the language model is asked. RAISES CascadeError: C106 if none was configured or loaded."""
+        """How the language model is asked.
+
+        RAISES CascadeError: C106 if none was configured or loaded.
+        """
         return self._template_of.get()
 
     @template.setter
@@ -135,7 +147,8 @@ class LMPipe(Pipe):
         """Whether both run the same base with the same adapter."""
         return self.weights.same(other.weights)
 
-    # -- Pickling ---------------------------------------------------------------------------------------------
+    # -- Pickling
+    # ---------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Cython's own way looks at the base class's fields alone
@@ -145,7 +158,8 @@ class LMPipe(Pipe):
         # not as settings are set: the pipeline, whose config would show them, is not whole yet
         self.__dict__.update(state)
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[Any]:
         """One result per Doc, without touching the Docs."""
@@ -161,7 +175,10 @@ class LMPipe(Pipe):
         return doc
 
     def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
-        """Process a stream; the model runs on whole batches. The result does not depend on `batch_size`."""
+        """Process a stream; the model runs on whole batches.
+
+        The result does not depend on `batch_size`.
+        """
         for docs in minibatch(stream, size=batch_size):
             yield from self._process(list(docs))
 
@@ -182,44 +199,69 @@ class LMPipe(Pipe):
     def on_failure(self, doc: Doc) -> None:
         """Leave a trace on a Doc that failed."""
 
-    # -- Calibration ------------------------------------------------------------------------------------------
+    # -- Calibration
+    # ------------------------------------------------------------------------------------------
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
-        """Scores that the component gives, as they come from the model, and whether what they stand for is right."""
+        """Scores that the component gives, as they come from the model, and whether
+        what they stand for is right.
+        """
         raise NotImplementedError
 
-    def calibrate(self, examples: Iterable[Example], *, method: str = "isotonic") -> dict[str, float]:
-        """Fit scores to how often they are right, on development data that was not trained on. Saved with the component.
+    def calibrate(
+        self, examples: Iterable[Example], *, method: str = "isotonic"
+    ) -> dict[str, float]:
+        """Fit scores to how often they are right, on development data that was not
+        trained on. Saved with the component.
 
         method (str): isotonic, or temperature for little data.
-        RETURNS: `n` scores, `ece_before`, and `ece_after` of scores that each half's calibration gives the other half.
+        RETURNS: `n` scores, `ece_before`, and `ece_after` of scores that each half's
+            calibration gives the other half.
         RAISES CascadeError: C020, C030.
         """
         scores, right = self.scored(list(examples))
         self.calibration = Calibration.fit(method, scores, right)
         halves = []
         for k in (0, 1):
-            fitted = Calibration.fit(method, scores[k::2] or scores, right[k::2] or right)
+            fitted = Calibration.fit(
+                method, scores[k::2] or scores, right[k::2] or right
+            )
             halves.append((fitted(scores[1 - k :: 2]), right[1 - k :: 2]))
-        after = expected_calibration_error(np.concatenate([p for p, _ in halves]), [y for _, part in halves for y in part])
-        return {"n": len(scores), "ece_before": expected_calibration_error(scores, right), "ece_after": after}
+        after = expected_calibration_error(
+            np.concatenate([p for p, _ in halves]),
+            [y for _, part in halves for y in part],
+        )
+        return {
+            "n": len(scores),
+            "ece_before": expected_calibration_error(scores, right),
+            "ece_after": after,
+        }
 
     def calibrated(self, scores: Sequence[float]) -> list[float]:
         """Scores as they are written to the Doc."""
-        return list(scores) if self.calibration is None else self.calibration(scores).tolist()
+        return (
+            list(scores)
+            if self.calibration is None
+            else self.calibration(scores).tolist()
+        )
 
-    # -- Training ---------------------------------------------------------------------------------------------
+    # -- Training
+    # ---------------------------------------------------------------------------------------------
 
     @property
     def is_trainable(self) -> bool:
         return True
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
-        """What there is to learn from each example; an empty list for one without gold annotation."""
+        """What there is to learn from each example; an empty list for one without gold
+        annotation.
+        """
         raise NotImplementedError
 
     def start_training(self) -> Any:
-        """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
+        """Make weights trainable: a new adapter, or a private copy of the base.
+
+        Does nothing when called again.
 
         RETURNS (training.weights.Trainable)
         """
@@ -233,15 +275,22 @@ class LMPipe(Pipe):
         sgd: Any = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
-        """One step of `spacy train`: gradients are summed until `finish_update`. `drop` is the rate of
-        subword regularization."""
+        """One step of `spacy train`: gradients are summed until `finish_update`.
+
+        `drop` is the rate of subword regularization.
+        """
         losses = {} if losses is None else losses
         losses.setdefault(self.name, 0.0)
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
         trainable = self.start_training()
         with self.lm.subword_noise(random, drop):
-            items = [item for found in self.training_items(examples) for item in found if item.gold]
+            items = [
+                item
+                for found in self.training_items(examples)
+                for item in found
+                if item.gold
+            ]
         if items:
             losses[self.name] += sum(trainable.backward(items).values())
         if sgd is not None:
@@ -255,9 +304,12 @@ class LMPipe(Pipe):
     def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
         if self.scorer is None:
             return {}
-        return self.scorer(list(examples), **{"taxonomy": label_set(self._nlp), **kwargs})
+        return self.scorer(
+            list(examples), **{"taxonomy": label_set(self._nlp), **kwargs}
+        )
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         """Whether the settings go together and can be saved. RAISES CascadeError: C021, C081."""
@@ -274,7 +326,9 @@ class LMPipe(Pipe):
         pass
 
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
-        """A directory with cascade.json and, by `save_weights`, model/ (base) and adapter/, all safetensors."""
+        """A directory with cascade.json and, by `save_weights`, model/ (base) and
+        adapter/, all safetensors.
+        """
         if not self.weights.savable(self.save_weights):
             raise CascadeError(Errors.C042.format(name=self.name))
         path = Path(path)
@@ -311,17 +365,31 @@ class LMPipe(Pipe):
         """
         path = Path(path)
         if not (path / "cascade.json").is_file():
-            raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="cascade.json", name=self.name))
+            raise CascadeFileNotFoundError(
+                Errors.C040.format(path=path, what="cascade.json", name=self.name)
+            )
         try:
             meta = json.loads((path / "cascade.json").read_text("utf8"))
             missing = [k for k in ("kind", "weights", "adapter") if k not in meta]
         except (ValueError, TypeError) as err:
-            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=err)) from err
+            raise CascadeError(
+                Errors.C018.format(path=path / "cascade.json", why=err)
+            ) from err
         if not isinstance(meta, dict) or missing:
-            why = f"it lacks {', '.join(missing)}" if isinstance(meta, dict) else "it is no JSON object"
+            why = (
+                f"it lacks {', '.join(missing)}"
+                if isinstance(meta, dict)
+                else "it is no JSON object"
+            )
             raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=why))
         if meta["kind"] != self.kind:
-            raise CascadeError(Errors.C040.format(path=path, what=f"{self.kind} (it is a {meta['kind']})", name=self.name))
+            raise CascadeError(
+                Errors.C040.format(
+                    path=path,
+                    what=f"{self.kind} (it is a {meta['kind']})",
+                    name=self.name,
+                )
+            )
         self._template_of.load(path, meta)
         try:
             if "settings" in exclude:
@@ -330,9 +398,15 @@ class LMPipe(Pipe):
                 load_settings(self, meta, config_beside(path))
             else:
                 load_settings(self, meta)
-            self.calibration = Calibration.from_dict(meta["calibration"]) if "calibration" in meta else None
+            self.calibration = (
+                Calibration.from_dict(meta["calibration"])
+                if "calibration" in meta
+                else None
+            )
         except KeyError as err:
-            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")) from err
+            raise CascadeError(
+                Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")
+            ) from err
         if "weights" in exclude:
             return self
         self._load_more(path)
@@ -342,17 +416,22 @@ class LMPipe(Pipe):
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
         with tempfile.TemporaryDirectory() as tmp:
             self.to_disk(
-                Path(tmp) / "pipe", exclude=[name for name in exclude if name != _IN_PIPELINE]
+                Path(tmp) / "pipe",
+                exclude=[name for name in exclude if name != _IN_PIPELINE],
             )
             return srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
 
     def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> LMPipe:
         with tempfile.TemporaryDirectory() as tmp:
             unpack_dir(srsly.msgpack_loads(data), Path(tmp))
-            self.from_disk(Path(tmp), exclude=[name for name in exclude if name != _IN_PIPELINE])
+            self.from_disk(
+                Path(tmp), exclude=[name for name in exclude if name != _IN_PIPELINE]
+            )
         return self
 
 
 def _blank(kind: type[LMPipe]) -> LMPipe:
-    """A component to be filled: it is in the pipeline that it belongs to, which is filled at the same time."""
+    """A component to be filled: it is in the pipeline that it belongs to, which is
+    filled at the same time.
+    """
     return kind.__new__(kind)

@@ -1,6 +1,5 @@
 """Stage 1: the language model copies the sentence and puts markers around every mention."""
 
-
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -66,7 +65,8 @@ DEFAULT_CONFIG: dict[str, Any] = {
     "save_weights": "full",
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
-# Windows that are decoded at a time: enough to fill batches of one length, and no more memory for longer texts.
+# Windows that are decoded at a time: enough to fill batches of one length, and no more
+# memory for longer texts.
 _JOBS = 512
 
 
@@ -74,7 +74,11 @@ _JOBS = 512
     "cascade_extractor",
     assigns=["doc.spans", "doc.ents"],
     default_config=DEFAULT_CONFIG,
-    default_score_weights={"cascade_extraction_f": 1.0, "cascade_extraction_p": 0.0, "cascade_extraction_r": 0.0},
+    default_score_weights={
+        "cascade_extraction_f": 1.0,
+        "cascade_extraction_p": 0.0,
+        "cascade_extraction_r": 0.0,
+    },
 )
 def make_extractor(
     nlp: Language,
@@ -118,24 +122,31 @@ def make_extractor(
 
 
 class CascadeExtractor(LMPipe):
-    """Finds mentions of any kind. All candidates go to `doc.spans["cascade"]`, the fused ones to `doc.ents` with
-    the label MENTION until a `cascade_classifier` names their type.
+    """Finds mentions of any kind.
+
+    All candidates go to `doc.spans["cascade"]`, the fused ones to `doc.ents` with the
+    label MENTION until a `cascade_classifier` names their type.
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
     template: How to ask it, `@prompts`.
-    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for templates that name them, if there is
-        no `cascade_classifier` in the pipeline, whose types count first. A Doc may have others (`doc._.cascade_labels`).
-    adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout, targets); None: train all weights.
-    rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the candidates are united.
+    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for
+        templates that name them, if there is no `cascade_classifier` in the pipeline,
+        whose types count first. A Doc may have others (`doc._.cascade_labels`).
+    adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout,
+        targets); None: train all weights.
+    rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the
+        candidates are united.
     temperature (float): Of the sampled rounds.
     open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no
     cost. At 0 one is opened
         wherever it may be, at 1 nowhere.
     window (str): auto (sentences where the Doc has them), sents, or stride.
-    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
-    drafter (Drafter): Where first drafts come from, `@drafters`: the better they are, the fewer passes; the result is the
-        same. None: surface cues.
-    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over entities of other components.
+    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what
+        neighbouring strides share.
+    drafter (Drafter): Where first drafts come from, `@drafters`: the better they are,
+        the fewer passes; the result is the same. None: surface cues.
+    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over
+        entities of other components.
     """
 
     def __init__(
@@ -159,7 +170,9 @@ class CascadeExtractor(LMPipe):
         save_weights: str = "full",
         scorer: Callable[..., Any] | None = cascade_score,
     ):
-        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        super().__init__(
+            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
+        )
         self.template = template
         self.set_taxonomy(taxonomy)
         self.rounds = rounds
@@ -196,9 +209,12 @@ class CascadeExtractor(LMPipe):
     def taxonomy(self) -> Taxonomy | None:
         return self._taxonomy
 
-    def set_taxonomy(self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None) -> None:
-        """Change the types that are looked for where no `cascade_classifier` tells them (see `Taxonomy.read`); None: whatever
-        the model finds without being told."""
+    def set_taxonomy(
+        self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None
+    ) -> None:
+        """Change the types that are looked for where no `cascade_classifier` tells them
+        (see `Taxonomy.read`); None: whatever the model finds without being told.
+        """
         self._taxonomy = None if taxonomy is None else read_taxonomy(taxonomy)
         self._show_taxonomy(self._taxonomy)
 
@@ -208,25 +224,41 @@ class CascadeExtractor(LMPipe):
         taxonomy = labels_of(doc)
         if taxonomy is None:
             # disabled components count, too: without them the same mentions should be found
-            pipes: list[Any] = [p for _, p in self._nlp.components if getattr(p, "kind", "") == "cascade_classifier"]
-            taxonomy = next((p.taxonomy for p in pipes if p.source == "spans"), self._taxonomy)
+            pipes: list[Any] = [
+                p
+                for _, p in self._nlp.components
+                if getattr(p, "kind", "") == "cascade_classifier"
+            ]
+            taxonomy = next(
+                (p.taxonomy for p in pipes if p.source == "spans"), self._taxonomy
+            )
         return () if taxonomy is None else taxonomy.roots
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
-    def predict(self, docs: Sequence[Doc]) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
+    def predict(
+        self, docs: Sequence[Doc]
+    ) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
         """For each Doc: candidates (start token, end token, score), and the coverage ranges."""
         cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
         found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
-        for i, w, job, sampling in self._decoded(docs, [windows for windows, _ in cuts]):
+        for i, w, job, sampling in self._decoded(
+            docs, [windows for windows, _ in cuts]
+        ):
             spans = token_spans(job)
             if not sampling.round:
                 self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
             for s, e, score in spans:
                 start, end = w.start + s, w.start + e
-                if w.owns(start, end):  # others are left to the window that answers for them
+                if w.owns(
+                    start, end
+                ):  # others are left to the window that answers for them
                     found[i][start, end] = max(score, found[i].get((start, end), 0.0))
-        return [([(s, e, p) for (s, e), p in sorted(f.items())], ledger) for f, (_, ledger) in zip(found, cuts, strict=True)]
+        return [
+            ([(s, e, p) for (s, e), p in sorted(f.items())], ledger)
+            for f, (_, ledger) in zip(found, cuts, strict=True)
+        ]
 
     def _decoded(
         self, docs: Sequence[Doc], windows: Sequence[Sequence[Window]]
@@ -236,7 +268,10 @@ class CascadeExtractor(LMPipe):
         if lm.recall is not None:
             lm.recall.clear()
         bias = open_bias(self.open_threshold)
-        samplings = [Sampling(bias, self.temperature if r else 0.0, r) for r in range(self.rounds)]
+        samplings = [
+            Sampling(bias, self.temperature if r else 0.0, r)
+            for r in range(self.rounds)
+        ]
         ents = [_given(doc) for doc in docs]
         keep = any(self._leads_to(p) for _, p in self._nlp.pipeline)
         every = ((i, w) for i, of_doc in enumerate(windows) for w in of_doc)
@@ -244,12 +279,29 @@ class CascadeExtractor(LMPipe):
             jobs = []
             for i, w in part:
                 known = _known(ents[i], w)
-                jobs += [(i, w, self.template.job(lm, w.unit, self.drafter.guess(w.unit, known)), s) for s in samplings]
+                jobs += [
+                    (
+                        i,
+                        w,
+                        self.template.job(
+                            lm, w.unit, self.drafter.guess(w.unit, known)
+                        ),
+                        s,
+                    )
+                    for s in samplings
+                ]
             with self.weights.active():
-                decode(lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep)
+                decode(
+                    lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep
+                )
                 recall = lm.recall if keep else None
             for _, w, job, s in jobs:
-                if recall is not None and job.kept is not None and job.mentions and not s.round:
+                if (
+                    recall is not None
+                    and job.kept is not None
+                    and job.mentions
+                    and not s.round
+                ):
                     recall.keep(w.unit, job.kept)
                 job.kept = None
             yield from jobs
@@ -260,33 +312,58 @@ class CascadeExtractor(LMPipe):
             return False
         return bool(pipe.shares_weights(self)) and self._frames.agree(self, pipe)
 
-    def _cut(self, doc: Doc, labels: tuple[str, ...]) -> tuple[list[Window], list[tuple[int, int, str]]]:
+    def _cut(
+        self, doc: Doc, labels: tuple[str, ...]
+    ) -> tuple[list[Window], list[tuple[int, int, str]]]:
         room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3
         if room < 1:
             used = self.template.overhead(self.lm, labels)
-            raise CascadeError(Errors.C050.format(name=self.name, n=len(labels), found=used, limit=self.lm.max_length))
+            raise CascadeError(
+                Errors.C050.format(
+                    name=self.name, n=len(labels), found=used, limit=self.lm.max_length
+                )
+            )
         limit = min(self.max_tokens, room)
         overlap = min(self.overlap, limit // 2)
 
         def cost(text: str) -> int:
             return max(1, self.template.cost(self.lm, text) // 2)
 
-        return cut(doc, mode=self.window, limit=limit, overlap=overlap, cost=cost, labels=labels)
+        return cut(
+            doc,
+            mode=self.window,
+            limit=limit,
+            overlap=overlap,
+            cost=cost,
+            labels=labels,
+        )
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (candidates, ledger) in zip(docs, results, strict=True):
             spans = [Span(doc, s, e, label=MENTION) for s, e, _ in candidates]
             written: list[Span] = []
             if self.annotate_ents:
-                written = set_ents(doc, [spans[i] for i in fuse(candidates)], overwrite=self.overwrite_ents)
-            set_candidates(doc, SPANS_KEY, spans, untyped=written, scores=self.calibrated([p for _, _, p in candidates]))
+                written = set_ents(
+                    doc,
+                    [spans[i] for i in fuse(candidates)],
+                    overwrite=self.overwrite_ents,
+                )
+            set_candidates(
+                doc,
+                SPANS_KEY,
+                spans,
+                untyped=written,
+                scores=self.calibrated([p for _, _, p in candidates]),
+            )
             set_coverage(doc, ledger)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """Every candidate's score, and whether a gold mention has these boundaries; where
         annotation is missing, none."""
         scores, right = [], []
-        for eg, (candidates, _) in zip(examples, self.predict([eg.predicted for eg in examples]), strict=True):
+        for eg, (candidates, _) in zip(
+            examples, self.predict([eg.predicted for eg in examples]), strict=True
+        ):
             gold = {(s, e) for s, e, _ in gold_mentions(eg)}
             missing = missing_tokens(eg)
             for start, end, score in candidates:
@@ -299,7 +376,8 @@ class CascadeExtractor(LMPipe):
         set_candidates(doc, SPANS_KEY, [], scores=[])
         set_coverage(doc, [(0, len(doc.text), FAILED)])
 
-    # -- Training ---------------------------------------------------------------------------------------------
+    # -- Training
+    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -310,7 +388,8 @@ class CascadeExtractor(LMPipe):
     ) -> None:
         """Get ready for training, or take over trained weights.
 
-        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        weights (Optional[str]): Directory of a trained component of this kind (for
+            `spacy assemble`).
         """
         if weights is not None:
             self.from_disk(weights, exclude=["settings"])
@@ -333,11 +412,15 @@ class CascadeExtractor(LMPipe):
             items = []
             for unit, spans, missing in self._gold_units(example):
                 job = self.template.job(self.lm, unit, Guess(unit, spans))
-                items.append(copy_item(job, self.template.text_range(self.lm, job), missing))
+                items.append(
+                    copy_item(job, self.template.text_range(self.lm, job), missing)
+                )
             out.append(items)
         return out
 
-    def _gold_units(self, example: Example) -> list[tuple[Unit, list[tuple[int, int]], set[int]]]:
+    def _gold_units(
+        self, example: Example
+    ) -> list[tuple[Unit, list[tuple[int, int]], set[int]]]:
         """The windows of a text with their flat gold mentions, and the tokens without annotation,
         as token indices; of a text
         without any annotation none."""
@@ -348,12 +431,21 @@ class CascadeExtractor(LMPipe):
         for w in self._cut(example.predicted, self._labels(example.reference))[0]:
             if w.status in (PROCESSED, SPLIT):
                 inside = [
-                    (s - w.start, e - w.start) for s, e in gold if s >= w.start and e <= w.end
+                    (s - w.start, e - w.start)
+                    for s, e in gold
+                    if s >= w.start and e <= w.end
                 ]
-                out.append((w.unit, inside, {i - w.start for i in missing if w.start <= i < w.end}))
+                out.append(
+                    (
+                        w.unit,
+                        inside,
+                        {i - w.start for i in missing if w.start <= i < w.end},
+                    )
+                )
         return out
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -376,9 +468,16 @@ def _given(doc: Doc) -> list[Span]:
 
 
 def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:
-    """What earlier components found in a window, as token indices of its unit. ents: Those of the Doc, in order."""
-    inside = bisect_left(ents, window.start, key=lambda e: e.start), bisect_right(ents, window.end, key=lambda e: e.end)
-    return [(e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]]
+    """What earlier components found in a window, as token indices of its unit. ents:
+    Those of the Doc, in order.
+    """
+    inside = (
+        bisect_left(ents, window.start, key=lambda e: e.start),
+        bisect_right(ents, window.end, key=lambda e: e.end),
+    )
+    return [
+        (e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]
+    ]
 
 
 def open_bias(threshold: float) -> float:

@@ -1,4 +1,6 @@
-"""Open NER in a single stage: the label set goes in, all mentions with their labels come out (B2NER, arXiv 2406.11192)."""
+"""Open NER in a single stage: the label set goes in, all mentions with their labels
+come out (B2NER, arXiv 2406.11192).
+"""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -10,7 +12,14 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..decoding.listing import ListJob, list_mentions
-from ..doc.annotations import SPANS_KEY, fuse, labels_of, set_candidates, set_coverage, set_ents
+from ..doc.annotations import (
+    SPANS_KEY,
+    fuse,
+    labels_of,
+    set_candidates,
+    set_coverage,
+    set_ents,
+)
 from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import CascadeError, Errors, Warnings
 from ..models.spec import HFSpec, SharedSpec
@@ -19,7 +28,16 @@ from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 from ..types import TrainingItem
 from .component import LMPipe
-from .settings import NATURAL, SHARE, WINDOW, Setting, as_path, flag, one_of, read_taxonomy
+from .settings import (
+    NATURAL,
+    SHARE,
+    WINDOW,
+    Setting,
+    as_path,
+    flag,
+    one_of,
+    read_taxonomy,
+)
 from .targets import list_item
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
@@ -52,7 +70,11 @@ OpenMention = tuple[int, int, float, float, TypePath]
     "open_ner",
     assigns=["doc.ents", "doc.spans"],
     default_config=DEFAULT_CONFIG,
-    default_score_weights={"cascade_typed_f": 1.0, "cascade_extraction_f": 0.0, "cascade_accuracy": 0.0},
+    default_score_weights={
+        "cascade_typed_f": 1.0,
+        "cascade_extraction_f": 0.0,
+        "cascade_accuracy": 0.0,
+    },
 )
 def make_open_ner(
     nlp: Language,
@@ -96,8 +118,10 @@ def make_open_ner(
 
 
 class OpenNER(LMPipe):
-    """Lists the mentions of a text together with their labels. All go to `doc.spans["cascade"]`, the fused ones to
-    `doc.ents`. Labels can be changed at any time, also per Doc (`doc._.cascade_labels`).
+    """Lists the mentions of a text together with their labels.
+
+    All go to `doc.spans["cascade"]`, the fused ones to `doc.ents`. Labels can be
+    changed at any time, also per Doc (`doc._.cascade_labels`).
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
     template: How to ask it, `@prompts`.
@@ -108,8 +132,10 @@ class OpenNER(LMPipe):
     nested (bool): Mentions may overlap. Otherwise each token belongs to one mention at most.
     min_score (float): Mentions are dropped whose probability, that of text and label, is below.
     window (str): auto (sentences where the Doc has them), sents, or stride.
-    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what neighbouring strides share.
-    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over entities of other components.
+    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what
+        neighbouring strides share.
+    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over
+        entities of other components.
     """
 
     def __init__(
@@ -133,7 +159,9 @@ class OpenNER(LMPipe):
         save_weights: str = "full",
         scorer: Callable[..., Any] | None = cascade_score,
     ):
-        super().__init__(nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer)
+        super().__init__(
+            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
+        )
         self.template = template
         self.level = level
         self.adapter_path = adapter_path
@@ -159,21 +187,27 @@ class OpenNER(LMPipe):
     overlap = Setting(NATURAL)
     annotate_ents = Setting(flag)
     overwrite_ents = Setting(flag)
-    # Most model tokens of a prompt with its answer, per token of the text: it stands in the prompt, and its mentions
-    # with their labels in the answer.
+    # Most model tokens of a prompt with its answer, per token of the text: it stands in
+    # the prompt, and its mentions with their labels in the answer.
     spread = 3
 
-    # -- Labels -----------------------------------------------------------------------------------------------
+    # -- Labels
+    # -----------------------------------------------------------------------------------------------
 
     @property
     def taxonomy(self) -> Taxonomy:
         return self._taxonomy
 
-    def set_labels(self, labels: Taxonomy | str | Path | Sequence[str] | dict[str, Any]) -> None:
-        """Change the label set: a Taxonomy, a list of names, a nested dict, or a file. Entities get labels in this spelling.
+    def set_labels(
+        self, labels: Taxonomy | str | Path | Sequence[str] | dict[str, Any]
+    ) -> None:
+        """Change the label set: a Taxonomy, a list of names, a nested dict, or a file.
 
-        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C005 for names that differ in nothing but
-            case or white space, C006 for a name that can't be used.
+        Entities get labels in this spelling.
+
+        RAISES CascadeError: C003 if it is empty, C004 if its form is unknown, C005 for
+            names that differ in nothing but case or white space, C006 for a name that
+            can't be used.
         """
         self._taxonomy = read_taxonomy(labels)
         self._show_taxonomy(self._taxonomy)
@@ -189,15 +223,20 @@ class OpenNER(LMPipe):
         return self.taxonomy.to_dict()
 
     def _label_set(self, taxonomy: Taxonomy) -> LabelSet:
-        return LabelSet.build(taxonomy, level=self.level, full_paths=self.template.full_paths)
+        return LabelSet.build(
+            taxonomy, level=self.level, full_paths=self.template.full_paths
+        )
 
     def _labels_for(self, doc: Doc) -> LabelSet:
         taxonomy = labels_of(doc)
         return self._own_labels if taxonomy is None else self._label_set(taxonomy)
 
-    # -- Running ----------------------------------------------------------------------------------------------
+    # -- Running
+    # ----------------------------------------------------------------------------------------------
 
-    def predict(self, docs: Sequence[Doc]) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
+    def predict(
+        self, docs: Sequence[Doc]
+    ) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
         """For each Doc: its mentions, and the coverage ranges."""
         self._load_adapter()
         lm = self.lm
@@ -207,7 +246,15 @@ class OpenNER(LMPipe):
             labels = self._labels_for(doc)
             windows, ledger = self._cut(doc, labels)
             out.append(([], ledger))
-            jobs += [(i, w, labels, self.template.job(lm, w.unit, labels, nested=self.nested)) for w in windows]
+            jobs += [
+                (
+                    i,
+                    w,
+                    labels,
+                    self.template.job(lm, w.unit, labels, nested=self.nested),
+                )
+                for w in windows
+            ]
         with self.weights.active():
             list_mentions(lm, [job for *_, job in jobs])
         shortened = set()
@@ -216,11 +263,19 @@ class OpenNER(LMPipe):
             for m in job.mentions:
                 start, end = w.start + m.start, w.start + m.end
                 if w.owns(start, end) and m.score * m.label_score >= self.min_score:
-                    mentions.append((start, end, m.score, m.label_score, labels.paths[m.label]))
+                    mentions.append(
+                        (start, end, m.score, m.label_score, labels.paths[m.label])
+                    )
             if not job.complete:
                 shortened.add(i)
-                first, last = docs[i][w.start].idx, docs[i][w.end - 1].idx + len(docs[i][w.end - 1])
-                ledger[:] = [(s, e, SHORTENED if s < last and first < e else status) for s, e, status in ledger]
+                first, last = (
+                    docs[i][w.start].idx,
+                    docs[i][w.end - 1].idx + len(docs[i][w.end - 1]),
+                )
+                ledger[:] = [
+                    (s, e, SHORTENED if s < last and first < e else status)
+                    for s, e, status in ledger
+                ]
         if shortened:
             logger.warning(Warnings.W005.format(name=self.name, n=len(shortened)))
         for mentions, _ in out:
@@ -232,22 +287,37 @@ class OpenNER(LMPipe):
         if self.adapter_path and self.weights.adapter is None:
             self.weights.begin_with(Path(self.adapter_path))
 
-    def _cut(self, doc: Doc, labels: LabelSet) -> tuple[list[Window], list[tuple[int, int, str]]]:
+    def _cut(
+        self, doc: Doc, labels: LabelSet
+    ) -> tuple[list[Window], list[tuple[int, int, str]]]:
         lm = self.lm
         used = self.template.overhead(lm, labels)
         room = (lm.max_length - used) // self.spread
         if room < 1:
-            raise CascadeError(Errors.C050.format(name=self.name, n=len(labels.names), found=used, limit=lm.max_length))
+            raise CascadeError(
+                Errors.C050.format(
+                    name=self.name, n=len(labels.names), found=used, limit=lm.max_length
+                )
+            )
         limit = min(self.max_tokens, room)
 
         def cost(text: str) -> int:
             return max(1, self.template.cost(lm, text))
 
-        return cut(doc, mode=self.window, limit=limit, overlap=min(self.overlap, limit // 2), cost=cost)
+        return cut(
+            doc,
+            mode=self.window,
+            limit=limit,
+            overlap=min(self.overlap, limit // 2),
+            cost=cost,
+        )
 
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         for doc, (mentions, ledger) in zip(docs, results, strict=True):
-            spans = [Span(doc, start, end, label=path[-1]) for start, end, *_, path in mentions]
+            spans = [
+                Span(doc, start, end, label=path[-1])
+                for start, end, *_, path in mentions
+            ]
             if self.annotate_ents:
                 kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
                 set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
@@ -265,7 +335,8 @@ class OpenNER(LMPipe):
         set_candidates(doc, SPANS_KEY, [], scores=[], paths=[], path_scores=[])
         set_coverage(doc, [(0, len(doc.text), FAILED)])
 
-    # -- Training ---------------------------------------------------------------------------------------------
+    # -- Training
+    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -277,7 +348,8 @@ class OpenNER(LMPipe):
     ) -> None:
         """Get ready for training, or take over trained weights.
 
-        weights (Optional[str]): Directory of a trained component of this kind (for `spacy assemble`).
+        weights (Optional[str]): Directory of a trained component of this kind (for
+            `spacy assemble`).
         taxonomy: Replaces the configured one.
         """
         if weights is not None:
@@ -299,7 +371,11 @@ class OpenNER(LMPipe):
             gold = self._gold(example)
             missing = missing_tokens(example)
             if self.list_noise is not None:
-                right = {name for name, path in zip(labels.names, labels.paths, strict=True) if path in gold.values()}
+                right = {
+                    name
+                    for name, path in zip(labels.names, labels.paths, strict=True)
+                    if path in gold.values()
+                }
                 labels = labels.select(self.list_noise.labels(labels.names, right))
             index = {path: i for i, path in enumerate(labels.paths)}
             items = []
@@ -316,14 +392,20 @@ class OpenNER(LMPipe):
                     if w.start <= s and e <= w.end and path in index
                 ]
                 job = self.template.job(self.lm, w.unit, labels, nested=self.nested)
-                items.append(list_item(job, self.template.answer(self.lm, job, labels, spans)))
+                items.append(
+                    list_item(job, self.template.answer(self.lm, job, labels, spans))
+                )
             out.append(items)
         return out
 
     def _gold(self, example: Example) -> dict[tuple[int, int], TypePath]:
-        """Gold mentions that can be listed, in the order of the text, longer ones first; each once."""
+        """Gold mentions that can be listed, in the order of the text, longer ones
+        first; each once.
+        """
         known = known_mentions(example, self.taxonomy)
-        spans = [(s, e, path[: self.level] if self.level else path) for s, e, path in known]
+        spans = [
+            (s, e, path[: self.level] if self.level else path) for s, e, path in known
+        ]
         if not self.nested:
             spans = [spans[i] for i in fuse((s, e, 1.0) for s, e, _ in spans)]
         out: dict[tuple[int, int], TypePath] = {}
@@ -331,7 +413,8 @@ class OpenNER(LMPipe):
             out.setdefault((s, e), path)
         return out
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         super().check_settings()

@@ -19,7 +19,11 @@ def pipeline_that_names(pipe: Any) -> Language | None:
     """
     # not the frame of this function, which would hold itself
     setter = getattr(inspect.currentframe(), "f_back", None)
-    nlp = setter.f_back.f_locals.get("self") if setter is not None and setter.f_back else None
+    nlp = (
+        setter.f_back.f_locals.get("self")
+        if setter is not None and setter.f_back
+        else None
+    )
     if isinstance(nlp, Language) and any(found is pipe for _, found in nlp.components):
         return nlp
     return None

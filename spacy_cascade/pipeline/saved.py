@@ -1,5 +1,6 @@
-"""Settings in cascade.json, and which count when a pipeline is loaded: those of its config that were
-given anew, else those that were in use when it was saved."""
+"""Settings in cascade.json, and which count when a pipeline is loaded: those of its
+config that were given anew, else those that were in use when it was saved.
+"""
 
 from __future__ import annotations
 
@@ -30,12 +31,16 @@ def save_settings(pipe: Any, config: dict[str, Any]) -> dict[str, Any]:
     }
     if config:
         shown = taxonomy_of(config.get("taxonomy"))
-        meta["config"] = {option: config[option] for option in options if option in config}
+        meta["config"] = {
+            option: config[option] for option in options if option in config
+        }
         meta["config_taxonomy"] = None if shown is None else shown.to_dict()
     return meta
 
 
-def load_settings(pipe: Any, meta: dict[str, Any], config: dict[str, Any] | None = None) -> None:
+def load_settings(
+    pipe: Any, meta: dict[str, Any], config: dict[str, Any] | None = None
+) -> None:
     """Take over what `save_settings` gave.
 
     config (Optional[dict]): Where a pipeline is loaded, the component's block in the config that
@@ -59,9 +64,13 @@ def load_settings(pipe: Any, meta: dict[str, Any], config: dict[str, Any] | None
         load_taxonomy(pipe, meta)
 
 
-def load_taxonomy(pipe: Any, meta: dict[str, Any], *, unless_given: bool = False) -> None:
+def load_taxonomy(
+    pipe: Any, meta: dict[str, Any], *, unless_given: bool = False
+) -> None:
     """Take over the taxonomy alone. unless_given (bool): Only in place of the default one."""
-    if "_given_taxonomy" not in pipe.__dict__ or ("settings" not in meta and not meta.get("taxonomy")):
+    if "_given_taxonomy" not in pipe.__dict__ or (
+        "settings" not in meta and not meta.get("taxonomy")
+    ):
         return
     given = pipe.__dict__["_given_taxonomy"]
     if unless_given and given is not None and given != taxonomy_of(_DEFAULT_TAXONOMY):

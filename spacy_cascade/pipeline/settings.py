@@ -55,7 +55,8 @@ def settings_of(kind: type) -> dict[str, Setting]:
     return {setting.option: setting for setting in found.values()}
 
 
-# -- Checks ------------------------------------------------------------------------------------------------------
+# -- Checks
+# ------------------------------------------------------------------------------------------------------
 
 
 def number(rule: str, fits: Callable[[Any], bool]) -> Check:
@@ -68,7 +69,9 @@ def number(rule: str, fits: Callable[[Any], bool]) -> Check:
             or not math.isfinite(value)
             or not fits(value)
         ):
-            raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
+            raise CascadeError(
+                Errors.C021.format(option=option, rule=rule, value=value)
+            )
         return value if isinstance(value, (int, float)) else float(value)
 
     return check
@@ -84,7 +87,9 @@ def integer(rule: str, fits: Callable[[int], bool]) -> Check:
             or not fits(int(value))
         ):
             raise CascadeError(
-                Errors.C021.format(option=option, rule=f"a whole number, {rule}", value=value)
+                Errors.C021.format(
+                    option=option, rule=f"a whole number, {rule}", value=value
+                )
             )
         return int(value)
 
@@ -94,7 +99,9 @@ def integer(rule: str, fits: Callable[[int], bool]) -> Check:
 def flag(option: str, value: Any) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise CascadeError(Errors.C021.format(option=option, rule="true or false", value=value))
+        raise CascadeError(
+            Errors.C021.format(option=option, rule="true or false", value=value)
+        )
     return value
 
 
@@ -104,7 +111,9 @@ def one_of(choices: Sequence[str]) -> Check:
     def check(option: str, value: Any) -> str:
         if value not in choices:
             raise CascadeError(
-                Errors.C020.format(option=option, value=value, choices=", ".join(choices))
+                Errors.C020.format(
+                    option=option, value=value, choices=", ".join(choices)
+                )
             )
         return str(value)
 
@@ -126,7 +135,9 @@ def optional(kind: type, what: str) -> Check:
 
 def as_path(option: str, value: Any) -> str | None:
     """A path as a string, or None."""
-    return optional(str, "a path")(option, str(value) if isinstance(value, Path) else value)
+    return optional(str, "a path")(
+        option, str(value) if isinstance(value, Path) else value
+    )
 
 
 SHARE = number("from 0 to 1", lambda x: 0 <= x <= 1)
@@ -135,7 +146,8 @@ WINDOW = integer("8 or more", lambda n: n >= 8)
 NATURAL = integer("0 or more", lambda n: n >= 0)
 
 
-# -- What is given in short --------------------------------------------------------------------------------------
+# -- What is given in short
+# --------------------------------------------------------------------------------------
 
 
 def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
@@ -148,7 +160,10 @@ def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
         return value  # type: ignore[no-any-return]
     if value is None or isinstance(value, (str, Path)):
         return hf_spec(str(value or ""))
-    expected = 'a directory, a hub name, or a block with @causal_lms = "spacy-cascade.HF.v1" or "spacy-cascade.SharedLM.v1"'
+    expected = (
+        'a directory, a hub name, or a block with @causal_lms = "spacy-cascade.HF.v1" or'
+        ' "spacy-cascade.SharedLM.v1"'
+    )
     raise _unknown("model", name, value, expected)
 
 

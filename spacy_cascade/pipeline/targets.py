@@ -14,7 +14,9 @@ from ..taxonomy import Taxonomy, TypePath
 from ..types import Asked, Query, TrainingItem
 
 
-def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> TrainingItem:
+def copy_item(
+    job: Job, text: Iterable[int], missing: Collection[int] = ()
+) -> TrainingItem:
     """The marked copy that a job's guess writes.
 
     text (Iterable[int]): Where the plain text stands in the prompt.
@@ -39,16 +41,25 @@ def copy_item(job: Job, text: Iterable[int], missing: Collection[int] = ()) -> T
             gold.append(list(allowed).index(token))
         state = automaton.step(state, token)
     n = len(job.prompt)
-    query = Query(job.prompt + tokens, positions, candidates, depths=copy_depths(job, states))
-    return TrainingItem(query, gold, answer=list(range(n, n + len(tokens))), text=list(text))
+    query = Query(
+        job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)
+    )
+    return TrainingItem(
+        query, gold, answer=list(range(n, n + len(tokens))), text=list(text)
+    )
 
 
 def _opens(
-    automaton: CopyAutomaton, state: Any, allowed: Sequence[int], tokens: Collection[int]
+    automaton: CopyAutomaton,
+    state: Any,
+    allowed: Sequence[int],
+    tokens: Collection[int],
 ) -> bool:
     """Whether it is decided here if a mention begins at one of these tokens."""
     return any(
-        c.kind == "open" and c.token in tokens for t in allowed for c in automaton.choices(state, t)
+        c.kind == "open" and c.token in tokens
+        for t in allowed
+        for c in automaton.choices(state, t)
     )
 
 
@@ -68,21 +79,31 @@ def list_item(job: ListJob, answer: Iterable[int]) -> TrainingItem:
             gold.append(allowed.index(token))
         job.write(token)
     query.ids, query.depths = job.prompt + job.tokens, job.all_depths()
-    return TrainingItem(query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text))
+    return TrainingItem(
+        query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text)
+    )
 
 
 class TypesItem:
     """The types of several mentions that share a text, in one token tree.
 
-    template: How types are asked for. list_noise (Optional[Callable]): (types, gold) -> the list to choose from.
+    template: How types are asked for. list_noise (Optional[Callable]): (types, gold) ->
+        the list to choose from.
     """
 
-    def __init__(self, lm: Any, template: Any, list_noise: Callable[[list[str], str], list[str]] | None = None):
+    def __init__(
+        self,
+        lm: Any,
+        template: Any,
+        list_noise: Callable[[list[str], str], list[str]] | None = None,
+    ):
         self.lm = lm
         self.template = template
         self.list_noise = list_noise
         self.tree = TokenTree()
-        self.query = Query(self.tree.ids, parents=self.tree.parents, depths=self.tree.depths)
+        self.query = Query(
+            self.tree.ids, parents=self.tree.parents, depths=self.tree.depths
+        )
         self.gold: list[int] = []
         self.answer: list[int] = []
         self.text: list[int] = []
@@ -99,7 +120,9 @@ class TypesItem:
                 types = self.list_noise(types, path[level])
             prompt, depths = template.prompt(lm, asked, parent, types)
             stem = self.tree.insert(prompt, depths=depths)
-            trie = LabelTrie([template.answer(lm, t) for t in types], template.end_id(lm))
+            trie = LabelTrie(
+                [template.answer(lm, t) for t in types], template.end_id(lm)
+            )
             node = stem
             for trie_node, token in trie.steps[types.index(path[level])]:
                 options = tuple(trie.children[trie_node])

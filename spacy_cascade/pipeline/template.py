@@ -13,18 +13,23 @@ from ..registry import registry
 
 logger = logging.getLogger("spacy_cascade")
 
+
 class TemplateOf:
-    """The template of one component. What it was made from is saved with the weights, since weights that were trained
+    """The template of one component.
+
+    What it was made from is saved with the weights, since weights that were trained
     with one template answer another one at random.
 
-    nlp (Language), name (str): The component's pipeline, whose config tells how the template was made, and its name.
+    nlp (Language), name (str): The component's pipeline, whose config tells how the
+        template was made, and its name.
     """
 
     def __init__(self, nlp: Language, name: str):
         self.name = name
         self._nlp = nlp
         self._template: Any = None
-        # the template that the pipeline's config describes, and its description if it was loaded instead
+        # the template that the pipeline's config describes, and its description if it
+        # was loaded instead
         self._configured: Any = None
         self._loaded: dict[str, Any] | None = None
         self._set = False
@@ -58,7 +63,8 @@ class TemplateOf:
             return None
         if self.name not in self._nlp.component_names:
             return None
-        # with the values of variables: they are other ones, or none, where the component is loaded again
+        # with the values of variables: they are other ones, or none, where the
+        # component is loaded again
         found = self._nlp.config.interpolate()["components"][self.name].get("template")
         return dict(found) if isinstance(found, dict) and "@prompts" in found else None
 
@@ -70,8 +76,10 @@ class TemplateOf:
     def load(self, path: Path, meta: dict[str, Any]) -> None:
         """Take the saved template where none is configured, else see whether they agree.
 
-        path (Path): Directory of the saved component. meta (dict): What `save` gave, and whether weights were trained.
-        RAISES CascadeError: C105 if trained weights come with another template than the configured one.
+        path (Path): Directory of the saved component. meta (dict): What `save` gave,
+            and whether weights were trained.
+        RAISES CascadeError: C105 if trained weights come with another template than the
+            configured one.
         """
         saved = meta.get("template")
         if saved is None:
@@ -81,7 +89,9 @@ class TemplateOf:
             self._template, self._loaded = template, saved
         elif meta.get("trained", meta["adapter"]) and _differ(template, self._template):
             used = self.description() or type(self._template).__name__
-            raise CascadeError(Errors.C105.format(path=path, saved=saved, name=self.name, found=used))
+            raise CascadeError(
+                Errors.C105.format(path=path, saved=saved, name=self.name, found=used)
+            )
 
 
 def _differ(a: Any, b: Any) -> bool:
@@ -90,7 +100,10 @@ def _differ(a: Any, b: Any) -> bool:
 
 
 class Frames:
-    """Whether a classifier goes on from what an extractor writes. A pair that could and does not is reported once."""
+    """Whether a classifier goes on from what an extractor writes.
+
+    A pair that could and does not is reported once.
+    """
 
     def __init__(self) -> None:
         self._reported: set[tuple[Any, Any]] = set()

@@ -1,4 +1,6 @@
-"""Which weights a component runs: where its base comes from, whether it is its own, its adapter, and how they are saved."""
+"""Which weights a component runs: where its base comes from, whether it is its own, its
+adapter, and how they are saved.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Weights:
     name (str): Of the component, in that pipeline. kind (str): Of its factory.
     """
 
-    def __init__(self, nlp: Language, name: str, spec: HFSpec | SharedSpec, kind: str = ""):
+    def __init__(
+        self, nlp: Language, name: str, spec: HFSpec | SharedSpec, kind: str = ""
+    ):
         self.name = name
         self.kind = kind
         self.spec = spec
@@ -85,7 +89,9 @@ class Weights:
 
     @property
     def joins(self) -> bool:
-        """Whether the adapter of the component that owns the base is used, if there is none of one's own."""
+        """Whether the adapter of the component that owns the base is used, if there is
+        none of one's own.
+        """
         return isinstance(self.spec, SharedSpec) and (self.spec.adapter or self._joined)
 
     def _owner(self) -> Any:
@@ -94,7 +100,9 @@ class Weights:
         owner = self.owner()
         if owner is None:
             pipes = ", ".join(name for name, _ in self._nlp.components) or "nothing"
-            raise CascadeError(Errors.C017.format(component=self.spec.component, pipes=pipes))
+            raise CascadeError(
+                Errors.C017.format(component=self.spec.component, pipes=pipes)
+            )
         return owner
 
     def _load_base(self, path: Path | None = None) -> Any:
@@ -114,9 +122,15 @@ class Weights:
             return None
         if self._moved:
             return self._bound
-        others = {name: pipe for name, pipe in self._others() if pipe.weights.spec is not self.spec}
+        others = {
+            name: pipe
+            for name, pipe in self._others()
+            if pipe.weights.spec is not self.spec
+        }
         asked = self.spec.component
-        noted = self._noted.get("component") if self._noted.get("asked") == asked else None
+        noted = (
+            self._noted.get("component") if self._noted.get("asked") == asked else None
+        )
         found = others.get(noted or asked) or others.get(asked) or self._bound
         if found is None and "hash" in self._noted:
             owners = (
@@ -124,14 +138,22 @@ class Weights:
                 for p in others.values()
                 if not isinstance(p.weights.spec, SharedSpec) and p.weights.has_base()
             )
-            found = next((p for p in owners if p.lm.fingerprint() == self._noted["hash"]), None)
+            found = next(
+                (p for p in owners if p.lm.fingerprint() == self._noted["hash"]), None
+            )
         self._bound = found
         return found
 
     def _others(self) -> list[tuple[str, Any]]:
         """The other components of the pipeline that run a language model."""
-        pipes: list[tuple[str, Any]] = [p for p in self._nlp.components if hasattr(p[1], "weights")]
-        return [p for p in pipes if isinstance(p[1].weights, Weights) and p[1].weights is not self]
+        pipes: list[tuple[str, Any]] = [
+            p for p in self._nlp.components if hasattr(p[1], "weights")
+        ]
+        return [
+            p
+            for p in pipes
+            if isinstance(p[1].weights, Weights) and p[1].weights is not self
+        ]
 
     def has_base(self) -> bool:
         """Whether there is a base, loaded or not."""
@@ -150,7 +172,9 @@ class Weights:
         if noted is not None:
             names = {f.name for f in fields(HFSpec)}
             return HFSpec(**{k: v for k, v in noted.items() if k in names})
-        return self._bound.weights._own_spec() if self._bound is not None else HFSpec("")
+        return (
+            self._bound.weights._own_spec() if self._bound is not None else HFSpec("")
+        )
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -162,9 +186,12 @@ class Weights:
         """Whether both are the same base with the same adapter."""
         owner = self.owner()
         shared = not self._owns_base and owner is not None and owner.weights is other
-        return (self._lm is other.lm if self._lm is not None else shared) and self.adapter == other.adapter
+        return (
+            self._lm is other.lm if self._lm is not None else shared
+        ) and self.adapter == other.adapter
 
-    # -- Training ---------------------------------------------------------------------------------------------
+    # -- Training
+    # ---------------------------------------------------------------------------------------------
 
     @property
     def in_training(self) -> bool:
@@ -172,7 +199,9 @@ class Weights:
         return self._trainable is not None
 
     def trainable(self, adapter: dict[str, Any] | None) -> Any:
-        """Make weights trainable: a new adapter, or a private copy of the base. Does nothing when called again.
+        """Make weights trainable: a new adapter, or a private copy of the base.
+
+        Does nothing when called again.
 
         adapter (dict | None): LoRA settings (see `training.weights.lora_config`); None: the base.
         RETURNS (training.weights.Trainable)
@@ -195,7 +224,9 @@ class Weights:
     @property
     def trained(self) -> bool:
         """Whether base or adapter were trained for this component, in this session or before."""
-        return self._was_trained or self._trainable is not None or self.adapter is not None
+        return (
+            self._was_trained or self._trainable is not None or self.adapter is not None
+        )
 
     def step(self, sgd: Any) -> None:
         """Let a thinc optimizer step over the gradients, if there are any."""
@@ -208,11 +239,15 @@ class Weights:
             return  # a shared base is trained together with the component it belongs to
         with tempfile.TemporaryDirectory() as tmp:
             self.lm.save(Path(tmp))
-            name, self._lm = self.lm.name, self._own_spec().load(Path(tmp), private=True)
+            name, self._lm = (
+                self.lm.name,
+                self._own_spec().load(Path(tmp), private=True),
+            )
         self._lm.name = name
         self._owns_base = True
 
-    # -- Adapters ---------------------------------------------------------------------------------------------
+    # -- Adapters
+    # ---------------------------------------------------------------------------------------------
 
     def begin_with(self, path: Path) -> None:
         """Use a trained adapter if there is none yet. RAISES CascadeError: C013, C018."""
@@ -234,11 +269,14 @@ class Weights:
         self._adapter = name
         weakref.finalize(self, self.lm.release, name).atexit = False
 
-    # -- Saving -----------------------------------------------------------------------------------------------
+    # -- Saving
+    # -----------------------------------------------------------------------------------------------
 
     def savable(self, how: str) -> bool:
         """Whether nothing would be lost. how (str): See `save`."""
-        if how != "adapter" or isinstance(self.spec, SharedSpec):  # `save` writes what nobody else has
+        if how != "adapter" or isinstance(
+            self.spec, SharedSpec
+        ):  # `save` writes what nobody else has
             return True
         return bool(self.adapter) or not self._has_own_base()
 
@@ -260,16 +298,32 @@ class Weights:
         """
         meta: dict[str, Any] = {"trained": self.trained}
         joined = None if self._adapter else self.adapter
-        shared = isinstance(self.spec, SharedSpec) and not self._owns_base and self._base_path is None
-        alone = shared and how != "none" and self.has_base() and not self._owner_is_saved(target)
-        if self._lm is None and self._base_path is None and joined is None and not alone:
+        shared = (
+            isinstance(self.spec, SharedSpec)
+            and not self._owns_base
+            and self._base_path is None
+        )
+        alone = (
+            shared
+            and how != "none"
+            and self.has_base()
+            and not self._owner_is_saved(target)
+        )
+        if (
+            self._lm is None
+            and self._base_path is None
+            and joined is None
+            and not alone
+        ):
             note = {"base": self._note()} if shared else {}
             return {**meta, "adapter": False, "weights": "none", **note}
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         if shared and not alone:
             meta["base"] |= self._note()
         elif isinstance(self.spec, SharedSpec):
-            how = "full" if alone or (how == "adapter" and self._has_own_base()) else how
+            how = (
+                "full" if alone or (how == "adapter" and self._has_own_base()) else how
+            )
             meta["base"]["spec"] = {**asdict(self._own_spec()), "name": ""}
         adapter = (self.adapter if alone else self._adapter) if how != "none" else None
         meta["adapter"] = adapter is not None
@@ -306,11 +360,19 @@ class Weights:
         if trained is None:
             return
         if not isinstance(self.spec, SharedSpec):
-            raise CascadeError(Errors.C107.format(path=path, name=self.name, expected=trained, found="none"))
+            raise CascadeError(
+                Errors.C107.format(
+                    path=path, name=self.name, expected=trained, found="none"
+                )
+            )
         used = self.adapter
         found = self._owner().lm.adapter_hash(used) if used is not None else "none"
         if found != trained:
-            raise CascadeError(Errors.C107.format(path=path, name=self.name, expected=trained, found=found))
+            raise CascadeError(
+                Errors.C107.format(
+                    path=path, name=self.name, expected=trained, found=found
+                )
+            )
 
     def _note(self) -> dict[str, Any]:
         """Whose base this is."""
@@ -330,9 +392,16 @@ class Weights:
             return False
         if target is None or not (target.parent / "config.cfg").is_file():
             return any(pipe is owner for _, pipe in self._others())
-        pipeline = load_config(target.parent / "config.cfg", interpolate=True)["nlp"]["pipeline"]
-        before = pipeline[: pipeline.index(target.name)] if target.name in pipeline else []
-        if owner.name not in before or not (target.parent / owner.name / "cascade.json").is_file():
+        pipeline = load_config(target.parent / "config.cfg", interpolate=True)["nlp"][
+            "pipeline"
+        ]
+        before = (
+            pipeline[: pipeline.index(target.name)] if target.name in pipeline else []
+        )
+        if (
+            owner.name not in before
+            or not (target.parent / owner.name / "cascade.json").is_file()
+        ):
             return False
         base = srsly.read_json(target.parent / owner.name / "cascade.json").get("base")
         return base is None or base.get("hash") == owner.lm.fingerprint()
@@ -352,7 +421,9 @@ class Weights:
             self._lm, self._base_path = self._load_base(path / "model"), path / "model"
         else:
             if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
-                raise CascadeFileNotFoundError(Errors.C040.format(path=path, what="model/", name=self.name))
+                raise CascadeFileNotFoundError(
+                    Errors.C040.format(path=path, what="model/", name=self.name)
+                )
             self._lm, self._base_path = None, None
             if (
                 meta["weights"] != "full"
@@ -361,7 +432,11 @@ class Weights:
                 and self._noted.get("name")
             ):
                 base = meta["base"]["name"]
-                raise CascadeError(Errors.C041.format(path=path, saved=meta["weights"], name=self.name, base=base))
+                raise CascadeError(
+                    Errors.C041.format(
+                        path=path, saved=meta["weights"], name=self.name, base=base
+                    )
+                )
         if meta["adapter"]:
             if isinstance(self.spec, HFSpec):
                 self.spec = self.spec.as_recorded(meta["base"])
@@ -374,12 +449,18 @@ class Weights:
                 raise CascadeError(message)
             self.load_adapter(path / "adapter")
 
-    # -- Pickling ---------------------------------------------------------------------------------------------
+    # -- Pickling
+    # ---------------------------------------------------------------------------------------------
 
     def __getstate__(self) -> dict[str, Any]:
-        """The base as it pickles itself (once, for all that share it), and the files of the adapter. Gradients that no
-        optimizer has used yet are left behind."""
-        state = {k: v for k, v in self.__dict__.items() if k not in ("_loading", "_trainable")}
+        """The base as it pickles itself (once, for all that share it), and the files of
+        the adapter. Gradients that no optimizer has used yet are left behind.
+        """
+        state = {
+            k: v
+            for k, v in self.__dict__.items()
+            if k not in ("_loading", "_trainable")
+        }
         state["_was_trained"] = self.trained
         if self._adapter is not None:
             with tempfile.TemporaryDirectory() as tmp:
@@ -389,7 +470,9 @@ class Weights:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         files = state["_adapter"]
-        self.__dict__.update(state, _adapter=None, _trainable=None, _loading=threading.RLock())
+        self.__dict__.update(
+            state, _adapter=None, _trainable=None, _loading=threading.RLock()
+        )
         if files is not None:
             with tempfile.TemporaryDirectory() as tmp:
                 unpack_dir(files, Path(tmp))

@@ -1,4 +1,7 @@
-"""Cutting a Doc into units that fit the model. Nothing is cut off silently: every range is accounted for."""
+"""Cutting a Doc into units that fit the model.
+
+Nothing is cut off silently: every range is accounted for.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,11 @@ MODES = ("auto", "sents", "stride")
 
 @dataclass(frozen=True)
 class Window:
-    """Tokens [start, end) of a Doc as a unit. It answers for mentions that begin in [own_start, own_end): where
-    windows overlap, the one with more context on both sides."""
+    """Tokens [start, end) of a Doc as a unit.
+
+    It answers for mentions that begin in [own_start, own_end): where windows overlap,
+    the one with more context on both sides.
+    """
 
     start: int
     end: int
@@ -34,15 +40,27 @@ class Window:
 
 
 def check_settings(mode: str, max_tokens: int, overlap: int) -> None:
-    """Whether components can cut with these settings (see `cut`). RAISES CascadeError: C020, C021."""
+    """Whether components can cut with these settings (see `cut`).
+
+    RAISES CascadeError: C020, C021.
+    """
     if mode not in MODES:
-        raise CascadeError(Errors.C020.format(option="window", value=mode, choices=", ".join(MODES)))
+        raise CascadeError(
+            Errors.C020.format(option="window", value=mode, choices=", ".join(MODES))
+        )
     for option, value, rule, ok in (
         ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
-        ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= max_tokens // 2),
+        (
+            "overlap",
+            overlap,
+            "from 0 to half of max_tokens",
+            0 <= overlap <= max_tokens // 2,
+        ),
     ):
         if not ok:
-            raise CascadeError(Errors.C021.format(option=option, rule=rule, value=value))
+            raise CascadeError(
+                Errors.C021.format(option=option, rule=rule, value=value)
+            )
 
 
 def make_unit(doc: Doc, start: int, end: int, labels: tuple[str, ...] = ()) -> Unit:
@@ -51,7 +69,9 @@ def make_unit(doc: Doc, start: int, end: int, labels: tuple[str, ...] = ()) -> U
 
 
 class _Layout:
-    """Where the tokens of a Doc or Span stand, read at once: made one by one, Token objects cost more than all else here."""
+    """Where the tokens of a Doc or Span stand, read at once: made one by one, Token
+    objects cost more than all else here.
+    """
 
     def __init__(self, doc: Any):
         self.text = doc.text  # put together anew at every access
@@ -71,17 +91,32 @@ class _Layout:
 
     def unit(self, start: int, end: int, labels: tuple[str, ...]) -> Unit:
         base = self.starts[start]
-        tokens = tuple((a - base, b - base) for a, b in zip(self.starts[start:end], self.ends[start:end], strict=True))
-        return Unit(self.text[base : self.ends[end - 1]], tokens, tuple(self.spaces[start:end]), labels)
+        tokens = tuple(
+            (a - base, b - base)
+            for a, b in zip(self.starts[start:end], self.ends[start:end], strict=True)
+        )
+        return Unit(
+            self.text[base : self.ends[end - 1]],
+            tokens,
+            tuple(self.spaces[start:end]),
+            labels,
+        )
 
 
 def cut(
-    doc: Doc, *, mode: str, limit: int, overlap: int, cost: Callable[[str], int], labels: tuple[str, ...] = ()
+    doc: Doc,
+    *,
+    mode: str,
+    limit: int,
+    overlap: int,
+    cost: Callable[[str], int],
+    labels: tuple[str, ...] = (),
 ) -> tuple[list[Window], list[tuple[int, int, str]]]:
     """Windows of a Doc, and the ranges (start_char, end_char, status) of the whole text.
 
-    mode (str): "auto" cuts at sentences where the Doc has them, "sents" likewise but needs them, "stride" fills
-        windows up to the limit. A sentence over the limit is cut into overlapping strides.
+    mode (str): "auto" cuts at sentences where the Doc has them, "sents" likewise but
+        needs them, "stride" fills windows up to the limit. A sentence over the limit is
+        cut into overlapping strides.
     limit (int): Most model tokens of a window's text.
     overlap (int): Model tokens that neighbouring strides share.
     cost (Callable): Model tokens of a piece of text.
@@ -104,12 +139,23 @@ def cut(
             strides = list(_strides(costs[a - start : b - start], limit, overlap))
             for i, (s, e) in enumerate(strides):
                 own_start = a if i == 0 else a + (s + strides[i - 1][1]) // 2
-                own_end = b if i + 1 == len(strides) else a + (strides[i + 1][0] + e) // 2
+                own_end = (
+                    b if i + 1 == len(strides) else a + (strides[i + 1][0] + e) // 2
+                )
                 status = PROCESSED if len(strides) == 1 else SPLIT
                 first, last = at.stripped(a + s, a + e)
                 if first == last:
                     continue
-                windows.append(Window(first, last, own_start, own_end, at.unit(first, last, labels), status))
+                windows.append(
+                    Window(
+                        first,
+                        last,
+                        own_start,
+                        own_end,
+                        at.unit(first, last, labels),
+                        status,
+                    )
+                )
                 ledger.append((at.starts[own_start], at.ends[own_end - 1], status))
     return windows, ledger
 

@@ -22,8 +22,14 @@ from .demonstrations import NO_SHOTS, Demo, Shots, marked, read_shots
 
 INSTRUCTION = "Copy the text and put ## before and after every named entity."
 SYSTEM = "You are a helpful assistant."
-_RELEASED = 'The ##{mention}## in the sentence: "{text}" belong to which entity in the {level} list: {types}?{unknown}'
-_PAPER = '##{mention}## in the sentence "{marked}" belong to which entity in the list: {types}?{unknown}'
+_RELEASED = (
+    'The ##{mention}## in the sentence: "{text}" belong to which entity in the {level} list:'
+    " {types}?{unknown}"
+)
+_PAPER = (
+    '##{mention}## in the sentence "{marked}" belong to which entity in the list:'
+    " {types}?{unknown}"
+)
 _NOT_APPLIED = " If none of them applied, return unknown."
 # What a question may have in braces.
 _PARTS = ("level", "marked", "mention", "text", "types", "unknown")
@@ -31,9 +37,11 @@ _HOLE = "CASCADE-USER-TURN"
 _ANY = "any type"
 _LEVELS = ("first", "second", "third")
 _vocabularies: WeakKeyDictionary[Any, Vocabulary] = WeakKeyDictionary()
-# Token ids before and behind the user's turn, and the end token, by system prompt. Weak: a model must go when its
-# pipeline does.
-_frames: WeakKeyDictionary[Any, dict[str, tuple[list[int], list[int], int]]] = WeakKeyDictionary()
+# Token ids before and behind the user's turn, and the end token, by system prompt.
+# Weak: a model must go when its pipeline does.
+_frames: WeakKeyDictionary[Any, dict[str, tuple[list[int], list[int], int]]] = (
+    WeakKeyDictionary()
+)
 
 
 def vocabulary(lm: Any) -> Vocabulary:
@@ -68,10 +76,15 @@ def _frame(lm: Any, system: str) -> tuple[list[int], list[int], int]:
 
 
 def _end_of_turn(lm: Any) -> int | None:
-    """What ends an answer: in some chat formats (Gemma's, Qwen's with a base model) it is not the token that ends a sequence."""
+    """What ends an answer: in some chat formats (Gemma's, Qwen's with a base model) it
+    is not the token that ends a sequence.
+    """
     tokenizer = lm.tokenizer
     if getattr(tokenizer, "chat_template", None):
-        turns = [{"role": "user", "content": "?"}, {"role": "assistant", "content": _HOLE}]
+        turns = [
+            {"role": "user", "content": "?"},
+            {"role": "assistant", "content": _HOLE},
+        ]
         behind = tokenizer.apply_chat_template(turns, tokenize=False).split(_HOLE)[-1]
         found = lm.encode(behind, control=True)[:1]
         if found and found[0] in tokenizer.added_tokens_decoder:
@@ -83,7 +96,11 @@ def end_of_sequence(lm: Any) -> int:
     """RAISES CascadeError: C015 if the tokenizer has no such token."""
     end = lm.tokenizer.eos_token_id
     if end is None:
-        raise CascadeError(Errors.C015.format(path=lm.name, what="an end-of-sequence token", needed="eos_token"))
+        raise CascadeError(
+            Errors.C015.format(
+                path=lm.name, what="an end-of-sequence token", needed="eos_token"
+            )
+        )
     return int(end)
 
 
@@ -98,15 +115,21 @@ def _chat(tokenizer: Any, system: str, shots: int = 0) -> str:
     roles = [*["user", "assistant"] * shots, "user"]
     turns = [{"role": role, "content": _HOLE} for role in roles]
     try:
-        return str(tokenizer.apply_chat_template([{"role": "system", "content": system}, *turns], **options))
+        return str(
+            tokenizer.apply_chat_template(
+                [{"role": "system", "content": system}, *turns], **options
+            )
+        )
     except TemplateError:  # formats without a system turn (Gemma's, for one) refuse it
         turns[0] = {"role": "user", "content": f"{system}\n\n{_HOLE}"}
         return str(tokenizer.apply_chat_template(turns, **options))
 
 
 def shown(lm: Any, system: str, shots: Sequence[tuple[str, str]]) -> list[int]:
-    """Token ids up to the user's turn, behind these questions with their answers. What they say is never read as a
-    control token."""
+    """Token ids up to the user's turn, behind these questions with their answers.
+
+    What they say is never read as a control token.
+    """
     if not shots:
         return frame(lm, system)[0]
     tokenizer = lm.tokenizer
@@ -138,27 +161,41 @@ class ChatExtract:
         return "{types}" in self.user
 
     def _user(self, text: str, labels: Sequence[str]) -> str:
-        return self.user.format(text=text, types=", ".join(map(single_spaced, labels)) or _ANY)
+        return self.user.format(
+            text=text, types=", ".join(map(single_spaced, labels)) or _ANY
+        )
 
     def prompt(self, lm: Any, unit: Unit) -> list[int]:
         """Token ids up to where the answer begins."""
         tail = frame(lm, self.system)[1]
-        return [*self._head(lm, unit), *lm.encode(self._user(unit.text, unit.labels)), *tail]
+        return [
+            *self._head(lm, unit),
+            *lm.encode(self._user(unit.text, unit.labels)),
+            *tail,
+        ]
 
     def _head(self, lm: Any, unit: Unit) -> list[int]:
         """Token ids up to the user's turn."""
         chosen = self.shots.of(unit.text)
-        return shown(lm, self.system, [self._shot(demo, unit.labels) for demo in chosen])
+        return shown(
+            lm, self.system, [self._shot(demo, unit.labels) for demo in chosen]
+        )
 
     def _shot(self, demo: Demo, labels: Sequence[str]) -> tuple[str, str]:
-        """A demonstration as it is asked and answered: its mentions of these types (all, if none are named) marked."""
+        """A demonstration as it is asked and answered: its mentions of these types
+        (all, if none are named) marked.
+        """
         wanted = set(map(normalize_name, labels))
         names = [name for name, path in demo.paths if not wanted or wanted & set(path)]
-        return self._user(demo.text, labels), marked(demo.text, names, self.marker, self.marker)
+        return self._user(demo.text, labels), marked(
+            demo.text, names, self.marker, self.marker
+        )
 
     def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
         end = frame(lm, self.system)[2]
-        automaton = NativeAutomaton(unit, vocabulary(lm), lm.encode, marker=self.marker, end=end)
+        automaton = NativeAutomaton(
+            unit, vocabulary(lm), lm.encode, marker=self.marker, end=end
+        )
         return Job(unit, self.prompt(lm, unit), automaton, guess)
 
     def text_range(self, lm: Any, job: Job) -> range:
@@ -166,13 +203,17 @@ class ChatExtract:
 
     def user_turn(self, lm: Any, unit: Unit, prompt: Sequence[int]) -> range:
         """Where the user's turn stands in the prompt of a unit."""
-        return range(len(self._head(lm, unit)), len(prompt) - len(frame(lm, self.system)[1]))
+        return range(
+            len(self._head(lm, unit)), len(prompt) - len(frame(lm, self.system)[1])
+        )
 
     def cost(self, lm: Any, segment: str) -> int:
         return 2 * len(lm.encode(segment)) + 1
 
     def overhead(self, lm: Any, labels: Sequence[str] = ()) -> int:
-        head = shown(lm, self.system, [self._shot(demo, labels) for demo in self.shots.longest])
+        head = shown(
+            lm, self.system, [self._shot(demo, labels) for demo in self.shots.longest]
+        )
         tail = frame(lm, self.system)[1]
         return len(head) + len(tail) + len(lm.encode(self._user("", labels))) + 8
 
@@ -181,23 +222,26 @@ class ChatExtract:
 class ChatClassify:
     """User: a question with the type list and the marked mention. Assistant: the type.
 
-    user (str): With {types}, {text}, {mention}, {marked} (the text with this mention marked), {level} (first, second,
-        third) and {unknown}.
+    user (str): With {types}, {text}, {mention}, {marked} (the text with this mention
+        marked), {level} (first, second, third) and {unknown}.
     unknown (str): Sentence that is put in when `unknown` is in the list.
-    shots (Shots): Demonstrations, asked and answered in turns before the question: of each the first mention that has a
-        type in the list.
+    shots (Shots): Demonstrations, asked and answered in turns before the question: of
+        each the first mention that has a type in the list.
     """
 
     system: str = "You are a helpful assistant."
     user: str = (
-        "Entity types: {types}.\nText: {text}\nWhich type does the entity marked with ## have?{unknown}\n{marked}"
+        "Entity types: {types}.\nText: {text}\nWhich type does the entity marked with ##"
+        " have?{unknown}\n{marked}"
     )
     unknown: str = " If none of them applies, answer unknown."
     continues: bool = False
     labels: bool = False
     shots: Shots = NO_SHOTS
 
-    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], None]:
+    def prompt(
+        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+    ) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""
         unit = asked.unit
         begin, stop = unit.tokens[asked.start][0], unit.tokens[asked.end - 1][1]
@@ -206,7 +250,9 @@ class ChatClassify:
         head = shown(lm, self.system, [shot for shot in shots if shot is not None])
         return [*head, *lm.encode(question), *frame(lm, self.system)[1]], None
 
-    def _question(self, text: str, begin: int, stop: int, parent: TypePath, types: list[str]) -> str:
+    def _question(
+        self, text: str, begin: int, stop: int, parent: TypePath, types: list[str]
+    ) -> str:
         mention = text[begin:stop]
         return self.user.format(
             types=", ".join(single_spaced(t) for t in types if t != "unknown"),
@@ -217,14 +263,22 @@ class ChatClassify:
             unknown=self.unknown if "unknown" in types else "",
         )
 
-    def _shot(self, demo: Demo, parent: TypePath, types: list[str]) -> tuple[str, str] | None:
-        """A demonstration as it is asked and answered; None if it has nothing to do with this list."""
+    def _shot(
+        self, demo: Demo, parent: TypePath, types: list[str]
+    ) -> tuple[str, str] | None:
+        """A demonstration as it is asked and answered; None if it has nothing to do
+        with this list.
+        """
         known = {normalize_name(name): single_spaced(name) for name in types}
         above, at = normalize_path(parent), 0
         for name, path in demo.paths:
             begin = find_name(demo.text, name, at)
             at = begin + len(name) if begin >= 0 else at
-            below = path[len(above)] if path[: len(above)] == above and len(path) > len(above) else path[-1]
+            below = (
+                path[len(above)]
+                if path[: len(above)] == above and len(path) > len(above)
+                else path[-1]
+            )
             if begin >= 0 and below in known:
                 return self._question(demo.text, begin, at, parent, types), known[below]
         return None
@@ -271,9 +325,19 @@ def chat_labeled_extract(
     RAISES CascadeError: C020 for an instruction without types, C021, C051.
     """
     if "{types}" not in instruction:
-        raise CascadeError(Errors.C020.format(option="instruction", value=instruction, choices="a text with {types}"))
-    kept = instruction.replace("{", "{{").replace("}", "}}").replace("{{types}}", "{types}")
-    return ChatExtract(system, kept + "\n{text}", shots=read_shots(examples, n_examples, embedder))
+        raise CascadeError(
+            Errors.C020.format(
+                option="instruction", value=instruction, choices="a text with {types}"
+            )
+        )
+    kept = (
+        instruction.replace("{", "{{")
+        .replace("}", "}}")
+        .replace("{{types}}", "{types}")
+    )
+    return ChatExtract(
+        system, kept + "\n{text}", shots=read_shots(examples, n_examples, embedder)
+    )
 
 
 @prompts("spacy-cascade.ChatClassify.v1")
@@ -296,11 +360,17 @@ def chat_classify(
 
 
 def _checked(user: str) -> str:
-    """RAISES CascadeError: C108 if a question has other names in braces, or does not say which mention it is about."""
+    """RAISES CascadeError: C108 if a question has other names in braces, or does not
+    say which mention it is about.
+    """
     try:
-        found = {name for _, name, _, _ in string.Formatter().parse(user) if name is not None}
+        found = {
+            name for _, name, _, _ in string.Formatter().parse(user) if name is not None
+        }
     except ValueError as err:
-        raise CascadeError(Errors.C108.format(found=user, why=err, known=", ".join(_PARTS))) from err
+        raise CascadeError(
+            Errors.C108.format(found=user, why=err, known=", ".join(_PARTS))
+        ) from err
     unknown = sorted(found - set(_PARTS))
     if unknown:
         why = "there is nothing to put in for {" + unknown[0] + "}"
@@ -320,7 +390,8 @@ def cascadener_extract(
 ) -> ChatExtract:
     """Stage 1 exactly as the released CascadeNER checkpoints were trained: the sentence alone.
 
-    examples, n_examples, embedder: Demonstrations, see `prompts.demos.read_shots`. RAISES CascadeError: C021, C051.
+    examples, n_examples, embedder: Demonstrations, see `prompts.demos.read_shots`.
+        RAISES CascadeError: C021, C051.
     """
     return ChatExtract(system, shots=read_shots(examples, n_examples, embedder))
 
@@ -334,8 +405,9 @@ def cascadener_classify(
     n_examples: int = 3,
     embedder: Callable[[Sequence[str]], Any] | None = None,
 ) -> ChatClassify:
-    """Stage 2 exactly as the released CascadeNER checkpoints ask it: the sentence is not marked, so two occurrences of one
-    name are asked about in the very same words. They were trained so; `CascadeNERPaper.v1` tells them apart.
+    """Stage 2 exactly as the released CascadeNER checkpoints ask it: the sentence is
+    not marked, so two occurrences of one name are asked about in the very same words.
+    They were trained so; `CascadeNERPaper.v1` tells them apart.
 
     The settings are those of `ChatClassify.v1`. RAISES CascadeError: C021, C051, C108.
     """
@@ -351,7 +423,8 @@ def cascadener_paper(
     n_examples: int = 3,
     embedder: Callable[[Sequence[str]], Any] | None = None,
 ) -> ChatClassify:
-    """Stage 2 as the CascadeNER paper prints it (figures 5 and 8): the mention is marked in the sentence, too.
+    """Stage 2 as the CascadeNER paper prints it (figures 5 and 8): the mention is
+    marked in the sentence, too.
 
     The settings are those of `ChatClassify.v1`. RAISES CascadeError: C021, C051, C108.
     """

@@ -1,11 +1,14 @@
-"""Prompts for models trained from nothing: separator tokens instead of instructions, fixed segments instead of free
-tokenization, and no instructions. Types are named only if asked for: what counts as a mention depends on them; the
-choice among them is left to the constraint.
+"""Prompts for models trained from nothing: separator tokens instead of instructions,
+fixed segments instead of free tokenization, and no instructions. Types are named only
+if asked for: what counts as a mention depends on them; the choice among them is left to
+the constraint.
 
-A copied token gets the position of its original, so that "what comes next in the text?" is a constant distance for
-the model's rotary position encoding, and need not be learned by induction from a few thousand sentences.
+A copied token gets the position of its original, so that "what comes next in the text?"
+is a constant distance for the model's rotary position encoding, and need not be learned
+by induction from a few thousand sentences.
 
-Types are written in lower case, however users spell them: the tokens of a name are the same for all spellings.
+Types are written in lower case, however users spell them: the tokens of a name are the
+    same for all spellings.
 """
 
 from __future__ import annotations
@@ -22,7 +25,9 @@ from ..taxonomy import TypePath, normalize_name
 from ..types import Asked, Unit
 
 # Token ids of label sets. Weak: a model must go when its pipeline does.
-_label_sets: WeakKeyDictionary[Any, dict[tuple[str, ...], list[int]]] = WeakKeyDictionary()
+_label_sets: WeakKeyDictionary[Any, dict[tuple[str, ...], list[int]]] = (
+    WeakKeyDictionary()
+)
 _MOST_LABEL_SETS = 256
 
 
@@ -36,7 +41,10 @@ def _text(lm: Any, unit: Unit) -> list[list[int]]:
 
 
 def _head(lm: Any, unit: Unit, begin: str, sep: str, labels: bool) -> list[int]:
-    """What stands before the text. All of it has position 0, so that a label's place in the list means nothing."""
+    """What stands before the text.
+
+    All of it has position 0, so that a label's place in the list means nothing.
+    """
     if not (labels and unit.labels):
         return [lm.token_id(begin)]
     return [lm.token_id(begin), *_names(lm, unit.labels), lm.token_id(sep)]
@@ -69,11 +77,18 @@ class CompactExtract:
 
     def job(self, lm: Any, unit: Unit, guess: Guess) -> Job:
         segments = _text(lm, unit)
-        automaton = SegmentAutomaton(segments, unit.spaces, marker=lm.token_id(self.mark), end=lm.token_id(self.end))
+        automaton = SegmentAutomaton(
+            segments,
+            unit.spaces,
+            marker=lm.token_id(self.mark),
+            end=lm.token_id(self.end),
+        )
         head = _head(lm, unit, self.begin, self.sep, self.labels)
         text = [t for s in segments for t in s]
         depths = [*([0] * len(head)), *range(1, len(text) + 1), 0]
-        return Job(unit, [*head, *text, lm.token_id(self.sep)], automaton, guess, depths=depths)
+        return Job(
+            unit, [*head, *text, lm.token_id(self.sep)], automaton, guess, depths=depths
+        )
 
     def text_range(self, lm: Any, job: Job) -> range:
         """Positions of the plain text in the prompt."""
@@ -91,14 +106,17 @@ class CompactExtract:
 
 @dataclass(frozen=True)
 class CompactClassify:
-    """`<s>text<sep>marked copy up to this <mark>mention<mark><type>` -> ` coarse<sep> medium<sep> fine<sep>`.
+    """`<s>text<sep>marked copy up to this <mark>mention<mark><type>` -> ` coarse<sep>
+    medium<sep> fine<sep>`.
 
-    The copy tells repeated mentions apart. It is what the extractor writes, so the mentions of a sentence share all of
-    it, and each adds no more than its own types: a sentence costs the same whether it has one mention or ten.
+    The copy tells repeated mentions apart. It is what the extractor writes, so the
+    mentions of a sentence share all of it, and each adds no more than its own types: a
+    sentence costs the same whether it has one mention or ten.
 
     labels (bool): As in the extractor's template, which it has to agree with.
-    context (bool): Whether the text is shown. Without it a mention is all there is to read, `<s><mark>mention<mark><type>`:
-        for comparison, and for names that say it all.
+    context (bool): Whether the text is shown. Without it a mention is all there is to
+        read, `<s><mark>mention<mark><type>`: for comparison, and for names that say it
+        all.
     """
 
     begin: str = "<s>"
@@ -109,7 +127,9 @@ class CompactClassify:
     context: bool = True
     continues: bool = True
 
-    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], list[int]]:
+    def prompt(
+        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+    ) -> tuple[list[int], list[int]]:
         """RETURNS: token ids and positions."""
         unit = asked.unit
         segments = _text(lm, unit)
@@ -129,13 +149,22 @@ class CompactClassify:
                 depths += range(offset, offset + len(tokens))
                 offset += 0 if tokens == [mark] else len(tokens)
             at = end
-        answers = [lm.token_id(self.ask), *(t for name in parent for t in (*self.answer(lm, name), sep))]
-        return ids + answers, depths + list(range(offset + 1, offset + 1 + len(answers)))
+        answers = [
+            lm.token_id(self.ask),
+            *(t for name in parent for t in (*self.answer(lm, name), sep)),
+        ]
+        return ids + answers, depths + list(
+            range(offset + 1, offset + 1 + len(answers))
+        )
 
     def goes_on_from(self, template: Any) -> bool:
         """Whether an extractor's prompts and copies are what the prompts here begin with."""
         shown = CompactExtract(self.begin, self.sep, self.mark, labels=self.labels)
-        return self.context and isinstance(template, CompactExtract) and replace(template, end=shown.end) == shown
+        return (
+            self.context
+            and isinstance(template, CompactExtract)
+            and replace(template, end=shown.end) == shown
+        )
 
     def answer(self, lm: Any, name: str) -> list[int]:
         return type_tokens(lm, name)
@@ -153,7 +182,9 @@ class CompactClassify:
 
 @prompts("spacy-cascade.CompactExtract.v1")
 def compact_extract(labels: bool = False) -> CompactExtract:
-    """For the tiny base of `spacy cascade base` and its tokenizer. labels (bool): Name the label set."""
+    """For the tiny base of `spacy cascade base` and its tokenizer. labels (bool): Name
+    the label set.
+    """
     return CompactExtract(labels=labels)
 
 
@@ -161,6 +192,7 @@ def compact_extract(labels: bool = False) -> CompactExtract:
 def compact_classify(labels: bool = False, context: bool = True) -> CompactClassify:
     """For the tiny base of `spacy cascade base` and its tokenizer.
 
-    labels (bool): As in the extractor's template. context (bool): Show the text, not the mention alone.
+    labels (bool): As in the extractor's template. context (bool): Show the text, not
+        the mention alone.
     """
     return CompactClassify(labels=labels, context=context)

@@ -11,17 +11,28 @@ from ..registry import prompts
 from ..taxonomy import TypePath
 from ..taxonomy.names import single_spaced
 from ..types import Asked, Unit
-from .chat import INSTRUCTION, ChatExtract, cascadener_extract, chat_extract, chat_labeled_extract, vocabulary
+from .chat import (
+    INSTRUCTION,
+    ChatExtract,
+    cascadener_extract,
+    chat_extract,
+    chat_labeled_extract,
+    vocabulary,
+)
 
 
 @dataclass(frozen=True)
 class ChatClassifyContinued:
-    """User: what the extractor is asked. Assistant: its marked copy up to this mention, then the types, one to a line:
-    `Jo left ##New York## = location⏎ geo-political entity⏎ city⏎`.
+    """User: what the extractor is asked.
 
-    A question of its own for each mention and level (`ChatClassify`) runs the sentence anew each time. Here the mentions
-    of a sentence share the prompt and the copy, and the levels what stands before them, as in `CompactClassify`. Lists below
-    the first level are not written out: the constraint holds them. No type's name has a line break, so one ends them all.
+    Assistant: its marked copy up to this mention, then the types, one to a line: `Jo
+    left ##New York## = location⏎ geo-political entity⏎ city⏎`.
+
+    A question of its own for each mention and level (`ChatClassify`) runs the sentence
+    anew each time. Here the mentions of a sentence share the prompt and the copy, and
+    the levels what stands before them, as in `CompactClassify`. Lists below the first
+    level are not written out: the constraint holds them. No type's name has a line
+    break, so one ends them all.
 
     extract (ChatExtract): The template of the extractor, which it has to agree with.
     lead (str): Between mention and types.
@@ -35,10 +46,13 @@ class ChatClassifyContinued:
     def labels(self) -> bool:
         return self.extract.labels
 
-    def prompt(self, lm: Any, asked: Asked, parent: TypePath, types: list[str]) -> tuple[list[int], None]:
+    def prompt(
+        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+    ) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""
         ids = self.extract.prompt(lm, asked.unit)
-        # The copy in the same tokens as the extractor's drafts, but for those that reach beyond the mention.
+        # The copy in the same tokens as the extractor's drafts, but for those that
+        # reach beyond the mention.
         ids += vocabulary(lm).spell(self._copy(asked), lm.encode)
         ids += vocabulary(lm).spell(self.lead, lm.encode)
         for name in parent:
@@ -65,7 +79,11 @@ class ChatClassifyContinued:
         """RAISES CascadeError: C015 if the vocabulary can't write a line break as one token."""
         found = vocabulary(lm).ids.get(b"\n")
         if found is None:
-            raise CascadeError(Errors.C015.format(path=lm.name, what="a token for a line break", needed=r"'\n'"))
+            raise CascadeError(
+                Errors.C015.format(
+                    path=lm.name, what="a token for a line break", needed=r"'\n'"
+                )
+            )
         return found
 
     def text_range(self, lm: Any, unit: Unit) -> range:
@@ -82,13 +100,16 @@ def chat_classify_continued(
     n_examples: int = 3,
     embedder: Callable[[Sequence[str]], Any] | None = None,
 ) -> ChatClassifyContinued:
-    """For pretrained models that you fine-tune: see `ChatClassifyContinued`. With the extractor's system and instruction, both
-    stages begin alike.
+    """For pretrained models that you fine-tune: see `ChatClassifyContinued`.
 
-    instruction (str): Of `ChatExtract.v1`; with {types} that of `ChatLabeledExtract.v1`, which lists the types of the first
-        level; "": the text alone, as with `CascadeNERExtract.v1`.
+    With the extractor's system and instruction, both stages begin alike.
+
+    instruction (str): Of `ChatExtract.v1`; with {types} that of
+        `ChatLabeledExtract.v1`, which lists the types of the first level; "": the text
+        alone, as with `CascadeNERExtract.v1`.
     lead (str): Between mention and types.
-    examples, n_examples, embedder: Those of the extractor: marked copies that are shown before the text.
+    examples, n_examples, embedder: Those of the extractor: marked copies that are shown
+        before the text.
     RAISES CascadeError: C021, C051.
     """
     shots = (examples, n_examples, embedder)

@@ -13,19 +13,26 @@ ARROW = "->"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """paths, names, descriptions: parallel. Names are as users spell them, with single spaces; they differ from each other
-    in more than case."""
+    """paths, names, descriptions: parallel.
+
+    Names are as users spell them, with single spaces; they differ from each other in
+    more than case.
+    """
 
     paths: tuple[TypePath, ...]
     names: tuple[str, ...]
     descriptions: tuple[str, ...]
 
     @classmethod
-    def build(cls, taxonomy: Taxonomy, *, level: int = 0, full_paths: bool = False) -> LabelSet:
+    def build(
+        cls, taxonomy: Taxonomy, *, level: int = 0, full_paths: bool = False
+    ) -> LabelSet:
         """The types of a taxonomy.
 
-        level (int): The types of this level, and those above that have no children; 0: the deepest types.
-        full_paths (bool): Write 'location->city', as B2NERD does; else as much of the path as tells types apart.
+        level (int): The types of this level, and those above that have no children; 0:
+            the deepest types.
+        full_paths (bool): Write 'location->city', as B2NERD does; else as much of the
+            path as tells types apart.
         """
         paths = tuple(dict.fromkeys(p[:level] if level else p for p in taxonomy.leaves))
         written = [tuple(map(single_spaced, path)) for path in paths]
@@ -50,6 +57,8 @@ def _short_names(paths: Sequence[TypePath]) -> tuple[str, ...]:
             endings[ending] = endings.get(ending, 0) + 1
     out = []
     for path in paths:
-        unique = [path[k:] for k in range(len(path)) if endings[normalize_path(path[k:])] == 1]
+        unique = [
+            path[k:] for k in range(len(path)) if endings[normalize_path(path[k:])] == 1
+        ]
         out.append(ARROW.join(unique[-1] if unique else path))
     return tuple(out)

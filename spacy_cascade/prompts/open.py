@@ -26,10 +26,11 @@ _GRAMMAR = Grammar(lead=b" ", colon=b": ", separator=b"; ", empty=b"None")
 
 @dataclass(frozen=True)
 class B2NEROpen:
-    """B2NER's prompt (arXiv 2406.11192): plain text or, with `chat`, a user's turn in the model's chat format.
+    """B2NER's prompt (arXiv 2406.11192): plain text or, with `chat`, a user's turn in
+    the model's chat format.
 
-    language (str): Of the instruction, see `wordings`; auto: Chinese for a text with Han characters and no Kana, else
-        English, as in B2NERD.
+    language (str): Of the instruction, see `wordings`; auto: Chinese for a text with
+        Han characters and no Kana, else English, as in B2NERD.
     descriptions (bool): Add the taxonomy's label descriptions, where it has any.
     demos (tuple[Demo, ...]): Shown before the text.
     """
@@ -41,23 +42,39 @@ class B2NEROpen:
     system: str = "You are a helpful assistant."
     full_paths: bool = True
 
-    def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ListJob:
+    def job(
+        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+    ) -> ListJob:
         table = vocabulary(lm)
         automaton = AnswerAutomaton(
-            byte_index(unit), byte_labels(labels.names), _GRAMMAR, vocabulary=table, end=self._end(lm), nested=nested
+            byte_index(unit),
+            byte_labels(labels.names),
+            _GRAMMAR,
+            vocabulary=table,
+            end=self._end(lm),
+            nested=nested,
         )
         return ListJob(unit, self._prompt(lm, unit.text, labels), automaton)
 
-    def answer(self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]) -> list[int]:
+    def answer(
+        self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]
+    ) -> list[int]:
         """Token ids of the right answer, in the model's own tokenization, with the end token."""
         unit, names = job.unit, labels.names
-        pairs = [(unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]], names[i]) for s, e, i in spans]
+        pairs = [
+            (unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]], names[i])
+            for s, e, i in spans
+        ]
         return [*vocabulary(lm).spell(_listed(pairs), lm.encode), self._end(lm)]
 
     def text(self, text: str, labels: LabelSet) -> str:
         """The prompt for a text."""
         w = WORDINGS[_language(text) if self.language == "auto" else self.language]
-        described = [f'{n} {w.means} "{d}"' for n, d in zip(labels.names, labels.descriptions, strict=True) if d]
+        described = [
+            f'{n} {w.means} "{d}"'
+            for n, d in zip(labels.names, labels.descriptions, strict=True)
+            if d
+        ]
         shown = described if self.descriptions else []
         out = [w.described if shown else w.task]
         if self.demos:
@@ -95,7 +112,9 @@ class B2NEROpen:
 
 
 def _listed(pairs: Sequence[tuple[str, str]]) -> str:
-    return " " + "; ".join(f"{label}: {name}" for name, label in pairs) if pairs else EMPTY
+    return (
+        " " + "; ".join(f"{label}: {name}" for name, label in pairs) if pairs else EMPTY
+    )
 
 
 def _language(text: str) -> str:
@@ -105,8 +124,9 @@ def _language(text: str) -> str:
 
 @dataclass(frozen=True)
 class CompactOpen:
-    """`<type> label<type> label<s>text<sep><type>` -> ` label<sep> mention<type> label<sep> mention</s>`. Labels are written in
-    lower case, as in all compact templates.
+    """`<type> label<type> label<s>text<sep><type>` -> ` label<sep> mention<type>
+    label<sep> mention</s>`. Labels are written in lower case, as in all compact
+    templates.
 
     list_labels (bool): Begin with the label set. Without it, the constraint alone holds the labels.
     descriptions (bool): `<type> label<sep> description` in that list.
@@ -122,7 +142,9 @@ class CompactOpen:
     end: str = "</s>"
     full_paths: bool = False
 
-    def job(self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False) -> ListJob:
+    def job(
+        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+    ) -> ListJob:
         segments = [lm.encode(s) for s in unit.segments()]
         sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
         text = [t for s in segments for t in s]
@@ -139,16 +161,27 @@ class CompactOpen:
         )
         # the separator stands where the answer begins: before the text
         depths = [*range(len(prompt) - 1), at - 1]
-        return ListJob(unit, prompt, automaton, depths, origin=at, text=range(at, at + len(text)))
+        return ListJob(
+            unit, prompt, automaton, depths, origin=at, text=range(at, at + len(text))
+        )
 
-    def answer(self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]) -> list[int]:
+    def answer(
+        self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]
+    ) -> list[int]:
         segments = [lm.encode(s) for s in job.unit.segments()]
-        pairs = [([t for s in segments[a:b] for t in s], labels.names[i]) for a, b, i in spans]
+        pairs = [
+            ([t for s in segments[a:b] for t in s], labels.names[i])
+            for a, b, i in spans
+        ]
         return self._answer(lm, pairs)
 
     def _answer(self, lm: Any, pairs: Sequence[tuple[Sequence[int], str]]) -> list[int]:
         sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
-        listed = [t for tokens, name in pairs for t in (ask, *self._name(lm, name), sep, *tokens)]
+        listed = [
+            t
+            for tokens, name in pairs
+            for t in (ask, *self._name(lm, name), sep, *tokens)
+        ]
         return [*(listed or [ask]), lm.token_id(self.end)]
 
     def _name(self, lm: Any, name: str) -> list[int]:
@@ -161,12 +194,24 @@ class CompactOpen:
         sep, ask, begin = (lm.token_id(t) for t in (self.sep, self.ask, self.begin))
         out = []
         if self.list_labels:
-            for name, description in zip(labels.names, labels.descriptions, strict=True):
+            for name, description in zip(
+                labels.names, labels.descriptions, strict=True
+            ):
                 out += [ask, *self._name(lm, name)]
                 if self.descriptions and description:
-                    out += [sep, *(t for word in description.split() for t in lm.encode(f" {word}"))]
+                    out += [
+                        sep,
+                        *(
+                            t
+                            for word in description.split()
+                            for t in lm.encode(f" {word}")
+                        ),
+                    ]
         for demo in self.demos:
-            pairs = [(_words(lm, f" {name}"), labels.names[i]) for name, i in demo.known(labels)]
+            pairs = [
+                (_words(lm, f" {name}"), labels.names[i])
+                for name, i in demo.known(labels)
+            ]
             out += [begin, *_words(lm, demo.text), sep, *self._answer(lm, pairs)]
         return out
 
@@ -180,12 +225,20 @@ class CompactOpen:
 def _words(lm: Any, text: str) -> list[int]:
     """Plain text that no tokenizer of a Doc has cut, word by word with the space before it."""
     words = text.split(" ")
-    return [t for i, word in enumerate(words) for t in lm.encode(f" {word}" if i else word)]
+    return [
+        t for i, word in enumerate(words) for t in lm.encode(f" {word}" if i else word)
+    ]
 
 
 def _check_language(language: str) -> str:
     if language != "auto" and language not in WORDINGS:
-        raise CascadeError(Errors.C020.format(option="language", value=language, choices=", ".join(("auto", *WORDINGS))))
+        raise CascadeError(
+            Errors.C020.format(
+                option="language",
+                value=language,
+                choices=", ".join(("auto", *WORDINGS)),
+            )
+        )
     return language
 
 
@@ -199,16 +252,23 @@ def b2ner_open(
 ) -> B2NEROpen:
     """As the released B2NER adapters were trained: see `B2NEROpen`.
 
-    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ..., "type": ...}]}.
+    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
+        "type": ...}]}.
     RAISES CascadeError: C020 for an unknown language, C051 for a wrong demonstration.
     """
-    return B2NEROpen(_check_language(language), descriptions, read_demos(examples), chat, system)
+    return B2NEROpen(
+        _check_language(language), descriptions, read_demos(examples), chat, system
+    )
 
 
 @prompts("spacy-cascade.CompactOpen.v1")
 def compact_open(
-    list_labels: bool = True, descriptions: bool = False, examples: list[dict[str, Any]] | None = None
+    list_labels: bool = True,
+    descriptions: bool = False,
+    examples: list[dict[str, Any]] | None = None,
 ) -> CompactOpen:
-    """For the tiny base of `spacy cascade base` and its tokenizer: see `CompactOpen`. RAISES CascadeError: C051."""
-    return CompactOpen(list_labels, descriptions, read_demos(examples))
+    """For the tiny base of `spacy cascade base` and its tokenizer: see `CompactOpen`.
 
+    RAISES CascadeError: C051.
+    """
+    return CompactOpen(list_labels, descriptions, read_demos(examples))

@@ -1,4 +1,6 @@
-"""The hierarchical scorer: strict span F1 at every level of the taxonomy, used by training loops and `spacy evaluate`."""
+"""The hierarchical scorer: strict span F1 at every level of the taxonomy, used by
+training loops and `spacy evaluate`.
+"""
 
 from __future__ import annotations
 
@@ -31,26 +33,35 @@ def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
 
 
 def cascade_score(
-    examples: Iterable[Example], *, nested: bool = False, taxonomy: Taxonomy | None = None, **_: Any
+    examples: Iterable[Example],
+    *,
+    nested: bool = False,
+    taxonomy: Taxonomy | None = None,
+    **_: Any,
 ) -> dict[str, Any]:
     """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As
     in spaCy's scorer, Docs
     without entity annotation and predictions that touch tokens without it count for nothing.
 
-    taxonomy (Optional[Taxonomy]): The pipeline's label set: gold paths that it spells in another case are taken for its own.
+    taxonomy (Optional[Taxonomy]): The pipeline's label set: gold paths that it spells
+        in another case are taken for its own.
     RETURNS (dict), all in [0, 1], None where there is nothing to score:
         cascade_extraction_p/r/f: boundaries only
-        cascade_coarse_f, _medium_f, _fine_f (and _p, _r): boundaries and label path down to that level
+        cascade_coarse_f, _medium_f, _fine_f (and _p, _r): boundaries and label path
+            down to that level
         cascade_typed_p/r/f: boundaries and the whole gold path
-        cascade_hierarchical_p/r/f: every node of a path counts (a right coarse type of a wrong fine one is half right)
-        cascade_accuracy: whole path right, of the mentions whose boundaries are right
-        cascade_string_set_f: UniNER's and GNER's measure, for comparison with their figures only: per sentence the
+        cascade_hierarchical_p/r/f: every node of a path counts (a right coarse type of
+        a wrong fine one is half right) cascade_accuracy: whole path right, of the
+        mentions whose boundaries are right cascade_string_set_f: UniNER's and GNER's
+        measure, for comparison with their figures only: per sentence the
             set of (normalized string, type) pairs, without positions
         cascade_per_type: p, r, f by path of the gold's depth
         ents_p/r/f, ents_per_type: spaCy's own, by label alone, which `spacy evaluate` prints
     """
     examples = list(examples)
-    pairs = [scored_items(eg.reference, eg.predicted, nested, taxonomy) for eg in examples]
+    pairs = [
+        scored_items(eg.reference, eg.predicted, nested, taxonomy) for eg in examples
+    ]
     depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
     out: dict[str, Any] = {}
     out.update(_prf("extraction", pairs, lambda item: item[:2]))
@@ -59,8 +70,16 @@ def cascade_score(
         out.update(_prf(name, pairs, partial(_down_to, level)))
     out.update(_prf("typed", pairs, lambda item: item))
     out.update(_hierarchical(pairs))
-    matched = [(g[2], q) for gold, pred in pairs for g in gold for q in [_same(g, pred)] if q is not None]
-    out["cascade_accuracy"] = sum(g == q for g, q in matched) / len(matched) if matched else None
+    matched = [
+        (g[2], q)
+        for gold, pred in pairs
+        for g in gold
+        for q in [_same(g, pred)]
+        if q is not None
+    ]
+    out["cascade_accuracy"] = (
+        sum(g == q for g, q in matched) / len(matched) if matched else None
+    )
     out["cascade_string_set_f"] = _string_set_f(examples, pairs)
     out["cascade_per_type"] = _per_type(pairs)
     out.update(get_ner_prf(examples))
@@ -74,14 +93,17 @@ def _down_to(level: int, item: Item) -> Item | None:
 
 
 def scored_items(
-    reference: Doc, predicted: Doc, nested: bool = False, taxonomy: Taxonomy | None = None
+    reference: Doc,
+    predicted: Doc,
+    nested: bool = False,
+    taxonomy: Taxonomy | None = None,
 ) -> tuple[list[Item], list[Item]]:
     """Gold and predicted mentions, without predictions that touch what has no annotation: they are
     neither right nor wrong.
     Paths are as the text's own label set writes them, if it brings one.
 
-    taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for other texts, and whose paths for
-        gold that names a type without its ancestors.
+    taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for
+        other texts, and whose paths for gold that names a type without its ancestors.
     """
     own = labels_of(reference)
 
@@ -98,11 +120,15 @@ def scored_items(
     missing = missing_ranges(reference)
     if missing:
         found = [item for item in found if not touches(*item[:2], missing)]
-    return [(s, e, spelled(p)) for s, e, p in gold], [(s, e, spelled(p)) for s, e, p in found]
+    return [(s, e, spelled(p)) for s, e, p in gold], [
+        (s, e, spelled(p)) for s, e, p in found
+    ]
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:
-    """What the gold annotation of a Doc holds, as character spans with paths; flat unless `nested`."""
+    """What the gold annotation of a Doc holds, as character spans with paths; flat
+    unless `nested`.
+    """
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
@@ -116,15 +142,21 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
 def _predicted(doc: Doc, nested: bool) -> list[Item]:
     """The same of what a pipeline found. A mention without a type has an empty path."""
     offsets = candidates(doc)
-    paths = (doc.spans[SPANS_KEY].attrs.get("paths") or []) if offsets is not None else []
-    known = {at: parse_path(path) for at, path in zip(offsets or (), paths, strict=False)}
+    paths = (
+        (doc.spans[SPANS_KEY].attrs.get("paths") or []) if offsets is not None else []
+    )
+    known = {
+        at: parse_path(path) for at, path in zip(offsets or (), paths, strict=False)
+    }
     if nested and offsets is not None:
         return [(*at, known.get(at, ())) for at in offsets]
     waiting = {(e.start, e.end) for e in placeholders(doc)}
     out = []
     for e in doc.ents:
         path = () if (e.start, e.end) in waiting else parse_path(e.label_)
-        out.append((e.start_char, e.end_char, known.get((e.start_char, e.end_char)) or path))
+        out.append(
+            (e.start_char, e.end_char, known.get((e.start_char, e.end_char)) or path)
+        )
     return out
 
 
@@ -132,7 +164,9 @@ def _same(item: Item, others: list[Item]) -> TypePath | None:
     return next((p for s, e, p in others if (s, e) == item[:2]), None)
 
 
-def prf(tp: float, n_pred: float, n_gold: float) -> tuple[float | None, float | None, float | None]:
+def prf(
+    tp: float, n_pred: float, n_gold: float
+) -> tuple[float | None, float | None, float | None]:
     """Precision, recall, F1; None without gold."""
     if not n_gold:
         return None, None, None
@@ -144,7 +178,9 @@ def _named(name: str, values: tuple[Any, Any, Any]) -> dict[str, Any]:
     return {f"cascade_{name}_{k}": v for k, v in zip("prf", values, strict=True)}
 
 
-def _prf(name: str, pairs: list[tuple[list[Item], list[Item]]], key: Callable[[Item], Any]) -> dict[str, Any]:
+def _prf(
+    name: str, pairs: list[tuple[list[Item], list[Item]]], key: Callable[[Item], Any]
+) -> dict[str, Any]:
     tp = n_pred = n_gold = 0
     for gold, pred in pairs:
         a, b = Counter(key(i) for i in gold), Counter(key(i) for i in pred)
@@ -170,12 +206,16 @@ _ARTICLES = re.compile(rf"(?<!\w)(?<![{MARKS}])(a|an|the)(?!\w|[{MARKS}])")
 
 
 def normalize_string(text: str) -> str:
-    """As UniNER's and GNER's scripts: lower case, no ASCII punctuation, no articles, single spaces."""
+    """As UniNER's and GNER's scripts: lower case, no ASCII punctuation, no articles,
+    single spaces.
+    """
     text = "".join(ch for ch in text.lower() if ch not in string.punctuation)
     return " ".join(_ARTICLES.sub(" ", text).split())
 
 
-def _string_set_f(examples: Iterable[Example], pairs: list[tuple[list[Item], list[Item]]]) -> float | None:
+def _string_set_f(
+    examples: Iterable[Example], pairs: list[tuple[list[Item], list[Item]]]
+) -> float | None:
     tp = n_pred = n_gold = 0
     for eg, (gold, pred) in zip(examples, pairs, strict=True):
         text = eg.reference.text
@@ -185,7 +225,9 @@ def _string_set_f(examples: Iterable[Example], pairs: list[tuple[list[Item], lis
     return prf(tp, n_pred, n_gold)[2]
 
 
-def _per_type(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, dict[str, float | None]]:
+def _per_type(
+    pairs: list[tuple[list[Item], list[Item]]],
+) -> dict[str, dict[str, float | None]]:
     tp: Counter[TypePath] = Counter()
     n_pred: Counter[TypePath] = Counter()
     n_gold: Counter[TypePath] = Counter()
@@ -195,6 +237,8 @@ def _per_type(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, dict[str,
             for (_, _, path), n in items.items():
                 total[path] += n
     return {
-        " > ".join(path): dict(zip("prf", prf(tp[path], n_pred[path], n_gold[path]), strict=True))
+        " > ".join(path): dict(
+            zip("prf", prf(tp[path], n_pred[path], n_gold[path]), strict=True)
+        )
         for path in sorted(n_gold)
     }

@@ -15,7 +15,9 @@ CORRECTIONS = {"transortation": "transportation"}
 
 @lru_cache(maxsize=1 << 14)
 def normalize_name(name: str) -> str:
-    """Lower case, single spaces, known spelling slips corrected: for look-up and comparison, never for what users see."""
+    """Lower case, single spaces, known spelling slips corrected: for look-up and
+    comparison, never for what users see.
+    """
     name = single_spaced(name).lower()
     for wrong, right in CORRECTIONS.items():
         name = name.replace(wrong, right)
@@ -45,4 +47,8 @@ def format_path(path: Sequence[str]) -> str:
 
 def parse_path(text: str) -> TypePath:
     """Reads 'a > b' as well as B2NERD's 'a->b'."""
-    return tuple(part.strip() for part in re.split(r"\s*->\s*|\s+>\s+", text.strip()) if part.strip())
+    return tuple(
+        part.strip()
+        for part in re.split(r"\s*->\s*|\s+>\s+", text.strip())
+        if part.strip()
+    )

@@ -1,4 +1,6 @@
-"""The type tree. Nodes are identified by path, since names may repeat on different branches and levels.
+"""The type tree.
+
+Nodes are identified by path, since names may repeat on different branches and levels.
 
 Names stay as users spell them; case and white space make no difference where a name is looked up.
 """
@@ -14,24 +16,43 @@ from typing import Any
 from ..errors import CascadeError, CascadeTypeError, Errors, Warnings
 from ..registry import taxonomies
 from .forms import nest_labels, read_file, read_form
-from .names import SEP, TypePath, correct_name, format_path, normalize_name, normalize_path, parse_path
+from .names import (
+    SEP,
+    TypePath,
+    correct_name,
+    format_path,
+    normalize_name,
+    normalize_path,
+    parse_path,
+)
 
 logger = logging.getLogger("spacy_cascade")
 
-__all__ = ["SEP", "Taxonomy", "TypePath", "builtin", "format_path", "normalize_name", "parse_path"]
+__all__ = [
+    "SEP",
+    "Taxonomy",
+    "TypePath",
+    "builtin",
+    "format_path",
+    "normalize_name",
+    "parse_path",
+]
 
 
 class Taxonomy:
     """An ordered tree of type names.
 
-    tree (Mapping): Nested mapping from name to children (a mapping, a list of names, or None for a leaf).
+    tree (Mapping): Nested mapping from name to children (a mapping, a list of names, or
+        None for a leaf).
     name (str): Used in messages.
-    levels (Sequence[str]): Names of the levels, for reports. Default: coarse, medium, fine for three levels.
+    levels (Sequence[str]): Names of the levels, for reports. Default: coarse, medium,
+        fine for three levels.
     descriptions (Mapping[str, str]): One line per type, keyed by path string or by name.
     aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or name.
-    names (Mapping[str, Mapping[str, str]]): Names in other languages, by language and path string. They resolve too.
-    RAISES CascadeError: C003 if empty, C005 for siblings that differ in nothing but case or white space, C006 for an
-        unusable name.
+    names (Mapping[str, Mapping[str, str]]): Names in other languages, by language and
+        path string. They resolve too.
+    RAISES CascadeError: C003 if empty, C005 for siblings that differ in nothing but
+        case or white space, C006 for an unusable name.
     """
 
     def __init__(
@@ -55,19 +76,33 @@ class Taxonomy:
         if not self._by_name:
             raise CascadeError(Errors.C003)
         self.depth = max(len(p) for p in self._children)
-        default = ("coarse", "medium", "fine") if self.depth == 3 else ("fine",) if self.depth == 1 else ()
+        default = (
+            ("coarse", "medium", "fine")
+            if self.depth == 3
+            else ("fine",)
+            if self.depth == 1
+            else ()
+        )
         self.levels = tuple(levels or default)
         if len(self.levels) != self.depth:
             self.levels = tuple(f"level{i + 1}" for i in range(self.depth))
         self.descriptions = dict(descriptions or {})
-        self._described = {normalize_path(parse_path(k)): v for k, v in self.descriptions.items()}
+        self._described = {
+            normalize_path(parse_path(k)): v for k, v in self.descriptions.items()
+        }
         self.aliases = {normalize_name(k): v for k, v in (aliases or {}).items()}
-        self.names = {language: dict(table) for language, table in (names or {}).items()}
+        self.names = {
+            language: dict(table) for language, table in (names or {}).items()
+        }
         self._local = {
             language: {normalize_path(parse_path(p)): n for p, n in table.items()}
             for language, table in self.names.items()
         }
-        self._localized = {normalize_name(n): p for table in self.names.values() for p, n in table.items()}
+        self._localized = {
+            normalize_name(n): p
+            for table in self.names.values()
+            for p, n in table.items()
+        }
 
     def _add(self, tree: Any, parent: TypePath) -> None:
         items: Iterable[tuple[Any, Any]]
@@ -78,7 +113,11 @@ class Taxonomy:
         elif isinstance(tree, Sequence):
             items = [(t, None) for t in tree]
         else:
-            raise CascadeError(Errors.C004.format(source=repr(tree), why="not a mapping, list or string"))
+            raise CascadeError(
+                Errors.C004.format(
+                    source=repr(tree), why="not a mapping, list or string"
+                )
+            )
         for raw, children in items:
             if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
                 raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
@@ -88,7 +127,11 @@ class Taxonomy:
             path = (*parent, name)
             twin = self._spelled.setdefault(normalize_path(path), path)
             if twin != path or path in self._children:
-                names = {"name": name, "other": twin[-1], "parent": format_path(parent) or "the root"}
+                names = {
+                    "name": name,
+                    "other": twin[-1],
+                    "parent": format_path(parent) or "the root",
+                }
                 raise CascadeError(Errors.C005.format(**names))
             self._children[parent].append(name)
             self._children[path] = []
@@ -96,20 +139,31 @@ class Taxonomy:
             if children:
                 self._add(children, path)
 
-    # -- Reading ----------------------------------------------------------------------------------------------
+    # -- Reading
+    # ----------------------------------------------------------------------------------------------
 
     @classmethod
-    def from_labels(cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any) -> Taxonomy:
-        """A plain list; 'parent->child' and 'parent > child' entries make deeper levels. Equal entries collapse."""
+    def from_labels(
+        cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any
+    ) -> Taxonomy:
+        """A plain list; 'parent->child' and 'parent > child' entries make deeper
+        levels. Equal entries collapse.
+        """
         return cls(nest_labels(labels), name=name, **kwargs)
 
     @classmethod
-    def from_object(cls, data: Any, *, source: str = "object", name: str = "") -> Taxonomy:
+    def from_object(
+        cls, data: Any, *, source: str = "object", name: str = ""
+    ) -> Taxonomy:
         """Reads any of the known forms (see C004).
 
         RAISES CascadeError: C004 if the form is unknown.
         """
-        return data if isinstance(data, Taxonomy) else cls(**read_form(data, source=source, name=name or source))
+        return (
+            data
+            if isinstance(data, Taxonomy)
+            else cls(**read_form(data, source=source, name=name or source))
+        )
 
     @classmethod
     def from_file(cls, path: str | Path) -> Taxonomy:
@@ -124,13 +178,20 @@ class Taxonomy:
     def read(cls, source: Any) -> Taxonomy:
         """From whatever users give: a Taxonomy, a list of names, a nested dict, or a file.
 
-        RAISES CascadeTypeError: C004 if its form is unknown. CascadeError: C003 if it is empty, C006 for a name that
-            can't be used.
+        RAISES CascadeTypeError: C004 if its form is unknown. CascadeError: C003 if it
+            is empty, C006 for a name that can't be used.
         """
-        if isinstance(source, Path) or (isinstance(source, str) and source.endswith((".json", ".yml", ".yaml", ".txt"))):
+        if isinstance(source, Path) or (
+            isinstance(source, str)
+            and source.endswith((".json", ".yml", ".yaml", ".txt"))
+        ):
             return cls.from_file(source)
         if isinstance(source, str):
-            raise CascadeTypeError(Errors.C004.format(source=repr(source), why="a string that names no file"))
+            raise CascadeTypeError(
+                Errors.C004.format(
+                    source=repr(source), why="a string that names no file"
+                )
+            )
         return cls.from_object(source)
 
     def to_dict(self) -> dict[str, Any]:
@@ -148,7 +209,8 @@ class Taxonomy:
             "tree": nest(()),
         }
 
-    # -- Looking up -------------------------------------------------------------------------------------------
+    # -- Looking up
+    # -------------------------------------------------------------------------------------------
 
     def __contains__(self, path: object) -> bool:
         return bool(path) and path in self._children
@@ -161,7 +223,10 @@ class Taxonomy:
         return (p for p in self._children if p)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Taxonomy) and self.to_dict()["tree"] == other.to_dict()["tree"]
+        return (
+            isinstance(other, Taxonomy)
+            and self.to_dict()["tree"] == other.to_dict()["tree"]
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -195,14 +260,21 @@ class Taxonomy:
         return self._local.get(language, {}).get(normalize_path(path), "")
 
     def find(self, path: Sequence[str]) -> TypePath | None:
-        """The whole path of a node as it is spelled here, or None. Case and white space of what is given don't matter."""
+        """The whole path of a node as it is spelled here, or None.
+
+        Case and white space of what is given don't matter.
+        """
         return self._spelled.get(normalize_path(path))
 
     def resolve(self, name: str, *, finest: bool = False) -> TypePath:
-        """Path of a name, an alias or a path string. Case and white space don't matter, but nodes that are spelled just so
-        come first. Prefers the deepest node of that name, with a warning (CW04) if there are others on other branches.
+        """Path of a name, an alias or a path string.
 
-        finest (bool): The name is known to be that of a finest type, so that only other leaves are worth a warning.
+        Case and white space don't matter, but nodes that are spelled just so come
+        first. Prefers the deepest node of that name, with a warning (CW04) if there are
+        others on other branches.
+
+        finest (bool): The name is known to be that of a finest type, so that only other
+            leaves are worth a warning.
         RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
         """
         spelled = parse_path(name) if isinstance(name, str) else ()
@@ -222,13 +294,19 @@ class Taxonomy:
         rivals = [p for p in found if p != best and p != best[: len(p)]]
         if any(len(p) == len(best) for p in rivals):
             paths = "; ".join(map(format_path, found))
-            raise CascadeError(Errors.C002.format(name=name, taxonomy=self.name, paths=paths))
+            raise CascadeError(
+                Errors.C002.format(name=name, taxonomy=self.name, paths=paths)
+            )
         if finest and not self._children[best]:
             rivals = [p for p in rivals if not self._children[p]]
         if rivals and key not in self._reported:
             self._reported.add(key)
             paths = "; ".join(map(format_path, found))
-            logger.warning(Warnings.W004.format(name=name, taxonomy=self.name, paths=paths, taken=format_path(best)))
+            logger.warning(
+                Warnings.W004.format(
+                    name=name, taxonomy=self.name, paths=paths, taken=format_path(best)
+                )
+            )
         return best
 
     def _alike(self, name: Any, key: str) -> list[TypePath]:
@@ -237,11 +315,15 @@ class Taxonomy:
         return [p for p in found if p[-1] == name] or found
 
     def _named(self, spelled: TypePath) -> list[TypePath]:
-        """The nodes whose paths end with the last of these names and hold the others before it, likewise."""
+        """The nodes whose paths end with the last of these names and hold the others
+        before it, likewise.
+        """
         parts = normalize_path(spelled)
         named = self._by_name.get(parts[-1], [])
         found = [p for p in named if _is_subsequence(parts, normalize_path(p))]
-        return [p for p in found if p[-1] == spelled[-1] and _is_subsequence(spelled, p)] or found
+        return [
+            p for p in found if p[-1] == spelled[-1] and _is_subsequence(spelled, p)
+        ] or found
 
     def _unknown(self, name: Any, key: str) -> str:
         names = {k: paths[0][-1] for k, paths in self._by_name.items()}
@@ -268,7 +350,9 @@ class Taxonomy:
             }
 
         kept = {k: v for k, v in self.descriptions.items() if k}
-        return Taxonomy(nest(()), name=f"{self.name} (subset)", levels=(), descriptions=kept)
+        return Taxonomy(
+            nest(()), name=f"{self.name} (subset)", levels=(), descriptions=kept
+        )
 
 
 def _is_subsequence(parts: TypePath, path: TypePath) -> bool:

@@ -24,18 +24,29 @@ Work = tuple[list[Any], list[TrainingItem]]
 
 
 class TrainingData:
-    """Documents and lists of names. All randomness is keyed by (seed, epoch, index or batch), so that nothing has to be
+    """Documents and lists of names.
+
+    All randomness is keyed by (seed, epoch, index or batch), so that nothing has to be
     restored. Indices behind the documents stand for lists.
 
     pipes (list): The components that are trained.
     RAISES CascadeError: C030 if there is no mention, C031 for a lexicon that can't be read.
     """
 
-    def __init__(self, s: SFT, nlp: Language, pipes: list[Any], train: Sequence[Example]):
+    def __init__(
+        self, s: SFT, nlp: Language, pipes: list[Any], train: Sequence[Example]
+    ):
         self.s, self.nlp, self.pipes = s, nlp, pipes
         self.documents = list(train)
-        if not any(eg.reference.ents or eg.reference.spans.get("gold") for eg in self.documents):
-            raise CascadeError(Errors.C030.format(name=s.components[0], why=f"no entity in {len(self.documents)} documents"))
+        if not any(
+            eg.reference.ents or eg.reference.spans.get("gold") for eg in self.documents
+        ):
+            raise CascadeError(
+                Errors.C030.format(
+                    name=s.components[0],
+                    why=f"no entity in {len(self.documents)} documents",
+                )
+            )
         self.replacer = self._replacer()
 
     def _replacer(self) -> MentionReplacer | None:
@@ -43,10 +54,14 @@ class TrainingData:
         if not s.replace_rate or s.own_lists or not (s.lexicon or s.replace_from_train):
             return None
         if s.lexicon:
-            taxonomy = next((p.taxonomy for p in self.pipes if hasattr(p, "taxonomy")), None)
+            taxonomy = next(
+                (p.taxonomy for p in self.pipes if hasattr(p, "taxonomy")), None
+            )
             if taxonomy is None:
                 taxonomy = builtin("dynamicner")
-            replacer = MentionReplacer.from_dir(s.lexicon, taxonomy, rate=s.replace_rate, invent=s.invent_rate)
+            replacer = MentionReplacer.from_dir(
+                s.lexicon, taxonomy, rate=s.replace_rate, invent=s.invent_rate
+            )
         else:
             replacer = MentionReplacer({}, rate=s.replace_rate, invent=s.invent_rate)
         if s.replace_from_train:
@@ -72,10 +87,14 @@ class TrainingData:
         return batches
 
     def _length(self, index: int) -> int:
-        return len(self.documents[index].reference) if index < len(self.documents) else 32
+        return (
+            len(self.documents[index].reference) if index < len(self.documents) else 32
+        )
 
     def example(self, epoch: int, index: int) -> Example:
-        """A document with other names and other label sets, as the settings have it, or a list of names."""
+        """A document with other names and other label sets, as the settings have it, or
+        a list of names.
+        """
         rng = random.Random(f"{self.s.seed}/{epoch}/{index}")
         if self.replacer is not None and index >= len(self.documents):
             reference = self.replacer.name_list(self.nlp, rng)
@@ -84,11 +103,17 @@ class TrainingData:
             if self.replacer is not None:
                 reference = self.replacer(self.nlp, reference, rng) or reference
             if self.s.label_sets:
-                reference = ListNoise(rng, self.s.label_sets, self.s.label_sets / 2).reduced(self.nlp, reference)
+                reference = ListNoise(
+                    rng, self.s.label_sets, self.s.label_sets / 2
+                ).reduced(self.nlp, reference)
         return Example(self.nlp.make_doc(reference.text), reference)
 
     def work(self, epoch: int, number: int, batch: Sequence[int]) -> Iterator[Work]:
-        """The items of a batch. Components on one set of weights share trees. number (int): Of the batch in its epoch."""
+        """The items of a batch.
+
+        Components on one set of weights share trees. number (int): Of the batch in its
+        epoch.
+        """
         examples = [self.example(epoch, i) for i in batch]
         with ExitStack() as stack:
             noise = random.Random(f"{self.s.seed}/{epoch}/{number}")
@@ -96,7 +121,9 @@ class TrainingData:
                 stack.enter_context(lm.subword_noise(noise, self.s.subword_noise))
             if self.s.dynamic_lists or self.s.label_dropout:
                 for pipe in self.pipes:
-                    pipe.list_noise = ListNoise(noise, self.s.dynamic_lists, self.s.label_dropout)
+                    pipe.list_noise = ListNoise(
+                        noise, self.s.dynamic_lists, self.s.label_dropout
+                    )
                     stack.callback(setattr, pipe, "list_noise", None)
             if self.s.own_lists:
                 for pipe in self.pipes:
@@ -106,10 +133,20 @@ class TrainingData:
         for pipe, per_example in zip(self.pipes, found, strict=True):
             # a list of names is no text: it teaches the names' types, not where mentions stand
             if not isinstance(pipe, CascadeClassifier):
-                per_example[:] = [items if i < len(self.documents) else [] for i, items in zip(batch, per_example, strict=True)]
-        shared = len(self.pipes) > 1 and all(p.shares_weights(self.pipes[0]) for p in self.pipes[1:])
+                per_example[:] = [
+                    items if i < len(self.documents) else []
+                    for i, items in zip(batch, per_example, strict=True)
+                ]
+        shared = len(self.pipes) > 1 and all(
+            p.shares_weights(self.pipes[0]) for p in self.pipes[1:]
+        )
         if shared and self.s.objective == "decisions":
-            merged = [i for per_example in zip(*found, strict=True) for i in merge_items(per_example) if i.gold]
+            merged = [
+                i
+                for per_example in zip(*found, strict=True)
+                for i in merge_items(per_example)
+                if i.gold
+            ]
             if merged:
                 yield self.pipes, merged
             return

@@ -1,4 +1,7 @@
-"""Which device a process trains on. It has to be settled before a model is loaded: each process of a launch has its own."""
+"""Which device a process trains on.
+
+It has to be settled before a model is loaded: each process of a launch has its own.
+"""
 
 from __future__ import annotations
 
@@ -7,15 +10,20 @@ from typing import Any
 
 
 def several_processes() -> bool:
-    """Whether this is one of several processes that `accelerate launch` or `torchrun` has started."""
+    """Whether this is one of several processes that `accelerate launch` or `torchrun`
+    has started.
+    """
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def settle_device(gpu_id: int = -1, *, cpu: bool = False) -> int:
-    """Make a GPU this process's own. Where several processes were launched, each gets the one that the launcher gave it,
+    """Make a GPU this process's own.
+
+    Where several processes were launched, each gets the one that the launcher gave it,
     whatever `gpu_id` says: one number for all would put every model onto one GPU.
 
-    gpu_id (int): GPU for a single process; -1: leave it to the config. cpu (bool): The models run on CPUs.
+    gpu_id (int): GPU for a single process; -1: leave it to the config. cpu (bool): The
+        models run on CPUs.
     RETURNS (int): The GPU, or -1.
     """
     import torch

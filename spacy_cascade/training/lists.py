@@ -1,5 +1,6 @@
-"""Regularization of type lists in training (B2NER, arXiv 2406.11192): a model that always sees the same list of a data
-set learns the list by heart instead of reading it."""
+"""Regularization of type lists in training (B2NER, arXiv 2406.11192): a model that
+always sees the same list of a data set learns the list by heart instead of reading it.
+"""
 
 from __future__ import annotations
 
@@ -42,15 +43,19 @@ class ListNoise:
             kept = self.rng.sample(kept, self.rng.randint(1, len(kept)))
         missing = min(self.smallest - 1, len(wrong)) - len(kept)
         if missing > 0:
-            kept = [*kept, *self.rng.sample([t for t in wrong if t not in kept], missing)]
+            kept = [
+                *kept,
+                *self.rng.sample([t for t in wrong if t not in kept], missing),
+            ]
         chosen = {gold, *kept}
         if not shuffle:
             return [t for t in types if t in chosen]
         return self.rng.sample(sorted(chosen), len(chosen))
 
     def reduced(self, nlp: Language, reference: Doc, *, largest: int = 24) -> Doc:
-        """A gold Doc that brings its own label set, with a part of it, in random order, and without the mentions of the
-        labels that are left out: so a label-aware extractor learns that a text's mentions depend on the labels.
+        """A gold Doc that brings its own label set, with a part of it, in random order,
+        and without the mentions of the labels that are left out: so a label-aware
+        extractor learns that a text's mentions depend on the labels.
 
         largest (int): Most labels that the set keeps, beside those of the text's mentions.
         """
@@ -64,14 +69,19 @@ class ListNoise:
         taxonomy = labels_of(reference)
         assert taxonomy is not None
         names = {taxonomy.find(parse_path(x)): x for x in labels}
-        gold = [(s, e, path, names.get(known_path(taxonomy, path) or ())) for s, e, path in gold_chars(reference)]
+        gold = [
+            (s, e, path, names.get(known_path(taxonomy, path) or ()))
+            for s, e, path in gold_chars(reference)
+        ]
         right = {label for *_, label in gold}
         if None in right:  # a mention of some other level of the set
             return reference
         chosen = [x for x in labels if x in right and self.rng.random() >= self.dropout]
         wrong = [x for x in labels if x not in right]
         most = min(len(wrong), max(0, largest - len(chosen)))
-        chosen += self.rng.sample(wrong, self.rng.randint(0 if chosen else min(1, most), most))
+        chosen += self.rng.sample(
+            wrong, self.rng.randint(0 if chosen else min(1, most), most)
+        )
         if not chosen:
             return reference
         kept = [(s, e, path) for s, e, path, label in gold if label in chosen]
@@ -80,12 +90,18 @@ class ListNoise:
         return doc
 
     def labels(self, labels: Sequence[str], gold: Collection[str]) -> list[int]:
-        """The same for a label set of which several may be right. Dropout takes right ones, too: what is not in the list
-        must not be in the answer.
+        """The same for a label set of which several may be right.
+
+        Dropout takes right ones, too: what is not in the list must not be in the
+        answer.
 
         RETURNS (list[int]): Indices of the labels that are left, one or more.
         """
-        kept = [i for i in range(len(labels)) if self.rng.random() >= self.dropout] if self.dropout else list(range(len(labels)))
+        kept = (
+            [i for i in range(len(labels)) if self.rng.random() >= self.dropout]
+            if self.dropout
+            else list(range(len(labels)))
+        )
         kept = kept or [self.rng.randrange(len(labels))]
         if not self.dynamic or self.rng.random() >= self.dynamic:
             return kept

@@ -31,11 +31,20 @@ _COUNTERS = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed"
 
 
 class Run:
-    """One run's state: weights, optimizer and counters. All randomness of the data is keyed by these, so that beside
-    them only torch's own has to be restored."""
+    """One run's state: weights, optimizer and counters.
+
+    All randomness of the data is keyed by these, so that beside them only torch's own
+    has to be restored.
+    """
 
     def __init__(
-        self, s: SFT, nlp: Language, train: Sequence[Example], dev: Sequence[Example], output: Path, report: Report
+        self,
+        s: SFT,
+        nlp: Language,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        output: Path,
+        report: Report,
     ):
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
@@ -48,15 +57,26 @@ class Run:
         pipes = dict(nlp.components)
         self.pipes: list[Any] = [pipes.get(name) for name in s.components]
         if not self.pipes or not all(isinstance(p, LMPipe) for p in self.pipes):
-            found, names = ", ".join(s.components) or "nothing", ", ".join(pipes) or "nothing"
+            found, names = (
+                ", ".join(s.components) or "nothing",
+                ", ".join(pipes) or "nothing",
+            )
             raise CascadeError(Errors.C035.format(found=found, pipes=names))
         set_seed(s.seed)
         # before a model is loaded: every process has a device of its own
-        settle_device(cpu=all(getattr(p.model, "device", "cpu") == "cpu" for p in self.pipes))
-        self.accelerator = Accelerator(mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu")
+        settle_device(
+            cpu=all(getattr(p.model, "device", "cpu") == "cpu" for p in self.pipes)
+        )
+        self.accelerator = Accelerator(
+            mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu"
+        )
         self.dev = list(dev)
-        if 0 < s.dev_limit < len(self.dev):  # evenly, as corpora are often several in a row
-            self.dev = [self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)]
+        if (
+            0 < s.dev_limit < len(self.dev)
+        ):  # evenly, as corpora are often several in a row
+            self.dev = [
+                self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)
+            ]
         report_missing(self.dev)
         self.data = TrainingData(s, nlp, self.pipes, train)
         self.trainables = [p.start_training() for p in self.pipes]
@@ -69,7 +89,9 @@ class Run:
             for n, p in t.parameters.items()
         }
         # components that share a base without adapters train the same tensors: count them once
-        self.parameters = {k: p for p, k in {p: k for k, p in self.parameters.items()}.items()}
+        self.parameters = {
+            k: p for p, k in {p: k for k, p in self.parameters.items()}.items()
+        }
         self.optimizer = self._optimizer()
         self.step = self.epoch = self.batch = self.stale = 0
         self.best = -1.0
@@ -89,12 +111,17 @@ class Run:
             groups["muon" if muon else "matrix" if p.dim() > 1 else "plain"].append(p)
         decay = {"muon": s.weight_decay, "matrix": s.weight_decay, "plain": 0.0}
         return MuonAdamW(
-            [{"params": ps, "weight_decay": decay[k], "muon": k == "muon"} for k, ps in groups.items() if ps],
+            [
+                {"params": ps, "weight_decay": decay[k], "muon": k == "muon"}
+                for k, ps in groups.items()
+                if ps
+            ],
             lr=s.learn_rate,
             betas=(0.9, 0.98),
         )
 
-    # -- The run ----------------------------------------------------------------------------------------------
+    # -- The run
+    # ----------------------------------------------------------------------------------------------
 
     def run(self, *, resume: bool) -> dict[str, Any]:
         self.output.mkdir(parents=True, exist_ok=True)
@@ -134,23 +161,36 @@ class Run:
             self._save(checkpoint)
         if self.accelerator.is_main_process:
             self.nlp.to_disk(self.output / "model-last")
-        return {"steps": self.step, "epochs": self.epoch, "minutes": self.elapsed / 60, "best": self.best_scores}
+        return {
+            "steps": self.step,
+            "epochs": self.epoch,
+            "minutes": self.elapsed / 60,
+            "best": self.best_scores,
+        }
 
     def _batches(self) -> list[list[int]]:
         """This process's share of the epoch."""
         batches = self.data.batches(self.epoch)
         world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        return batches[rank :: world][: len(batches) // world] if world > 1 else batches
+        return batches[rank::world][: len(batches) // world] if world > 1 else batches
 
     def _clock(self, start: float) -> float:
-        """Seconds since the start, by the main process: all have to end at the same step, or they wait for each other forever."""
+        """Seconds since the start, by the main process: all have to end at the same
+        step, or they wait for each other forever.
+        """
         seconds = time.monotonic() - start
         if self.accelerator.num_processes == 1:
             return seconds
         import torch
         from accelerate.utils import broadcast
 
-        return float(broadcast(torch.tensor(seconds, dtype=torch.float64, device=self.accelerator.device)))
+        return float(
+            broadcast(
+                torch.tensor(
+                    seconds, dtype=torch.float64, device=self.accelerator.device
+                )
+            )
+        )
 
     def _progress(self) -> float:
         """Share of the run that is done, by the limit that is nearest."""
@@ -158,16 +198,24 @@ class Run:
         if s.max_steps:
             parts.append(self.step / s.max_steps)
         if s.max_epochs:
-            per_epoch = math.ceil(len(self.data) / s.batch_size / self.accelerator.num_processes)
+            per_epoch = math.ceil(
+                len(self.data) / s.batch_size / self.accelerator.num_processes
+            )
             parts.append((self.epoch + self.batch / per_epoch) / s.max_epochs)
         if s.max_minutes:
             parts.append(self.elapsed / 60 / s.max_minutes)
         return max(parts)
 
     def _train_step(self, batches: list[list[int]]) -> dict[str, float]:
-        """One step of the optimizer on the batches that come next, while a thread prepares those behind them."""
+        """One step of the optimizer on the batches that come next, while a thread
+        prepares those behind them.
+        """
         s, here = self.s, self.batch
-        prepared = self._ahead.result() if self._ahead is not None else self._prepare(batches, here)
+        prepared = (
+            self._ahead.result()
+            if self._ahead is not None
+            else self._prepare(batches, here)
+        )
         following = here + len(prepared)
         self._ahead = None
 
@@ -177,40 +225,54 @@ class Run:
 
         done = self._progress()
         rate = s.learn_rate * (min(1.0, done / s.warmup) if s.warmup else 1.0)
-        rate *= SCHEDULES[s.schedule](max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup)))
+        rate *= SCHEDULES[s.schedule](
+            max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup))
+        )
         for g in self.optimizer.param_groups:
             g["lr"] = max(rate, s.learn_rate * 1e-3)
         losses: dict[str, float] = {}
         for pipes, items in (work for batch in prepared for work in batch):
-            found = pipes[0].start_training().backward(
-                items,
-                objective=s.objective,
-                lm_weight=s.lm_weight,
-                scale=1.0 / len(prepared),
-                accelerator=self.accelerator,
-                meanwhile=look_ahead,
+            found = (
+                pipes[0]
+                .start_training()
+                .backward(
+                    items,
+                    objective=s.objective,
+                    lm_weight=s.lm_weight,
+                    scale=1.0 / len(prepared),
+                    accelerator=self.accelerator,
+                    meanwhile=look_ahead,
+                )
             )
             for g, value in found.items():
                 name = pipes[g].name
                 losses[name] = losses.get(name, 0.0) + value / len(prepared)
         for name, value in losses.items():
             if not math.isfinite(value):
-                raise CascadeError(Errors.C034.format(step=self.step, loss=f"{name}: {value}"))
+                raise CascadeError(
+                    Errors.C034.format(step=self.step, loss=f"{name}: {value}")
+                )
         self._apply()
         if self._ahead is not None:
-            wait([self._ahead])  # an evaluation must not meet tokenizers in training mode
+            wait(
+                [self._ahead]
+            )  # an evaluation must not meet tokenizers in training mode
         return losses
 
     def _prepare(self, batches: list[list[int]], first: int) -> list[list[Work]]:
         group = batches[first : first + self.s.accumulate]
-        return [list(self.data.work(self.epoch, first + k, batch)) for k, batch in enumerate(group)]
+        return [
+            list(self.data.work(self.epoch, first + k, batch))
+            for k, batch in enumerate(group)
+        ]
 
     def _apply(self) -> None:
         import torch
 
         parameters = list(self.parameters.values())
         if self.accelerator.num_processes > 1:
-            for p in parameters:  # a process whose batch had no item for a component takes part all the same
+            # a process whose batch had no item for a component takes part all the same
+            for p in parameters:
                 grad = torch.zeros_like(p) if p.grad is None else p.grad
                 p.grad = self.accelerator.reduce(grad, "mean")
         if self.s.clip:
@@ -219,7 +281,11 @@ class Run:
         self.optimizer.zero_grad(set_to_none=True)
 
     def _evaluate(self, losses: dict[str, float]) -> None:
-        scores = {p.name: dev_scores(self.nlp, p, self.dev) for p in self.pipes} if self.dev else {}
+        scores = (
+            {p.name: dev_scores(self.nlp, p, self.dev) for p in self.pipes}
+            if self.dev
+            else {}
+        )
         mean = sum(v["score"] for v in scores.values()) / len(scores) if scores else 0.0
         info = {
             "step": self.step,
@@ -237,9 +303,13 @@ class Run:
             if mean > self.best or not scores:
                 self.nlp.to_disk(self.output / "model-best")
         if mean > self.best or not scores:
-            self.best, self.best_scores = mean, {"step": self.step, "score": mean, **scores}
+            self.best, self.best_scores = (
+                mean,
+                {"step": self.step, "score": mean, **scores},
+            )
 
-    # -- Checkpoints ------------------------------------------------------------------------------------------
+    # -- Checkpoints
+    # ------------------------------------------------------------------------------------------
 
     def _settings(self) -> dict[str, Any]:
         settings = {**asdict(self.s), "documents": len(self.data.documents)}
@@ -249,7 +319,10 @@ class Run:
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:
             return
-        meta = {"settings": self._settings(), **{k: getattr(self, k) for k in _COUNTERS}}
+        meta = {
+            "settings": self._settings(),
+            **{k: getattr(self, k) for k in _COUNTERS},
+        }
         save_checkpoint(path, self.parameters, self.optimizer, meta)
 
     def _restore(self, path: Path) -> None:
@@ -257,4 +330,3 @@ class Run:
         for key in _COUNTERS:
             setattr(self, key, meta[key])
         logger.info("Resumed from %s at step %d", path, self.step)
-

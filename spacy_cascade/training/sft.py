@@ -23,41 +23,53 @@ SCHEDULES: dict[str, Callable[[float], float]] = {
 }
 
 
-# No `from __future__ import annotations` here: spaCy validates the config against these annotations.
+# No `from __future__ import annotations` here: spaCy validates the config against these
+# annotations.
 @training_loops("spacy-cascade.SFT.v1")
 @dataclass(frozen=True)
 class SFT:
-    """Supervised fine-tuning on accelerate: mixed precision, accumulation, data parallel by `accelerate launch`.
+    """Supervised fine-tuning on accelerate: mixed precision, accumulation, data
+    parallel by `accelerate launch`.
 
-    components (list[str]): Components to train. Several are trained together, their losses added: with one shared
-        base and no adapters this trains the base itself.
+    components (list[str]): Components to train. Several are trained together, their
+        losses added: with one shared base and no adapters this trains the base itself.
     objective (str): decisions or completion (see `training.objectives`).
     lm_weight (float): Weight of a language-model loss on the text.
-    optimizer (str): adamw, or muon (see `training.optim`), which learns faster from random initialization.
-    learn_rate (float), weight_decay (float), clip (float): Of the optimizer, and gradient clipping (0: off).
-    warmup (float), schedule (str): Share of the run with a rising rate; then cosine, linear or constant.
-    max_steps (int), max_epochs (int), max_minutes (float): The run ends at whichever comes first; 0: no such limit.
-        The schedule follows the nearest limit. Runs limited by time depend on the machine.
+    optimizer (str): adamw, or muon (see `training.optim`), which learns faster from
+        random initialization.
+    learn_rate (float), weight_decay (float), clip (float): Of the optimizer, and
+        gradient clipping (0: off).
+    warmup (float), schedule (str): Share of the run with a rising rate; then cosine,
+        linear or constant.
+    max_steps (int), max_epochs (int), max_minutes (float): The run ends at whichever
+        comes first; 0: no such limit. The schedule follows the nearest limit. Runs
+        limited by time depend on the machine.
     batch_size (int), accumulate (int): Documents per batch, batches per step.
     precision (str): no, bf16 or fp16.
-    gradient_checkpointing (bool): Keep no activations inside of layers for the backward pass but compute them again: a
-        third more time, a fraction of the memory, the same gradients.
-    subword_noise (float): Rate at which words are written in two parts instead of their usual tokens.
+    gradient_checkpointing (bool): Keep no activations inside of layers for the backward
+        pass but compute them again: a third more time, a fraction of the memory, the
+        same gradients.
+    subword_noise (float): Rate at which words are written in two parts instead of their
+        usual tokens.
     eval_every (int): Steps between dev evaluations, with the real decoder; 0: only at the end.
     patience (int): Stop after so many evaluations without a better score; 0: never.
     dev_limit (int): Most dev documents; 0: all.
     save_every (int): Steps between checkpoints; 0: none.
-    lexicon (Optional[str]), replace_rate (float): Directory of `<language>.json` with names by type; gold mentions
-        are replaced by other names of their type at this rate.
+    lexicon (Optional[str]), replace_rate (float): Directory of `<language>.json` with
+        names by type; gold mentions are replaced by other names of their type at this
+        rate.
     invent_rate (float): Share of these that are invented names, which can't be learned by heart.
     replace_from_train (bool): Use the training split's own mentions for that, too.
-    name_lists (float): Lists of names that the classifier trains on beside the documents, as a share of the documents.
-    dynamic_lists (float), label_dropout (float): The classifier's type lists in training: chance of a list to be cut
-        to a random part in random order; chance of every wrong type to be left out.
-    label_sets (float): Chance of a text that brings its own label set to get a random part of it, without the mentions of
-        other labels (for label-aware templates).
-    own_lists (bool): Train the classifier on the type lists that mentions bring along (`corpus_tools dynamic`) instead of
-        the taxonomy's. Names are not replaced then, since a list is made for its mention.
+    name_lists (float): Lists of names that the classifier trains on beside the
+        documents, as a share of the documents.
+    dynamic_lists (float), label_dropout (float): The classifier's type lists in
+        training: chance of a list to be cut to a random part in random order; chance of
+        every wrong type to be left out.
+    label_sets (float): Chance of a text that brings its own label set to get a random
+        part of it, without the mentions of other labels (for label-aware templates).
+    own_lists (bool): Train the classifier on the type lists that mentions bring along
+        (`corpus_tools dynamic`) instead of the taxonomy's. Names are not replaced then,
+        since a list is made for its mention.
     train_corpus (str), dev_corpus (str): Names of the corpora in the config.
     RAISES CascadeError: C020, C021.
     """
@@ -106,16 +118,37 @@ class SFT:
         for option, allowed in choices.items():
             value = getattr(self, option)
             if value not in allowed:
-                raise CascadeError(Errors.C020.format(option=option, value=value, choices=", ".join(allowed)))
+                raise CascadeError(
+                    Errors.C020.format(
+                        option=option, value=value, choices=", ".join(allowed)
+                    )
+                )
         if not (self.max_steps or self.max_epochs or self.max_minutes):
             rule = "above 0 (or max_epochs, or max_minutes)"
-            raise CascadeError(Errors.C021.format(option="max_steps", rule=rule, value=self.max_steps))
-        for option in ("subword_noise", "replace_rate", "invent_rate", "dynamic_lists", "label_dropout", "label_sets"):
+            raise CascadeError(
+                Errors.C021.format(option="max_steps", rule=rule, value=self.max_steps)
+            )
+        for option in (
+            "subword_noise",
+            "replace_rate",
+            "invent_rate",
+            "dynamic_lists",
+            "label_dropout",
+            "label_sets",
+        ):
             if not 0 <= getattr(self, option) <= 1:
-                raise CascadeError(Errors.C021.format(option=option, rule="from 0 to 1", value=getattr(self, option)))
+                raise CascadeError(
+                    Errors.C021.format(
+                        option=option, rule="from 0 to 1", value=getattr(self, option)
+                    )
+                )
         for option in ("batch_size", "accumulate"):
             if getattr(self, option) < 1:
-                raise CascadeError(Errors.C021.format(option=option, rule="1 or more", value=getattr(self, option)))
+                raise CascadeError(
+                    Errors.C021.format(
+                        option=option, rule="1 or more", value=getattr(self, option)
+                    )
+                )
 
     def run(
         self,
@@ -129,8 +162,8 @@ class SFT:
     ) -> dict[str, Any]:
         """Train, and write model-best/, model-last/, checkpoint/ and log.jsonl to `output`.
 
-        resume (bool): Go on from a checkpoint in `output` if there is one; the result is the same as without a break
-            (on a CPU, with the same number of threads).
+        resume (bool): Go on from a checkpoint in `output` if there is one; the result
+            is the same as without a break (on a CPU, with the same number of threads).
         RETURNS (dict): Steps, minutes, best dev scores.
         RAISES CascadeError: C030, C032, C034, C035, C036.
         """

@@ -45,20 +45,37 @@ LABELS = ["person", "location > city", "location > country"]
 LABEL_SET = LabelSet.build(Taxonomy.from_labels(LABELS))
 DEMO = {
     "text": "Ann met Bob in Rome.",
-    "entities": [{"name": "Ann", "type": "person"}, {"name": "Bob", "type": "person"}, {"name": "Rome", "type": "city"}],
+    "entities": [
+        {"name": "Ann", "type": "person"},
+        {"name": "Bob", "type": "person"},
+        {"name": "Rome", "type": "city"},
+    ],
 }
-ODD = [*util.ODD, "", " ", "@@a## @@", "@Ann @@Bob@@ ##@", "1. a | True | b (person)\n2. c", "a | False | a | True | (", "(a) (b)"]
+ODD = [
+    *util.ODD,
+    "",
+    " ",
+    "@@a## @@",
+    "@Ann @@Bob@@ ##@",
+    "1. a | True | b (person)\n2. c",
+    "a | False | a | True | (",
+    "(a) (b)",
+]
 METHODS = ["gpt_ner", "prompt_ner"]
 # settings under which models with random weights find something, and soon come to an end
 FREE: dict[str, dict[str, Any]] = {
     "gpt_ner": {"verify_threshold": 0.0},
-    "prompt_ner": {"template": {"@prompts": "spacy-cascade.PromptNER.v1", "reasons": 2}},
+    "prompt_ner": {
+        "template": {"@prompts": "spacy-cascade.PromptNER.v1", "reasons": 2}
+    },
 }
 
 
 def pipeline(method: str, base: Path | str, **config: Any) -> Language:
     nlp = util.blank()
-    nlp.add_pipe(method, config={"model": util.model_config(base), "taxonomy": LABELS, **config})
+    nlp.add_pipe(
+        method, config={"model": util.model_config(base), "taxonomy": LABELS, **config}
+    )
     return nlp
 
 
@@ -74,7 +91,9 @@ def code(err: Any) -> str:
 
 @pytest.fixture(scope="module")
 def willing(tmp_path_factory: Any, base: Path) -> Path:
-    """A base with random weights that never likes to end an answer, so that it marks and lists much."""
+    """A base with random weights that never likes to end an answer, so that it marks
+    and lists much.
+    """
     import torch
 
     path = tmp_path_factory.mktemp("base") / "willing"
@@ -88,25 +107,67 @@ def willing(tmp_path_factory: Any, base: Path) -> Path:
 @pytest.fixture(scope="module")
 def gold_file(tmp_path_factory: Any) -> Path:
     path = tmp_path_factory.mktemp("gold") / "gold.spacy"
-    DocBin(docs=[eg.reference for eg in util.examples(util.blank())] * 4, store_user_data=True).to_disk(path)
+    DocBin(
+        docs=[eg.reference for eg in util.examples(util.blank())] * 4,
+        store_user_data=True,
+    ).to_disk(path)
     return path
 
 
-# -- Copies with two markers ---------------------------------------------------------------------------------------
+# -- Copies with two markers
+# ---------------------------------------------------------------------------------------
 
-MARKED = Vocabulary([None, *(bytes([b]) for b in range(256)), b"@@", b"##", b" @@", b"##.", b"##@@", b"a##", b"ab", b" a", b"@@a"])
-PIECES = ["a", "b", " ", "ab", "@", "@@", "#", "##", ".", "é", "東京", "\n", "a##", "@@a"]
+MARKED = Vocabulary(
+    [
+        None,
+        *(bytes([b]) for b in range(256)),
+        b"@@",
+        b"##",
+        b" @@",
+        b"##.",
+        b"##@@",
+        b"a##",
+        b"ab",
+        b" a",
+        b"@@a",
+    ]
+)
+PIECES = [
+    "a",
+    "b",
+    " ",
+    "ab",
+    "@",
+    "@@",
+    "#",
+    "##",
+    ".",
+    "é",
+    "東京",
+    "\n",
+    "a##",
+    "@@a",
+]
 texts = st.lists(st.sampled_from(PIECES), min_size=1, max_size=9).map("".join)
 
 
 def copy_automaton(unit: Unit) -> NativeAutomaton:
-    return NativeAutomaton(unit, MARKED, lambda t: MARKED.longest(t.encode()), marker="@@", close="##", end=0)
+    return NativeAutomaton(
+        unit,
+        MARKED,
+        lambda t: MARKED.longest(t.encode()),
+        marker="@@",
+        close="##",
+        end=0,
+    )
 
 
 @given(text=texts, seed=st.integers(0, 99))
 @example("@@a##", 0)
 @example("a#", 1)
-def test_a_copy_with_two_markers_is_the_text(nlp: Language, text: str, seed: int) -> None:
+def test_a_copy_with_two_markers_is_the_text(
+    nlp: Language, text: str, seed: int
+) -> None:
     found = util.units(nlp, [text])
     if not found:
         return
@@ -130,8 +191,12 @@ def test_a_copy_with_two_markers_is_the_text(nlp: Language, text: str, seed: int
     assert out.decode() == expected + unit.text[at:]
 
 
-@given(text=texts, marks=st.lists(st.integers(0, 8), max_size=4), seed=st.integers(0, 9))
-def test_drafts_with_two_markers_are_allowed(nlp: Language, text: str, marks: list[int], seed: int) -> None:
+@given(
+    text=texts, marks=st.lists(st.integers(0, 8), max_size=4), seed=st.integers(0, 9)
+)
+def test_drafts_with_two_markers_are_allowed(
+    nlp: Language, text: str, marks: list[int], seed: int
+) -> None:
     found = util.units(nlp, [text])
     if not found:
         return
@@ -147,10 +212,14 @@ def test_drafts_with_two_markers_are_allowed(nlp: Language, text: str, marks: li
     assert automaton.done(state)
 
 
-def test_copy_verification_is_stepwise_decoding_with_two_markers(nlp: Language, rnd: Any) -> None:
+def test_copy_verification_is_stepwise_decoding_with_two_markers(
+    nlp: Language, rnd: Any
+) -> None:
     template = gptner()
     units = util.units(nlp, [util.SENTENCES[0], util.SENTENCES[5], "@@a## @@ #b#"])
-    pairs: list[list[Job]] = [[template.job(rnd, u, LABEL_SET, 0) for u in units] for _ in range(2)]
+    pairs: list[list[Job]] = [
+        [template.job(rnd, u, LABEL_SET, 0) for u in units] for _ in range(2)
+    ]
     decode(rnd, pairs[0])
     decode_stepwise(rnd, pairs[1])
     for a, b in zip(*pairs, strict=True):
@@ -158,30 +227,86 @@ def test_copy_verification_is_stepwise_decoding_with_two_markers(nlp: Language, 
     assert any(job.mentions for job in pairs[0])
 
 
-# -- Judged lists --------------------------------------------------------------------------------------------------
+# -- Judged lists
+# --------------------------------------------------------------------------------------------------
 
-JUDGED = Vocabulary([
-    None, *(bytes([b]) for b in range(256)),
-    b" |", b" | ", b"True", b"False", b" True |", b" (", b"(person", b")\n", b"\n2", b". ", b" as", b" is (", b"a |", b"x\n", b" ("b"person)",
-])
-LISTS = [["person", "location"], ["a", "a)", "a) b", "a("], ["True", "False |", "| True |"], ["人名"], ["b"]]
+JUDGED = Vocabulary(
+    [
+        None,
+        *(bytes([b]) for b in range(256)),
+        b" |",
+        b" | ",
+        b"True",
+        b"False",
+        b" True |",
+        b" (",
+        b"(person",
+        b")\n",
+        b"\n2",
+        b". ",
+        b" as",
+        b" is (",
+        b"a |",
+        b"x\n",
+        b" (person)",
+    ]
+)
+LISTS = [
+    ["person", "location"],
+    ["a", "a)", "a) b", "a("],
+    ["True", "False |", "| True |"],
+    ["人名"],
+    ["b"],
+]
 listed = st.one_of(
-    st.lists(st.sampled_from(["a", "b", " ", " | ", "True", " | True |", "1. ", "\n", "(", "a)", "東京", "2. a | False |"]), min_size=1, max_size=5).map("".join),
+    st.lists(
+        st.sampled_from(
+            [
+                "a",
+                "b",
+                " ",
+                " | ",
+                "True",
+                " | True |",
+                "1. ",
+                "\n",
+                "(",
+                "a)",
+                "東京",
+                "2. a | False |",
+            ]
+        ),
+        min_size=1,
+        max_size=5,
+    ).map("".join),
     st.text(min_size=1, max_size=6),
 )
 
 
-def judge(unit: Unit, names: Sequence[str], *, nested: bool, reasons: int) -> ReasonAutomaton:
+def judge(
+    unit: Unit, names: Sequence[str], *, nested: bool, reasons: int
+) -> ReasonAutomaton:
     labels = Labels([n.encode() for n in names])
-    return ReasonAutomaton(byte_index(unit), labels, vocabulary=JUDGED, end=0, nested=nested, reasons=reasons)
+    return ReasonAutomaton(
+        byte_index(unit),
+        labels,
+        vocabulary=JUDGED,
+        end=0,
+        nested=nested,
+        reasons=reasons,
+    )
 
 
-def wander(automaton: ReasonAutomaton, seed: int, *, go_on: bool) -> tuple[bytes, State]:
+def wander(
+    automaton: ReasonAutomaton, seed: int, *, go_on: bool
+) -> tuple[bytes, State]:
     """An answer of random tokens. go_on: end only if nothing else is allowed."""
     rng, state, out = random.Random(seed), automaton.start(), b""
     while not automaton.done(state):
         allowed = list(automaton.allowed(state))
-        assert allowed, "the vocabulary can write everything, so there is always a way on"
+        assert allowed, (
+            "the vocabulary can write everything, so there is always a way on"
+        )
         if go_on and len(allowed) > 1 and 0 in allowed:
             allowed.remove(0)
         token = rng.choice(allowed)
@@ -190,14 +315,27 @@ def wander(automaton: ReasonAutomaton, seed: int, *, go_on: bool) -> tuple[bytes
     return out, state
 
 
-@given(text=listed, names=st.sampled_from(LISTS), nested=st.booleans(), reasons=st.sampled_from([0, 1, 4]), seed=st.integers(0, 99), go_on=st.booleans())
+@given(
+    text=listed,
+    names=st.sampled_from(LISTS),
+    nested=st.booleans(),
+    reasons=st.sampled_from([0, 1, 4]),
+    seed=st.integers(0, 99),
+    go_on=st.booleans(),
+)
 @settings(max_examples=25)
 @example("a | True | b", ["person", "location"], False, 4, 0, True)
 @example("a a a", ["a", "a)"], False, 0, 1, True)
 @example("a", ["a"], True, 0, 0, True)
 @example("1. a | False |\n2. b", ["b"], True, 1, 5, True)
 def test_every_judged_list_is_finite_and_can_be_read_back(
-    nlp: Language, text: str, names: list[str], nested: bool, reasons: int, seed: int, go_on: bool
+    nlp: Language,
+    text: str,
+    names: list[str],
+    nested: bool,
+    reasons: int,
+    seed: int,
+    go_on: bool,
 ) -> None:
     found = util.units(nlp, [text])
     if not found:
@@ -214,7 +352,11 @@ def test_every_judged_list_is_finite_and_can_be_read_back(
         at = answer.index(begin, at)
         assert answer[f.begun : f.ended] == surface.encode()
         if f.label >= 0:
-            assert answer[f.ended :].split(b"(", 1)[1].startswith(names[f.label].encode() + b")")
+            assert (
+                answer[f.ended :]
+                .split(b"(", 1)[1]
+                .startswith(names[f.label].encode() + b")")
+            )
         at += len(begin)
     if not nested:
         true = [i for f in mentions if f.label >= 0 for i in range(f.start, f.end)]
@@ -247,41 +389,78 @@ def test_a_token_of_the_text_is_given_away_once(nlp: Language) -> None:
     answer = b"1. Rome | False |\n2. Rome | True | (city)\n3. Rome Rome | False |"
     with pytest.raises(KeyError):
         automaton.read(answer)
-    assert [f[1:4] for f in automaton.read(answer.split(b"\n3")[0])] == [(-1, 0, 1), (0, 1, 2)]
+    assert [f[1:4] for f in automaton.read(answer.split(b"\n3")[0])] == [
+        (-1, 0, 1),
+        (0, 1, 2),
+    ]
 
 
-# -- Prompts -------------------------------------------------------------------------------------------------------
+# -- Prompts
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_gpt_ners_prompts() -> None:
-    assert gptner().text("Ann left.", LABEL_SET, 0) == (
-        "I am an excellent linguist. The task is to label person entities in the given sentence.\nInput:Ann left.\nOutput:"
+    assert (
+        gptner().text("Ann left.", LABEL_SET, 0)
+        == "I am an excellent linguist. The task is to label person entities in the given"
+        " sentence.\nInput:Ann left.\nOutput:"
     )
-    assert gptner([DEMO]).text("x", LABEL_SET, 0).endswith(
-        "sentence. Below are some examples.\nInput:Ann met Bob in Rome.\nOutput:@@Ann## met @@Bob## in Rome.\nInput:x\nOutput:"
+    assert (
+        gptner([DEMO])
+        .text("x", LABEL_SET, 0)
+        .endswith(
+            "sentence. Below are some examples.\nInput:Ann met Bob in Rome.\nOutput:@@Ann## met"
+            " @@Bob## in Rome.\nInput:x\nOutput:"
+        )
     )
     question = gptner([DEMO]).question("Eve left.", "Eve", LABEL_SET, 1)
-    assert question.startswith("I am an excellent linguist. The task is to verify whether the word is a city entity extracted")
-    assert 'Is the word "Ann" in the given sentence a city entity? Please answer with yes or no.\nno\n' in question
-    assert 'Is the word "Rome" in the given sentence a city entity? Please answer with yes or no.\nyes\n' in question
-    assert question.endswith('The given sentence: Eve left.\nIs the word "Eve" in the given sentence a city entity? Please answer with yes or no.')
+    assert question.startswith(
+        "I am an excellent linguist. The task is to verify whether the word is a city entity"
+        " extracted"
+    )
+    assert (
+        'Is the word "Ann" in the given sentence a city entity? Please answer with yes or'
+        " no.\nno\n" in question
+    )
+    assert (
+        'Is the word "Rome" in the given sentence a city entity? Please answer with yes or'
+        " no.\nyes\n" in question
+    )
+    assert question.endswith(
+        'The given sentence: Eve left.\nIs the word "Eve" in the given sentence a city entity?'
+        " Please answer with yes or no."
+    )
 
 
 def test_promptners_prompt() -> None:
-    demo = {**DEMO, "entities": [{"name": "Ann", "type": "person", "reason": "as she met someone"}, {"name": "met"}]}
+    demo = {
+        **DEMO,
+        "entities": [
+            {"name": "Ann", "type": "person", "reason": "as she met someone"},
+            {"name": "met"},
+        ],
+    }
     text = promptner(examples=[demo]).text("x", LABEL_SET)
-    assert text == (
-        "Defn: An entity is a person (person), city (city), country (country). Dates, times, adjectives and verbs are not "
-        "entities.\n\nQ: Given the paragraph below, identify a list of possible entities and for each entry explain why it "
-        "either is or is not an entity.\nParagraph: Ann met Bob in Rome.\n\nAnswer:\n1. Ann | True | as she met someone "
-        "(person)\n2. met | False | as it is none of these\n\nQ: Given the paragraph below, identify a list of possible "
-        "entities and for each entry explain why it either is or is not an entity.\nParagraph: x\n\nAnswer:"
+    assert (
+        text
+        == "Defn: An entity is a person (person), city (city), country (country). Dates, times,"
+        " adjectives and verbs are not entities.\n\nQ: Given the paragraph below, identify a"
+        " list of possible entities and for each entry explain why it either is or is not an"
+        " entity.\nParagraph: Ann met Bob in Rome.\n\nAnswer:\n1. Ann | True | as she met"
+        " someone (person)\n2. met | False | as it is none of these\n\nQ: Given the"
+        " paragraph below, identify a list of possible entities and for each entry explain"
+        " why it either is or is not an entity.\nParagraph: x\n\nAnswer:"
     )
     plain = promptner(reasons=0, note="").text("x", LABEL_SET)
-    assert "1. First Candidate | True | (entity_type)\n2. Second Candidate | False |\n" in plain and "explain" not in plain
+    assert (
+        "1. First Candidate | True | (entity_type)\n2. Second Candidate | False |\n"
+        in plain
+        and "explain" not in plain
+    )
 
 
-# -- Components ----------------------------------------------------------------------------------------------------
+# -- Components
+# ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -292,11 +471,21 @@ def test_offsets_are_exact_whatever_the_text(method: str, willing: Path) -> None
     for doc, text in zip(nlp.pipe(texts), texts, strict=True):
         assert doc.text == text
         for span in doc.spans["cascade"]:
-            assert text[span.start_char : span.end_char] == span.text and span.text == span.text.strip()
+            assert (
+                text[span.start_char : span.end_char] == span.text
+                and span.text == span.text.strip()
+            )
             assert span.label_ in nlp.get_pipe(method).labels
-            assert 0 <= span._.cascade_score <= 1 and span._.cascade_path.endswith(span.label_)
-        assert {(e.start, e.end) for e in doc.ents} <= {(s.start, s.end) for s in doc.spans["cascade"]}
-        assert all(status in ("processed", "split", "shortened") for *_, status in doc._.cascade_coverage)
+            assert 0 <= span._.cascade_score <= 1 and span._.cascade_path.endswith(
+                span.label_
+            )
+        assert {(e.start, e.end) for e in doc.ents} <= {
+            (s.start, s.end) for s in doc.spans["cascade"]
+        }
+        assert all(
+            status in ("processed", "split", "shortened")
+            for *_, status in doc._.cascade_coverage
+        )
         found += len(doc.spans["cascade"])
     assert found > 10
 
@@ -308,12 +497,23 @@ def test_batches_give_what_single_docs_give(method: str, willing: Path) -> None:
     lm.model.double()  # batches of every shape lead to the same decisions: see `util.random_lm`
     nlp.get_pipe(method).weights.lm = lm
     texts = [util.SENTENCES[0], "x y", util.SENTENCES[6]]
-    assert [util.spans(d) for d in nlp.pipe(texts)] == [util.spans(nlp(t)) for t in texts]
+    assert [util.spans(d) for d in nlp.pipe(texts)] == [
+        util.spans(nlp(t)) for t in texts
+    ]
 
 
-@given(text=st.text(max_size=25), names=st.lists(st.text("ab@#|():;, ", min_size=1, max_size=6).filter(lambda n: n.strip()), min_size=1, max_size=3))
+@given(
+    text=st.text(max_size=25),
+    names=st.lists(
+        st.text("ab@#|():;, ", min_size=1, max_size=6).filter(lambda n: n.strip()),
+        min_size=1,
+        max_size=3,
+    ),
+)
 @settings(max_examples=12)
-def test_any_text_and_labels_can_be_read_back(base: Path, text: str, names: list[str]) -> None:
+def test_any_text_and_labels_can_be_read_back(
+    base: Path, text: str, names: list[str]
+) -> None:
     for method in METHODS:
         doc = pipeline(method, base, taxonomy=names, **FREE[method])(text)
         assert doc.text == text and "cascade" in doc.spans
@@ -322,30 +522,44 @@ def test_any_text_and_labels_can_be_read_back(base: Path, text: str, names: list
 def test_self_verification_rejects(willing: Path) -> None:
     texts = list(util.SENTENCES[:3])
     counts = [
-        sum(len(d.spans["cascade"]) for d in pipeline("gpt_ner", willing, verify_threshold=t).pipe(texts)) for t in (0.0, 0.5, 1.0)
+        sum(
+            len(d.spans["cascade"])
+            for d in pipeline("gpt_ner", willing, verify_threshold=t).pipe(texts)
+        )
+        for t in (0.0, 0.5, 1.0)
     ]
     assert counts[0] >= counts[1] >= counts[2] == 0 and counts[0] > 0
     unverified = pipeline("gpt_ner", willing, verify=False)(texts[0])
     assert set(unverified.spans["cascade"].attrs["path_scores"]) <= {1.0}
 
 
-def test_scores_of_a_judged_list_are_those_of_its_tokens(nlp: Language, willing: Path) -> None:
+def test_scores_of_a_judged_list_are_those_of_its_tokens(
+    nlp: Language, willing: Path
+) -> None:
     template, rnd = promptner(reasons=0), HFSpec(str(willing), device="cpu").load()
-    jobs = [template.job(rnd, u, LABEL_SET) for u in util.units(nlp, ["Ann met Bob.", "a b"])]
+    jobs = [
+        template.job(rnd, u, LABEL_SET)
+        for u in util.units(nlp, ["Ann met Bob.", "a b"])
+    ]
     list_mentions(rnd, jobs)
     assert any(job.mentions for job in jobs)
     for job in jobs:
         if job.complete:
-            # without reasons every token belongs to a text or a label, or numbers and judges other candidates
+            # without reasons every token belongs to a text or a label, or numbers and
+            # judges other candidates
             total = sum(job._log_probs)
-            parts = sum(math.log(m.score) + math.log(m.label_score) for m in job.mentions)
+            parts = sum(
+                math.log(m.score) + math.log(m.label_score) for m in job.mentions
+            )
             assert total <= parts + 1e-6 <= 1e-5
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_per_call_and_scores_of_the_scorer(method: str, willing: Path) -> None:
     nlp = pipeline(method, willing, **FREE[method])
-    (doc, _), = nlp.pipe([("Ann met Bob.", {"cascade_labels": ["ship"]})], as_tuples=True)
+    ((doc, _),) = nlp.pipe(
+        [("Ann met Bob.", {"cascade_labels": ["ship"]})], as_tuples=True
+    )
     assert {s.label_ for s in doc.spans["cascade"]} <= {"ship"}
     scores = nlp.evaluate(util.examples(nlp)[:2])
     assert {"cascade_typed_f", "cascade_extraction_f"} <= set(scores)
@@ -359,16 +573,25 @@ def test_saving(method: str, willing: Path, tmp_path: Path) -> None:
     loaded = spacy.load(tmp_path / "nlp")
     assert util.spans(loaded("Ann met Bob.")) == before
     assert loaded.get_pipe(method).labels == ("ship", "harbour")
-    assert isinstance(loaded.get_pipe(method), GPTNER if method == "gpt_ner" else PromptNER)
-    assert not (tmp_path / "nlp" / method / "model").exists(), "what is not trained is not copied"
+    assert isinstance(
+        loaded.get_pipe(method), GPTNER if method == "gpt_ner" else PromptNER
+    )
+    assert not (tmp_path / "nlp" / method / "model").exists(), (
+        "what is not trained is not copied"
+    )
 
 
-# -- Bad input -----------------------------------------------------------------------------------------------------
+# -- Bad input
+# -----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize(("labels", "expected"), [([], "C003"), (["a > "], "C006"), ([" "], "C006")])
-def test_label_lists_that_cannot_be_used(method: str, labels: list[str], expected: str, base: Path) -> None:
+@pytest.mark.parametrize(
+    ("labels", "expected"), [([], "C003"), (["a > "], "C006"), ([" "], "C006")]
+)
+def test_label_lists_that_cannot_be_used(
+    method: str, labels: list[str], expected: str, base: Path
+) -> None:
     with pytest.raises(CascadeError) as err:
         pipeline(method, base, taxonomy=labels)
     assert code(err) == expected
@@ -377,8 +600,12 @@ def test_label_lists_that_cannot_be_used(method: str, labels: list[str], expecte
 @pytest.mark.parametrize("method", METHODS)
 def test_labels_with_markers_and_separators_work(method: str, willing: Path) -> None:
     names = ["@@x##", "a | true | b", "1. (y)", "z)"]
-    doc = pipeline(method, willing, taxonomy=names, **FREE[method])("Ann met Bob @@ here.")
-    assert doc.text == "Ann met Bob @@ here." and {s.label_ for s in doc.spans["cascade"]} <= set(names)
+    doc = pipeline(method, willing, taxonomy=names, **FREE[method])(
+        "Ann met Bob @@ here."
+    )
+    assert doc.text == "Ann met Bob @@ here." and {
+        s.label_ for s in doc.spans["cascade"]
+    } <= set(names)
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -394,7 +621,14 @@ def test_an_empty_label_list_in_the_context(method: str, base: Path) -> None:
 @pytest.mark.parametrize("method", METHODS)
 def test_too_many_labels(method: str, base: Path) -> None:
     with pytest.raises(CascadeError) as err:
-        pipeline(method, base, taxonomy=[f"type number {i} " + "long " * (500 if method == "gpt_ner" else 1) for i in range(600)])("a")
+        pipeline(
+            method,
+            base,
+            taxonomy=[
+                f"type number {i} " + "long " * (500 if method == "gpt_ner" else 1)
+                for i in range(600)
+            ],
+        )("a")
     assert code(err) == "C050"
 
 
@@ -402,9 +636,24 @@ def test_too_many_labels(method: str, base: Path) -> None:
     ("make", "expected"),
     [
         (lambda: promptner(reasons=-1), "C021"),
-        (lambda: promptner(examples=[{"text": "a", "entities": [{"name": "a", "reason": "so (x)"}]}]), "C051"),
-        (lambda: promptner(examples=[{"text": "a", "entities": [{"name": "a", "reason": 3}]}]), "C051"),
-        (lambda: promptner(examples=[{"text": "a", "entities": [{"name": "b"}]}]), "C051"),
+        (
+            lambda: promptner(
+                examples=[
+                    {"text": "a", "entities": [{"name": "a", "reason": "so (x)"}]}
+                ]
+            ),
+            "C051",
+        ),
+        (
+            lambda: promptner(
+                examples=[{"text": "a", "entities": [{"name": "a", "reason": 3}]}]
+            ),
+            "C051",
+        ),
+        (
+            lambda: promptner(examples=[{"text": "a", "entities": [{"name": "b"}]}]),
+            "C051",
+        ),
         (lambda: promptner(examples=["a"]), "C051"),  # type: ignore[list-item]
         (lambda: gptner([{"text": "a", "entities": [{"name": "a"}]}]), "C051"),
     ],
@@ -426,15 +675,26 @@ def test_bad_threshold_and_training(base: Path) -> None:
     assert code(err) == "C035"
 
 
-# -- spaCy's own components ----------------------------------------------------------------------------------------
+# -- spaCy's own components
+# ----------------------------------------------------------------------------------------
 
 
 def test_gold_labels_as_paths(nlp: Language, gold_file: Path) -> None:
     eg = next(iter(create_corpus(gold_file, paths=True)(nlp)))
     assert [e.label_ for e in eg.reference.ents] == ["person", "location > city"]
-    assert [s.label_ for s in eg.reference.spans["gold"]] == ["person", "location > city"]
-    assert [e.label_ for e in next(iter(create_corpus(gold_file)(nlp))).reference.ents] == ["person", "city"]
-    eg.predicted.set_ents([Span(eg.predicted, e.start, e.end, label=e.label_) for e in eg.reference.ents])
+    assert [s.label_ for s in eg.reference.spans["gold"]] == [
+        "person",
+        "location > city",
+    ]
+    assert [
+        e.label_ for e in next(iter(create_corpus(gold_file)(nlp))).reference.ents
+    ] == [
+        "person",
+        "city",
+    ]
+    eg.predicted.set_ents(
+        [Span(eg.predicted, e.start, e.end, label=e.label_) for e in eg.reference.ents]
+    )
     assert cascade_score([eg])["cascade_typed_f"] == 1.0
 
 
@@ -443,9 +703,16 @@ def test_fused_spans(nlp: Language) -> None:
     nlp.add_pipe("span_fuser", config={"spans_key": "sc"})
     doc = Doc(nlp.vocab, words=["New", "York", "City", "x"])
     assert not nlp(doc).ents and len(doc.spans["cascade"]) == 0
-    doc.spans["sc"] = [Span(doc, 0, 2, "a > b"), Span(doc, 0, 3, "c"), Span(doc, 3, 4, "d")]
+    doc.spans["sc"] = [
+        Span(doc, 0, 2, "a > b"),
+        Span(doc, 0, 3, "c"),
+        Span(doc, 3, 4, "d"),
+    ]
     doc = nlp(doc)
-    assert [(e.text, e.label_) for e in doc.ents] == [("New York City", "c"), ("x", "d")]
+    assert [(e.text, e.label_) for e in doc.ents] == [
+        ("New York City", "c"),
+        ("x", "d"),
+    ]
     assert doc.spans["cascade"].attrs["paths"] == ["a > b", "c", "d"]
 
 
@@ -456,64 +723,119 @@ def encoder(tmp_path_factory: Any, base: Path) -> Path:
 
     path = tmp_path_factory.mktemp("encoder") / "tiny"
     tokenizer = AutoTokenizer.from_pretrained(base)
-    config = BertConfig(vocab_size=len(tokenizer), hidden_size=32, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+    config = BertConfig(
+        vocab_size=len(tokenizer),
+        hidden_size=32,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+    )
     BertModel(config).save_pretrained(path)
     tokenizer.save_pretrained(path)
     return path
 
 
-@pytest.mark.parametrize("name", ["baseline_ner", "baseline_spancat", "baseline_transformer"])
-def test_trained_baselines_train_and_are_scored(name: str, gold_file: Path, tmp_path: Path, request: Any) -> None:
+@pytest.mark.parametrize(
+    "name", ["baseline_ner", "baseline_spancat", "baseline_transformer"]
+)
+def test_trained_baselines_train_and_are_scored(
+    name: str, gold_file: Path, tmp_path: Path, request: Any
+) -> None:
     paths = [f"--paths.train={gold_file}", f"--paths.dev={gold_file}"]
     if name == "baseline_transformer":
         if importlib.util.find_spec("spacy_transformers") is None:
-            pytest.skip("needs spacy-transformers: pip install 'spacy-cascade[transformers]'")
+            pytest.skip(
+                "needs spacy-transformers: pip install 'spacy-cascade[transformers]'"
+            )
         paths.append(f"--paths.encoder={request.getfixturevalue('encoder')}")
     call("init", "fill-config", CONFIGS / f"{name}.cfg", tmp_path / "full.cfg")
     call("debug", "config", tmp_path / "full.cfg", *paths)
-    call("train", tmp_path / "full.cfg", "-o", tmp_path / "out", *paths, "--training.max_steps", 2, "--training.eval_frequency", 1)
-    call("evaluate", tmp_path / "out" / "model-last", gold_file, "-o", tmp_path / "scores.json")
-    assert {"cascade_typed_f", "cascade_extraction_f"} <= set(srsly.read_json(tmp_path / "scores.json"))
+    call(
+        "train",
+        tmp_path / "full.cfg",
+        "-o",
+        tmp_path / "out",
+        *paths,
+        "--training.max_steps",
+        2,
+        "--training.eval_frequency",
+        1,
+    )
+    call(
+        "evaluate",
+        tmp_path / "out" / "model-last",
+        gold_file,
+        "-o",
+        tmp_path / "scores.json",
+    )
+    assert {"cascade_typed_f", "cascade_extraction_f"} <= set(
+        srsly.read_json(tmp_path / "scores.json")
+    )
 
 
 def test_ner_learns_paths(gold_file: Path, tmp_path: Path) -> None:
     """What the config trains is scored at every level, not by boundaries alone."""
     limits = ["--training.max_steps", 40, "--training.eval_frequency", 40]
-    call("train", CONFIGS / "baseline_ner.cfg", "-o", tmp_path, f"--paths.train={gold_file}", f"--paths.dev={gold_file}", *limits)
+    call(
+        "train",
+        CONFIGS / "baseline_ner.cfg",
+        "-o",
+        tmp_path,
+        f"--paths.train={gold_file}",
+        f"--paths.dev={gold_file}",
+        *limits,
+    )
     performance = spacy.load(tmp_path / "model-last").meta["performance"]
     assert performance["cascade_typed_f"] > 0.5
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_prompted_configs_assemble_and_run(method: str, base: Path, gold_file: Path, tmp_path: Path) -> None:
+def test_prompted_configs_assemble_and_run(
+    method: str, base: Path, gold_file: Path, tmp_path: Path
+) -> None:
     call("init", "fill-config", CONFIGS / f"{method}.cfg", tmp_path / "full.cfg")
     paths = [f"--paths.{name}={gold_file}" for name in ("train", "dev")]
     call("debug", "config", tmp_path / "full.cfg", f"--paths.base={base}", *paths)
-    call("assemble", CONFIGS / f"{method}.cfg", tmp_path / "nlp", f"--paths.base={base}")
+    call(
+        "assemble", CONFIGS / f"{method}.cfg", tmp_path / "nlp", f"--paths.base={base}"
+    )
     nlp = spacy.load(tmp_path / "nlp")
     assert len(nlp.get_pipe(method)._own_labels.names) == 8
     call("evaluate", tmp_path / "nlp", gold_file, "-o", tmp_path / "scores.json")
     assert "cascade_typed_f" in srsly.read_json(tmp_path / "scores.json")
 
 
-# -- Costs ---------------------------------------------------------------------------------------------------------
+# -- Costs
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
 def costs() -> Any:
-    spec = importlib.util.spec_from_file_location("costs", CONFIGS.parent / "benchmarks" / "costs.py")
+    spec = importlib.util.spec_from_file_location(
+        "costs", CONFIGS.parent / "benchmarks" / "costs.py"
+    )
     assert spec is not None and spec.loader is not None
     module = sys.modules["costs"] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
-def test_costs_are_those_of_right_answers(costs: Any, nlp: Language, base: Path) -> None:
-    """Two sentences with a person and a city each: every system writes them, and asks as often as it has to."""
+def test_costs_are_those_of_right_answers(
+    costs: Any, nlp: Language, base: Path
+) -> None:
+    """Two sentences with a person and a city each: every system writes them, and asks
+    as often as it has to.
+    """
     spans = [(0, 2, ("person",)), (4, 5, ("location", "city"))]
-    sentences = [(nlp.make_doc(text), spans) for text in ("John Smith flew to Paris.", "Mary Jones works in Berlin.")]
+    sentences = [
+        (nlp.make_doc(text), spans)
+        for text in ("John Smith flew to Paris.", "Mary Jones works in Berlin.")
+    ]
     lm = HFSpec(str(base), device="cpu").load()
-    rows = {name: costs.measure(p, lm, sentences, gold=True) for name, p in costs.systems(base, util.labels_config()).items()}
+    rows = {
+        name: costs.measure(p, lm, sentences, gold=True)
+        for name, p in costs.systems(base, util.labels_config()).items()
+    }
     assert {row["as_gold"] for row in rows.values()} == {1.0}
     assert {name: row["calls"] for name, row in rows.items()} == {
         "cascade": 1 + 1 + 2,

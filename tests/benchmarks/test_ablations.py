@@ -21,30 +21,44 @@ STAGES = ["cascade_extractor", "cascade_classifier"]
 
 
 def alone(base: Path) -> Language:
-    return util.cascade(base, extractor={"adapter": None}, classifier={"adapter": None, "template": ALONE})
+    return util.cascade(
+        base,
+        extractor={"adapter": None},
+        classifier={"adapter": None, "template": ALONE},
+    )
 
 
-# -- Mentions without their context ------------------------------------------------------------------------------
+# -- Mentions without their context
+# ------------------------------------------------------------------------------
 
 
 def test_the_prompt_is_the_mention_alone(base: Path) -> None:
     nlp = alone(base)
     pipe: Any = nlp.get_pipe("cascade_classifier")
-    asked = next(pipe._asked([nlp.make_doc("Ann saw New York today.")], [[(2, 4, 1.0)]]))[2]
+    asked = next(
+        pipe._asked([nlp.make_doc("Ann saw New York today.")], [[(2, 4, 1.0)]])
+    )[2]
     begin, mark, ask = (pipe.lm.token_id(t) for t in ("<s>", "<mark>", "<type>"))
     words = [t for s in (" New", " York") for t in pipe.lm.encode(s)]
     ids, depths = pipe.template.prompt(pipe.lm, asked, (), ["person"])
     assert ids == [begin, mark, *words, mark, ask]
-    assert depths[0] == 0 and depths[2 : 2 + len(words)] == list(range(1, len(words) + 1))
+    assert depths[0] == 0 and depths[2 : 2 + len(words)] == list(
+        range(1, len(words) + 1)
+    )
 
 
 def test_the_text_does_not_matter_but_does_with_context(lively: Path) -> None:
     nlp = util.cascade(lively, classifier={"template": ALONE})
     pipe: Any = nlp.get_pipe("cascade_classifier")
-    docs = [nlp.make_doc(t) for t in ("We saw Paris .", "Bob and Ann met Paris who laughed .")]
+    docs = [
+        nlp.make_doc(t)
+        for t in ("We saw Paris .", "Bob and Ann met Paris who laughed .")
+    ]
     spans = [[(2, 3, 1.0)], [(4, 5, 1.0)]]
     one, other = (found[0][-1] for found in pipe.classify(docs, spans))
-    assert one.path == other.path and one.step_scores == pytest.approx(other.step_scores, abs=1e-5)
+    assert one.path == other.path and one.step_scores == pytest.approx(
+        other.step_scores, abs=1e-5
+    )
     pipe.template = type(pipe.template)()
     one, other = (found[0][-1] for found in pipe.classify(docs, spans))
     assert one.step_scores != pytest.approx(other.step_scores, abs=1e-5)
@@ -57,12 +71,21 @@ def test_items_without_context_can_be_merged_with_the_extractors(base: Path) -> 
     pipes[0].start_training()
     trainable = Trainable(pipes[0].lm, None)
     found = [p.training_items(examples) for p in pipes]
-    apart = [trainable.backward([i for items in per for i in items if i.gold])[0] for per in found]
-    merged = [i for per_example in zip(*found, strict=True) for i in merge_items(per_example) if i.gold]
+    apart = [
+        trainable.backward([i for items in per for i in items if i.gold])[0]
+        for per in found
+    ]
+    merged = [
+        i
+        for per_example in zip(*found, strict=True)
+        for i in merge_items(per_example)
+        if i.gold
+    ]
     assert trainable.backward(merged) == pytest.approx(dict(enumerate(apart)), rel=1e-3)
 
 
-# -- The benchmark -----------------------------------------------------------------------------------------------
+# -- The benchmark
+# -----------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -81,32 +104,71 @@ def data(tmp_path: Path, monkeypatch: Any) -> Path:
             folder.mkdir(parents=True, exist_ok=True)
             DocBin(docs=docs, store_user_data=True).to_disk(folder / f"{split}.spacy")
             records = [
-                {"sentence": d.text, "entities": [{"name": e.text, "type": f"x {e.label_}", "pos": [e.start_char, e.end_char]} for e in d.ents]}
+                {
+                    "sentence": d.text,
+                    "entities": [
+                        {
+                            "name": e.text,
+                            "type": f"x {e.label_}",
+                            "pos": [e.start_char, e.end_char],
+                        }
+                        for e in d.ents
+                    ],
+                }
                 for d in docs
             ]
             (tmp_path / "real" / name).mkdir(parents=True, exist_ok=True)
             srsly.write_json(tmp_path / "real" / name / f"{split}.json", records)
-            srsly.write_json(tmp_path / "real" / name / "labels.json", {f"x {t}": f"x {t}" for t in ("person", "city", "country")})
+            srsly.write_json(
+                tmp_path / "real" / name / "labels.json",
+                {f"x {t}": f"x {t}" for t in ("person", "city", "country")},
+            )
     return tmp_path
 
 
 def call(data: Path, monkeypatch: Any, *more: str) -> Any:
     from ablations import main
 
-    args = ["--data", data / "standard", "--real", data / "real", "--output", data / "out.json", "--train", 8, "--test", 4, *more]
+    args = [
+        "--data",
+        data / "standard",
+        "--real",
+        data / "real",
+        "--output",
+        data / "out.json",
+        "--train",
+        8,
+        "--test",
+        4,
+        *more,
+    ]
     monkeypatch.setattr(sys, "argv", ["ablations.py", *map(str, args)])
     main()
     return json.loads((data / "out.json").read_text("utf8"))
 
 
 # one of every kind
-KINDS = ("cascade", "context_free", "raw_names", "label_sets", "pruned", "random_part", "taxonomy", "dynamic_lists", "single_taxonomy")
+KINDS = (
+    "cascade",
+    "context_free",
+    "raw_names",
+    "label_sets",
+    "pruned",
+    "random_part",
+    "taxonomy",
+    "dynamic_lists",
+    "single_taxonomy",
+)
 
 
-def test_variants_run_once_and_their_runs_are_kept(data: Path, monkeypatch: Any) -> None:
+def test_variants_run_once_and_their_runs_are_kept(
+    data: Path, monkeypatch: Any
+) -> None:
     from ablations import EXTRACTION, STRATEGIES
 
-    found = call(data, monkeypatch, "--steps", "2", "--seeds", "0", "--variants", *KINDS)
+    found = call(
+        data, monkeypatch, "--steps", "2", "--seeds", "0", "--variants", *KINDS
+    )
     runs = {r["variant"]: r for r in found["runs"]}
     assert tuple(runs) == KINDS
     assert all(r["steps"] == 2 and r["test"]["own"]["mentions"] for r in runs.values())
@@ -114,8 +176,14 @@ def test_variants_run_once_and_their_runs_are_kept(data: Path, monkeypatch: Any)
     assert set(runs["taxonomy"]["decoding"]) == set(STRATEGIES)
     assert set(runs["label_sets"]["test"]) == {"own", "parts", "new"}
     assert set(runs["dynamic_lists"]["lists"]) == {"base", "dynamic"}
-    assert runs["pruned"]["texts"] == runs["random_part"]["texts"] <= runs["label_sets"]["texts"]
-    again = call(data, monkeypatch, "--steps", "2", "--seeds", "0", "1", "--variants", "cascade")
+    assert (
+        runs["pruned"]["texts"]
+        == runs["random_part"]["texts"]
+        <= runs["label_sets"]["texts"]
+    )
+    again = call(
+        data, monkeypatch, "--steps", "2", "--seeds", "0", "1", "--variants", "cascade"
+    )
     assert again["runs"][:-1] == found["runs"]
     assert (again["runs"][-1]["variant"], again["runs"][-1]["seed"]) == ("cascade", 1)
     with pytest.raises(SystemExit, match="other settings"):
@@ -132,7 +200,9 @@ def test_every_variant_has_a_name_in_the_tables(data: Path) -> None:
 def test_the_same_seed_gives_the_same_scores(data: Path, monkeypatch: Any) -> None:
     runs = []
     for _ in range(2):
-        found = call(data, monkeypatch, "--steps", "2", "--seeds", "3", "--variants", "cascade")["runs"][0]
+        found = call(
+            data, monkeypatch, "--steps", "2", "--seeds", "3", "--variants", "cascade"
+        )["runs"][0]
         runs.append({k: v for k, v in found.items() if not k.endswith("seconds")})
         (data / "out.json").unlink()
     assert runs[0] == runs[1]
@@ -144,9 +214,19 @@ def test_raw_names_are_those_of_the_data_sets(data: Path) -> None:
     make = Collections(util.blank(), data / "standard", data / "real", train=8, test=4)
     raw, standard = make("raw"), make("sets")
     assert [d.text for d in raw.train] == [d.text for d in standard.train]
-    assert {e.label_ for d in raw.train for e in d.ents} == {"x person", "x city", "x country"}
-    reduced = [d for d, whole in zip(standard.tests["parts"], standard.tests["own"], strict=True) if len(d.ents) < len(whole.ents)]
-    assert reduced and all({e.label_ for e in d.ents} <= set(d._.cascade_labels) for d in reduced)
+    assert {e.label_ for d in raw.train for e in d.ents} == {
+        "x person",
+        "x city",
+        "x country",
+    }
+    reduced = [
+        d
+        for d, whole in zip(standard.tests["parts"], standard.tests["own"], strict=True)
+        if len(d.ents) < len(whole.ents)
+    ]
+    assert reduced and all(
+        {e.label_ for e in d.ents} <= set(d._.cascade_labels) for d in reduced
+    )
 
 
 def test_missing_data_is_said(data: Path) -> None:

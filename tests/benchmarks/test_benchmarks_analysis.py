@@ -1,4 +1,6 @@
-"""The scripts benchmarks/{fusion,strategies,calibration,dynamicner}.py and what they share, in small."""
+"""The scripts benchmarks/{fusion,strategies,calibration,dynamicner}.py and what they
+share, in small.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,19 @@ def script(run_script: Any) -> Any:
 
 
 def test_fusion(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
-    files = ["--model", pipeline, "--dev", corpus, "--test", corpus, "--plot", tmp_path / "f.png"]
-    out = script("fusion", *files, "--rounds", 3, "--temperatures", 1, "--thresholds", 0.2)
+    files = [
+        "--model",
+        pipeline,
+        "--dev",
+        corpus,
+        "--test",
+        corpus,
+        "--plot",
+        tmp_path / "f.png",
+    ]
+    out = script(
+        "fusion", *files, "--rounds", 3, "--temperatures", 1, "--thresholds", 0.2
+    )
     assert set(out["test"]) == {"fusion, temperature 1", "open_threshold"}
     rounds, thresholds = out["test"].values()
     assert [p["rounds"] for p in rounds] == [1, 2, 3]
@@ -57,16 +70,23 @@ def test_fusion(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> No
         best = max(curve, key=lambda p: p["f"])
         assert setting == {k: best[k] for k in setting}
         assert out["on_test"][name]["extraction"]["f"] == best["f"]
-        assert out["on_test"][name]["extraction"]["gain"] == pytest.approx(best["f"] - rounds[0]["f"], abs=2e-4)
+        assert out["on_test"][name]["extraction"]["gain"] == pytest.approx(
+            best["f"] - rounds[0]["f"], abs=2e-4
+        )
     assert (tmp_path / "f.png").stat().st_size < 150_000
 
 
-def test_remembered_decoding_changes_nothing(script: Any, pipeline: Path, corpus: Path) -> None:
+def test_remembered_decoding_changes_nothing(
+    script: Any, pipeline: Path, corpus: Path
+) -> None:
     import spacy
 
     fusion, nlp = script("fusion"), spacy.load(pipeline)
     gold = fusion["read"](corpus, nlp)
-    settings = [{**fusion["DEFAULT"], "rounds": k, "open_threshold": t} for k, t in ((1, 0.5), (3, 0.5), (2, 0.5), (1, 0.2))]
+    settings = [
+        {**fusion["DEFAULT"], "rounds": k, "open_threshold": t}
+        for k, t in ((1, 0.5), (3, 0.5), (2, 0.5), (1, 0.2))
+    ]
     real = extractor.decode
     with fusion["remembered"]():
         fast = [fusion["run"](nlp, gold, s) for s in settings]
@@ -83,14 +103,27 @@ def test_strategies(script: Any, pipeline: Path, corpus: Path) -> None:
         assert 0 <= out[name]["acc2"] <= 1
         assert out[name]["tokens"] > 0
     # types are of one level or two: a beam that wide sees every path
-    assert {k: out["beam"][k] for k in ("acc1", "acc2")} == {k: out["path"][k] for k in ("acc1", "acc2")}
+    assert {k: out["beam"][k] for k in ("acc1", "acc2")} == {
+        k: out["path"][k] for k in ("acc1", "acc2")
+    }
     gain, low, high = out["path"]["gain2"]
     assert low <= gain <= high
-    assert gain == pytest.approx(out["path"]["acc2"] - out["progressive"]["acc2"], abs=2e-4)
+    assert gain == pytest.approx(
+        out["path"]["acc2"] - out["progressive"]["acc2"], abs=2e-4
+    )
 
 
 def test_calibration(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
-    files = ["--model", pipeline, "--dev", corpus, "--test", corpus, "--plot", tmp_path / "c.png"]
+    files = [
+        "--model",
+        pipeline,
+        "--dev",
+        corpus,
+        "--test",
+        corpus,
+        "--plot",
+        tmp_path / "c.png",
+    ]
     out = script("calibration", *files)
     for stage in ("extractor", "classifier"):
         assert sum(n for n, *_ in out[stage]["as it is"]["bins"]) == out[stage]["n"]
@@ -102,25 +135,55 @@ def test_calibration(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize("adapter", ["lora", "full"])
 def test_dynamicner(script: Any, lively: Path, tmp_path: Path, adapter: str) -> None:
-    types = {"person": "politician", "location > city": "city", "location > country": "country"}
+    types = {
+        "person": "politician",
+        "location > city": "city",
+        "location > country": "country",
+    }
     records = {
-        f"sentence{i}": {"sentence": text, "entity": [n for n, _ in mentions], "category": [types[t] for _, t in mentions]}
-        for i, (text, mentions) in enumerate(util.GOLD * 3)  # so that every part holds sentences of the others
+        f"sentence{i}": {
+            "sentence": text,
+            "entity": [n for n, _ in mentions],
+            "category": [types[t] for _, t in mentions],
+        }
+        for i, (text, mentions) in enumerate(
+            util.GOLD * 3
+        )  # so that every part holds sentences of the others
     }
     records["none"] = {"sentence": "Away.", "entity": ["Home"], "category": ["city"]}
     (tmp_path / "data.json").write_text(json.dumps(records))
-    util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None}).to_disk(tmp_path / "pipeline")
-    files = ["--model", tmp_path / "pipeline", "--data", tmp_path / "data.json", "--adapter", adapter]
-    out = script("dynamicner", *files, "--folds", 2, "--steps", 40, "--batch", 4, "--rate", 5e-3)
+    util.cascade(
+        lively, extractor={"adapter": None}, classifier={"adapter": None}
+    ).to_disk(tmp_path / "pipeline")
+    files = [
+        "--model",
+        tmp_path / "pipeline",
+        "--data",
+        tmp_path / "data.json",
+        "--adapter",
+        adapter,
+    ]
+    out = script(
+        "dynamicner", *files, "--folds", 2, "--steps", 40, "--batch", 4, "--rate", 5e-3
+    )
     assert (out["sentences"], out["mentions"], out["not_located"]) == (25, 42, 1)
     before, after = out["zero_shot"], out["cross_validation_2"]
-    assert before["fine"]["f"] <= before["medium"]["f"] <= before["coarse"]["f"] <= before["extraction"]["f"]
-    assert after["gain_over_zero_shot"]["gain"] == pytest.approx(after["fine"]["f"] - before["fine"]["f"], abs=2e-4)
+    assert (
+        before["fine"]["f"]
+        <= before["medium"]["f"]
+        <= before["coarse"]["f"]
+        <= before["extraction"]["f"]
+    )
+    assert after["gain_over_zero_shot"]["gain"] == pytest.approx(
+        after["fine"]["f"] - before["fine"]["f"], abs=2e-4
+    )
     assert after["extraction"]["f"] > before["extraction"]["f"]
     assert len(after["folds"]["fine"]["f"]) == 2
 
 
-def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(script: Any, lively: Path, gold: Any, tmp_path: Path) -> None:
+def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(
+    script: Any, lively: Path, gold: Any, tmp_path: Path
+) -> None:
     nlp = util.cascade(lively)
     nlp.get_pipe("cascade_extractor").start_training()  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "adapted")
@@ -129,7 +192,17 @@ def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(script: Any, li
 
 
 def test_throughput(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
-    result = script("throughput", pipeline, corpus, "--rounds", "1", "--threads", "1", "--output", tmp_path / "t.json")
+    result = script(
+        "throughput",
+        pipeline,
+        corpus,
+        "--rounds",
+        "1",
+        "--threads",
+        "1",
+        "--output",
+        tmp_path / "t.json",
+    )
     found = result["files"][str(corpus)]
     assert found["sentences_per_second"]["median"] > 0
     assert found["vs_transformers"] > 0
@@ -140,7 +213,9 @@ def test_throughput(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -
 def test_hits_and_gain(script: Any, nlp: Any) -> None:
     measure = script("measure")
     gold = [util.example(nlp, text, mentions).reference for text, mentions in util.GOLD]
-    found = [util.example(nlp, text, mentions[:1]).reference for text, mentions in util.GOLD]
+    found = [
+        util.example(nlp, text, mentions[:1]).reference for text, mentions in util.GOLD
+    ]
     for doc in found:
         doc.spans["cascade"] = doc.spans["gold"]
     table = measure["hits"](found, gold, typed=True)
@@ -148,7 +223,9 @@ def test_hits_and_gain(script: Any, nlp: Any) -> None:
     from spacy.training import Example
 
     expected = cascade_score([Example(a, b) for a, b in zip(found, gold, strict=True)])
-    assert measure["scores"](table) == {k: pytest.approx(expected[f"cascade_typed_{k}"], abs=1e-4) for k in "prf"}
+    assert measure["scores"](table) == {
+        k: pytest.approx(expected[f"cascade_typed_{k}"], abs=1e-4) for k in "prf"
+    }
     full = np.repeat(table[:, 2:], 3, axis=1)
     better = measure["gain"](full, table)
     assert better["gain"] == pytest.approx(1 / 3, abs=1e-4)
@@ -156,21 +233,46 @@ def test_hits_and_gain(script: Any, nlp: Any) -> None:
     assert measure["gain"](table, table) == {"gain": 0, "low": 0, "high": 0}
 
 
-def test_reading_a_part_takes_it_from_the_whole_file(script: Any, nlp: Any, corpus: Path) -> None:
+def test_reading_a_part_takes_it_from_the_whole_file(
+    script: Any, nlp: Any, corpus: Path
+) -> None:
     read = script("measure")["read"]
-    assert [d.text for d in read(corpus, nlp, 3)] == [util.GOLD[i][0] for i in (0, 2, 5)]
+    assert [d.text for d in read(corpus, nlp, 3)] == [
+        util.GOLD[i][0] for i in (0, 2, 5)
+    ]
     assert len(read(corpus, nlp, 99)) == len(read(corpus, nlp)) == len(util.GOLD)
     with pytest.raises(SystemExit, match="No DocBin"):
         read(corpus.with_name("none.spacy"), nlp)
 
 
-def test_sentences_above_the_bound_are_counted_by_embedder(script: Any, tmp_path: Path) -> None:
+def test_sentences_above_the_bound_are_counted_by_embedder(
+    script: Any, tmp_path: Path
+) -> None:
     folder = tmp_path / "b2nerd_style/en/a"
     folder.mkdir(parents=True)
-    texts = {"train": ["Ann met Bob in Rome.", "Quite other words are here.", "Beyond the limit."], "test": ["Ann met Bob in Rome!"]}
+    texts = {
+        "train": [
+            "Ann met Bob in Rome.",
+            "Quite other words are here.",
+            "Beyond the limit.",
+        ],
+        "test": ["Ann met Bob in Rome!"],
+    }
     for split, sentences in texts.items():
-        (folder / f"{split}.json").write_text(json.dumps([{"sentence": s, "entities": []} for s in sentences]), "utf8")
-    out = script("nearest", "--data", tmp_path, "--sets", "en/a", "--sentences", 2, "--output", tmp_path / "nearest.json")
+        (folder / f"{split}.json").write_text(
+            json.dumps([{"sentence": s, "entities": []} for s in sentences]), "utf8"
+        )
+    out = script(
+        "nearest",
+        "--data",
+        tmp_path,
+        "--sets",
+        "en/a",
+        "--sentences",
+        2,
+        "--output",
+        tmp_path / "nearest.json",
+    )
     assert [found["en/a"] for found in out["embedders"].values()] == [1, 1]
     assert out["sentences"] == 2
     assert json.loads((tmp_path / "nearest.json").read_text("utf8")) == out

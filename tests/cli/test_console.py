@@ -14,7 +14,8 @@ from wasabi import color
 
 from spacy_cascade.console import neutralize, safe_output
 
-# Move the cursor, clear the screen, set the title, write the clipboard, make a link, hide what follows, ring.
+# Move the cursor, clear the screen, set the title, write the clipboard, make a link,
+# hide what follows, ring.
 ATTACKS = (
     "\x1b[2J\x1b[H",
     "\x1b]0;title\x07",
@@ -56,7 +57,9 @@ def test_no_pattern_blows_up() -> None:
 
 def test_streams_are_made_safe_once(monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
-    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="utf8", write_through=True))
+    monkeypatch.setattr(
+        sys, "stdout", io.TextIOWrapper(raw, encoding="utf8", write_through=True)
+    )
     safe_output()
     safe_output()
     print("a\x1b[2Jb")
@@ -89,7 +92,9 @@ COMMANDS = {
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_commands(command: str, corpus: Path) -> None:
     args = [part.replace("{}", str(corpus)) for part in COMMANDS[command].split()]
-    done = subprocess.run([sys.executable, "-m", "corpus_tools", *args], capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "corpus_tools", *args], capture_output=True
+    )
     assert done.stdout + done.stderr
     text = (done.stdout + done.stderr).decode("utf8")
     # click takes whole sequences out where the output is no terminal; wasabi writes colours

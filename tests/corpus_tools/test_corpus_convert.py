@@ -16,9 +16,17 @@ from corpus_tools.fetch import fetch
 from corpus_tools.formats import detect, docbin, read_records
 from corpus_tools.records import REJECTED, SKIPPED, Report
 
-GOOD = {"sentence": "Ann in Rome", "entities": [{"name": "Ann", "type": "person", "pos": [0, 3]}]}
-BAD = {"sentence": "Ann", "entities": [{"name": "Bob", "type": "person", "pos": [0, 3]}]}
-GEIC = {"sentence1": {"sentence": "Ann in Rome", "entity": ["Rome"], "category": ["city"]}}
+GOOD = {
+    "sentence": "Ann in Rome",
+    "entities": [{"name": "Ann", "type": "person", "pos": [0, 3]}],
+}
+BAD = {
+    "sentence": "Ann",
+    "entities": [{"name": "Bob", "type": "person", "pos": [0, 3]}],
+}
+GEIC = {
+    "sentence1": {"sentence": "Ann in Rome", "entity": ["Rome"], "category": ["city"]}
+}
 
 
 def run(*args):
@@ -41,7 +49,10 @@ def test_detect(write_json, name, value, format):
     assert detect(write_json(value, name)) == format
 
 
-@pytest.mark.parametrize("name, value", [("a.json", {"x": "y"}), ("a.json", "[]"), ("a.json", ""), ("a.pdf", "x")])
+@pytest.mark.parametrize(
+    "name, value",
+    [("a.json", {"x": "y"}), ("a.json", "[]"), ("a.json", ""), ("a.pdf", "x")],
+)
 def test_detect_fails(write_json, name, value):
     with pytest.raises(CorpusError, match="T002"):
         detect(write_json(value, name))
@@ -53,12 +64,21 @@ def test_b2nerd_tree(write_json, tmp_path):
     write_json([GOOD, BAD], "in/zh/web/test.json")
     write_json({"a": ["b"]}, "in/zh/web/category.json")
     report = convert(tmp_path / "in", tmp_path / "out")
-    files = sorted(str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*"))
+    files = sorted(
+        str(p.relative_to(tmp_path / "out")) for p in (tmp_path / "out").rglob("*.*")
+    )
     assert files == ["en/news/train.spacy", "zh/web/test.spacy"]
     (record,) = docbin.read(tmp_path / "out" / "en" / "news" / "train.spacy", Report())
-    assert record.meta == {"source": "NER_en/news/train.json", "index": 0, "language": "en", "dataset": "news"}
+    assert record.meta == {
+        "source": "NER_en/news/train.json",
+        "index": 0,
+        "language": "en",
+        "dataset": "news",
+    }
     assert record.labels == ("person",)
-    assert {name: c["records"] for name, c in report.grouped().items() if c["records"]} == {"en": 1, "zh": 2}
+    assert {
+        name: c["records"] for name, c in report.grouped().items() if c["records"]
+    } == {"en": 1, "zh": 2}
     assert [(i.kind, i.file, i.record) for i in report.issues] == [
         (SKIPPED, "zh/web/category.json", 0),
         (REJECTED, "zh/web/test.json", 2),
@@ -73,7 +93,11 @@ def test_geic_tree(write_json, tmp_path):
     (record,) = docbin.read(tmp_path / "at" / "test.spacy", Report())
     assert record.meta["language"] == "at"
     (record,) = docbin.read(tmp_path / "out" / "de" / "test.spacy", Report())
-    assert (record.meta["language"], record.meta["dataset"], record.meta["id"]) == ("de", "dyn", "sentence1")
+    assert (record.meta["language"], record.meta["dataset"], record.meta["id"]) == (
+        "de",
+        "dyn",
+        "sentence1",
+    )
 
 
 def test_through_every_format(write_json, tmp_path):
@@ -106,7 +130,10 @@ def test_a_file_of_a_tree_that_can_not_be_read(write_json, tmp_path):
 
 def test_wrong_inputs(write_json, tmp_path):
     (tmp_path / "empty").mkdir()
-    for source, error, code in ((tmp_path / "no", CorpusFileNotFoundError, "T001"), (tmp_path / "empty", CorpusError, "T007")):
+    for source, error, code in (
+        (tmp_path / "no", CorpusFileNotFoundError, "T001"),
+        (tmp_path / "empty", CorpusError, "T007"),
+    ):
         with pytest.raises(error, match=code):
             convert(source, tmp_path / "out")
     for options in ({"from_format": "x"}, {"to_format": "x"}):
@@ -121,13 +148,26 @@ def test_wrong_inputs(write_json, tmp_path):
 def test_limit_and_read_records(write_json, tmp_path):
     path = write_json([GOOD] * 5)
     convert(path, tmp_path / "x.spacy", limit=2)
-    found = list(read_records(tmp_path / "x.spacy", Report(), about={"dataset": "late"}))
-    assert [(r.meta["index"], r.meta["source"]) for r in found] == [(0, str(path)), (1, str(path))]
+    found = list(
+        read_records(tmp_path / "x.spacy", Report(), about={"dataset": "late"})
+    )
+    assert [(r.meta["index"], r.meta["source"]) for r in found] == [
+        (0, str(path)),
+        (1, str(path)),
+    ]
 
 
 def test_cli_convert_prints_and_reports(write_json, tmp_path):
     path = write_json([GOOD, BAD])
-    result = run("convert", path, tmp_path / "x.spacy", "--report", tmp_path / "r.json", "--taxonomy", "dynamicner")
+    result = run(
+        "convert",
+        path,
+        tmp_path / "x.spacy",
+        "--report",
+        tmp_path / "r.json",
+        "--taxonomy",
+        "dynamicner",
+    )
     assert result.exit_code == 0, result.output
     assert "record 2: 'Bob': 'pos' [0, 3] holds" in result.output
     report = json.loads((tmp_path / "r.json").read_text())
@@ -153,9 +193,20 @@ def test_cli_errors_have_codes(write_json, tmp_path):
 
 
 def test_cli_swift_questions(write_json, tmp_path):
-    path = write_json({"s": {"sentence": "Ann in Rome", "entity": ["Rome"], "category": ["city"]}})
+    path = write_json(
+        {"s": {"sentence": "Ann in Rome", "entity": ["Rome"], "category": ["city"]}}
+    )
     out = tmp_path / "x.json"
-    args = ("--to", "swift", "--stage", 2, "--level", "first", "--taxonomy", "dynamicner")
+    args = (
+        "--to",
+        "swift",
+        "--stage",
+        2,
+        "--level",
+        "first",
+        "--taxonomy",
+        "dynamicner",
+    )
     result = run("convert", path, out, *args)
     assert result.exit_code == 0, result.output
     ((user, answer),) = [r["conversations"] for r in json.loads(out.read_text())]
@@ -166,7 +217,9 @@ def test_cli_swift_questions(write_json, tmp_path):
 def test_cli_merge(write_json, tmp_path):
     path = write_json([GOOD, GOOD])
     convert(path, tmp_path / "a.spacy")
-    result = run("merge", tmp_path / "a.spacy", tmp_path / "a.spacy", tmp_path / "b.spacy")
+    result = run(
+        "merge", tmp_path / "a.spacy", tmp_path / "a.spacy", tmp_path / "b.spacy"
+    )
     assert result.exit_code == 0
     assert len(docbin.load(tmp_path / "b.spacy")) == 4
     assert run("merge", tmp_path / "a.spacy").exit_code == 2
@@ -197,17 +250,36 @@ def test_cli_merge_takes_the_named_data_sets(write_json, tmp_path):
     for name in ("en/a", "en/b"):
         (tmp_path / "in" / name).mkdir(parents=True)
         write_json([GOOD] if name == "en/b" else [GOOD, GOOD], f"in/{name}/train.json")
-    assert run("convert", tmp_path / "in", tmp_path / "out", "--from", "b2nerd").exit_code == 0
+    assert (
+        run("convert", tmp_path / "in", tmp_path / "out", "--from", "b2nerd").exit_code
+        == 0
+    )
     sources = write_json({"en/b": {"licence": "CC0"}}, "sources.json")
-    result = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", sources)
+    result = run(
+        "merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", sources
+    )
     assert result.exit_code == 0, result.output
     assert len(docbin.load(tmp_path / "all.spacy")) == 1
     even = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--balance", "0")
     assert even.exit_code == 0, even.output
-    texts = [docbin.load(tmp_path / "out" / name / "train.spacy") for name in ("en/a", "en/b")]
+    texts = [
+        docbin.load(tmp_path / "out" / name / "train.spacy")
+        for name in ("en/a", "en/b")
+    ]
     assert [len(t) for t in texts] == [2, 1]
     assert len(docbin.load(tmp_path / "all.spacy")) == 4
-    assert run("merge", tmp_path / "out", tmp_path / "all.spacy", "--balance", "2").exit_code == 2
-    missing = run("merge", tmp_path / "out", tmp_path / "all.spacy", "--sources", write_json(["en/c"], "s.json"))
+    assert (
+        run(
+            "merge", tmp_path / "out", tmp_path / "all.spacy", "--balance", "2"
+        ).exit_code
+        == 2
+    )
+    missing = run(
+        "merge",
+        tmp_path / "out",
+        tmp_path / "all.spacy",
+        "--sources",
+        write_json(["en/c"], "s.json"),
+    )
     assert missing.exit_code == 1
     assert "T001" in missing.output

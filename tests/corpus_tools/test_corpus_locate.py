@@ -17,11 +17,17 @@ def test_repeated_names_from_left_to_right():
 def test_longest_first_whatever_the_order():
     text = "York and New York"
     assert assign(text, ["York", "New York"]) == [Place(0, 4), Place(9, 17)]
-    assert assign("New York", ["York", "New York"]) == [Place(4, 8, nested=True), Place(0, 8)]
+    assert assign("New York", ["York", "New York"]) == [
+        Place(4, 8, nested=True),
+        Place(0, 8),
+    ]
 
 
 def test_the_free_occurrence_is_taken_before_the_inner_one():
-    assert assign("New York, York", ["New York", "York"]) == [Place(0, 8), Place(10, 14)]
+    assert assign("New York, York", ["New York", "York"]) == [
+        Place(0, 8),
+        Place(10, 14),
+    ]
 
 
 def test_whole_words_before_pieces_of_words():
@@ -31,7 +37,12 @@ def test_whole_words_before_pieces_of_words():
 
 
 def test_what_is_not_there():
-    assert assign("Ann", ["Bob", "Ann", "Ann", ""]) == [ABSENT, Place(0, 3), NO_MORE, ABSENT]
+    assert assign("Ann", ["Bob", "Ann", "Ann", ""]) == [
+        ABSENT,
+        Place(0, 3),
+        NO_MORE,
+        ABSENT,
+    ]
     assert assign("aaa", ["aa", "aa"]) == [Place(0, 2), NO_MORE]
 
 
@@ -41,7 +52,10 @@ def test_nearest():
     assert nearest("Ann", "Bob", 0, set()) is None
 
 
-@given(st.text(alphabet="ab 中", max_size=20), st.lists(st.text(alphabet="ab 中", max_size=4), max_size=6))
+@given(
+    st.text(alphabet="ab 中", max_size=20),
+    st.lists(st.text(alphabet="ab 中", max_size=4), max_size=6),
+)
 def test_places_spell_their_names_and_are_unique(text, names):
     places = assign(text, names)
     found = [(p.start, p.end) for p in places if isinstance(p, Place)]
@@ -52,7 +66,9 @@ def test_places_spell_their_names_and_are_unique(text, names):
         else:
             assert (place == ABSENT) == (not name or name not in text)
     top = [p for p in places if isinstance(p, Place) and not p.nested]
-    assert all(a.end <= b.start or b.end <= a.start for i, a in enumerate(top) for b in top[:i])
+    assert all(
+        a.end <= b.start or b.end <= a.start for i, a in enumerate(top) for b in top[:i]
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +101,11 @@ def test_nearest_is_never_inside_a_word():
 
 def test_equal_names_stay_in_the_order_of_the_text():
     assert assign("北京人和北京", ["北京", "北京"]) == [Place(0, 2), Place(4, 6)]
-    assert assign("Annas Ann Ann", ["Ann"] * 3) == [Place(0, 3), Place(6, 9), Place(10, 13)]
+    assert assign("Annas Ann Ann", ["Ann"] * 3) == [
+        Place(0, 3),
+        Place(6, 9),
+        Place(10, 13),
+    ]
 
 
 def _equal(n):
@@ -126,6 +146,11 @@ def test_places_do_not_cross(text, names):
         if isinstance(place, Place):
             assert text[place.start : place.end] == name
     for (a, p), (b, q) in itertools.combinations(zip(names, places, strict=True), 2):
-        if isinstance(p, Place) and isinstance(q, Place) and p.start < q.end and q.start < p.end:
+        if (
+            isinstance(p, Place)
+            and isinstance(q, Place)
+            and p.start < q.end
+            and q.start < p.end
+        ):
             assert a != b
             assert p.nested or q.nested

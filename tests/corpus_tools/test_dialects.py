@@ -43,9 +43,15 @@ PRODIGY = [
         ],
         "answer": "accept",
     },
-    {"text": "Marta", "spans": [{"start": 0, "end": 5, "label": "ORG"}], "answer": "reject"},
+    {
+        "text": "Marta",
+        "spans": [{"start": 0, "end": 5, "label": "ORG"}],
+        "answer": "reject",
+    },
 ]
-SPACY = [["Marta Gómez vive en Sevilla.", {"entities": [[0, 11, "PER"], [20, 27, "LOC"]]}]]
+SPACY = [
+    ["Marta Gómez vive en Sevilla.", {"entities": [[0, 11, "PER"], [20, 27, "LOC"]]}]
+]
 
 
 def spaced(rows: str, by: str) -> bytes:
@@ -55,15 +61,20 @@ def spaced(rows: str, by: str) -> bytes:
 # name of the file: its bytes, and its mentions
 READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
     "trailing_tabs.tsv": (
-        b"Marta\t_\tO\tI-PER\t\t\nG\xc3\xb3mez\t_\tO\tI-PER\t\t\n"
-        b"vive\t_\tO\tO\t\t\nSevilla\t_\tO\tI-LOC\t\t\n",
+        (
+            b"Marta\t_\tO\tI-PER\t\t\nG\xc3\xb3mez\t_\tO\tI-PER\t\t\n"
+            b"vive\t_\tO\tO\t\t\nSevilla\t_\tO\tI-LOC\t\t\n"
+        ),
         MARTA,
     ),
     "spaces.conll": (spaced(ROWS, "    "), MARTA),
     "comma.csv": (spaced(ROWS.replace(".", '","'), ","), MARTA),
     "header.csv": (
-        b"Sentence #,Word,POS,Tag\nSentence: 1,Marta,NNP,B-per\n,G\xf3mez,NNP,I-per\n,vive,VB,O\n"
-        b"Sentence: 2,Sevilla,NNP,B-geo\n,es,VB,O\n",
+        (
+            b"Sentence #,Word,POS,Tag\nSentence:"
+            b" 1,Marta,NNP,B-per\n,G\xf3mez,NNP,I-per\n,vive,VB,O\nSentence:"
+            b" 2,Sevilla,NNP,B-geo\n,es,VB,O\n"
+        ),
         [("Marta Gómez", "per"), ("Sevilla", "geo")],
     ),
     "pipes.txt": (spaced(ROWS, "|"), MARTA),
@@ -94,18 +105,20 @@ READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
         [("Marta Gómez", "PER"), ("Prado", "LOC")],
     ),
     "universal.iob2": (
-        "# sent_enum = 1\n# text = Marta Gómez vive en Sevilla\n1\tMarta\tB-PER\t-\t-\n2\tGómez\tI-PER\t-\t-\n"
+        "# sent_enum = 1\n# text = Marta Gómez vive en"
+        " Sevilla\n1\tMarta\tB-PER\t-\t-\n2\tGómez\tI-PER\t-\t-\n"
         "3\tvive\tO\t-\t-\n4\ten\tO\t-\t-\n5\tSevilla\tB-LOC\t-\t-\n".encode(),
         MARTA,
     ),
     "layers.tsv": (
-        "#\thttp://example.org/1 [2010-01-02]\n1\tBank\tB-ORG\tO\n2\tvon\tI-ORG\tO\n3\tZürich\tI-ORG\tB-LOC\n"
+        "#\thttp://example.org/1"
+        " [2010-01-02]\n1\tBank\tB-ORG\tO\n2\tvon\tI-ORG\tO\n3\tZürich\tI-ORG\tB-LOC\n"
         "4\tzahlt\tO\tO\n".encode(),
         [("Bank von Zürich", "ORG"), ("Zürich", "LOC")],
     ),
     "ids.conll": (
-        "# id 77aa-12 domain=es\nmarta _ _ B-PER\ngómez _ _ I-PER\nvive _ _ O\n\n\n# id 77ab-90 domain=es\n"
-        "sevilla _ _ B-LOC\n".encode(),
+        "# id 77aa-12 domain=es\nmarta _ _ B-PER\ngómez _ _ I-PER\nvive _ _ O\n\n\n# id 77ab-90"
+        " domain=es\nsevilla _ _ B-LOC\n".encode(),
         [("marta gómez", "PER"), ("sevilla", "LOC")],
     ),
     "wiki_index.conll": (
@@ -124,9 +137,18 @@ READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
         "Marta b-PER.NAM\nGómez i-PER.NAM\nvive o\nen o\nSevilla b_LOC.NAM\n".encode(),
         [("Marta Gómez", "PER.NAM"), ("Sevilla", "LOC.NAM")],
     ),
-    "biluo.conll": ("Marta B-PER\nGómez L-PER\nvive O\nen O\nSevilla U-LOC\n".encode(), MARTA),
-    "bmewo.bio": ("Marta B_PER\nGómez E_PER\nvive O\nen O\nSevilla W_LOC\n".encode(), MARTA),
-    "suffixes.conll": ("Marta PER-B\nGómez PER-I\nvive O\nen O\nSevilla LOC-B\n".encode(), MARTA),
+    "biluo.conll": (
+        "Marta B-PER\nGómez L-PER\nvive O\nen O\nSevilla U-LOC\n".encode(),
+        MARTA,
+    ),
+    "bmewo.bio": (
+        "Marta B_PER\nGómez E_PER\nvive O\nen O\nSevilla W_LOC\n".encode(),
+        MARTA,
+    ),
+    "suffixes.conll": (
+        "Marta PER-B\nGómez PER-I\nvive O\nen O\nSevilla LOC-B\n".encode(),
+        MARTA,
+    ),
     "tag_first.bio": (
         "B-PER\tMarta\nI-PER\tGómez\nO\tvive\nO\ten\nB-LOC\tSevilla\n".encode(),
         MARTA,
@@ -199,8 +221,16 @@ HTML = b"<!DOCTYPE html><html><body><p>Marta lives in Sevilla.</p></body></html>
 PROSE = "Marta Gómez vive en Sevilla.\nEs médica.\n\nTrabaja mucho.\n".encode()
 # name of the file: its bytes, the code, and what the message names
 REFUSED: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
-    "prose.txt": (PROSE, "T002", ("Expected: a token and its tag", "line 1", "Marta Gómez vive")),
-    "prose.conll": (PROSE, "T085", ("Expected: a token and its tag", "line 1", "Marta Gómez vive")),
+    "prose.txt": (
+        PROSE,
+        "T002",
+        ("Expected: a token and its tag", "line 1", "Marta Gómez vive"),
+    ),
+    "prose.conll": (
+        PROSE,
+        "T085",
+        ("Expected: a token and its tag", "line 1", "Marta Gómez vive"),
+    ),
     "pos_only.conll": (
         b"Marta NNP\nlives VBZ\nin IN\nSevilla NNP\n",
         "T085",
@@ -216,8 +246,16 @@ REFUSED: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
         "T002",
         ("Expected", "name,age,city"),
     ),
-    "comments.conll": (b"# sent_id = 1\n# text = Marta\n", "T085", ("line 1", "# sent_id")),
-    "empty.conll": (b"", "T086", ("Expected: a token and its tag", "holds no sentence")),
+    "comments.conll": (
+        b"# sent_id = 1\n# text = Marta\n",
+        "T085",
+        ("line 1", "# sent_id"),
+    ),
+    "empty.conll": (
+        b"",
+        "T086",
+        ("Expected: a token and its tag", "holds no sentence"),
+    ),
     "blank.conll": (b"\n \n\n", "T086", ("holds no sentence",)),
     "empty.txt": (b"", "T002", ("empty",)),
     "page.html": (HTML, "T002", ("HTML",)),
@@ -242,14 +280,22 @@ REFUSED: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
         "T084",
         ("--encoding", "cp1251"),
     ),
-    "polish.conll": ("Wałęsa\tB-PER\nŁódź\tB-LOC\n".encode("iso8859-2"), "T084", ("--encoding",)),
+    "polish.conll": (
+        "Wałęsa\tB-PER\nŁódź\tB-LOC\n".encode("iso8859-2"),
+        "T084",
+        ("--encoding",),
+    ),
     "cut_utf16.conll": (LATIN.encode("utf-16")[:-1], "T084", ("utf-16",)),
     "offsets.jsonl": (
         b'{"text": "Marta", "label": [[10, 14, "PER"]]}',
         "T087",
         ("1 of 1 mentions", "out of range"),
     ),
-    "rejected.jsonl": (json.dumps(PRODIGY[1]).encode(), "T086", ("answer is 'reject'",)),
+    "rejected.jsonl": (
+        json.dumps(PRODIGY[1]).encode(),
+        "T086",
+        ("answer is 'reject'",),
+    ),
 }
 
 
@@ -273,9 +319,15 @@ def test_a_folder_of_readable_files(tmp_path):
     assert not report.of_kind(REJECTED, SKIPPED)
     for name, (_, expected) in READABLE.items():
         path = tmp_path / "out" / name.replace(".", "_") / f"{Path(name).stem}.spacy"
-        found = [(r.name(m), m.label) for r in docbin.read(path, Report()) for m in r.mentions]
+        found = [
+            (r.name(m), m.label)
+            for r in docbin.read(path, Report())
+            for m in r.mentions
+        ]
         assert (name, found) == (name, expected)
-        assert report.read_as[f"{name.replace('.', '_')}/{name}"].split(":")[0] in FORMATS
+        assert (
+            report.read_as[f"{name.replace('.', '_')}/{name}"].split(":")[0] in FORMATS
+        )
 
 
 @pytest.mark.parametrize("name", REFUSED)
@@ -315,7 +367,9 @@ def test_nested_mentions_reach_the_gold_spans(tmp_path):
     path = write(tmp_path, "layers.tsv", READABLE["layers.tsv"][0])
     convert(path, tmp_path / "x.spacy")
     (record,) = docbin.read(tmp_path / "x.spacy", Report())
-    assert [(record.name(m), m.label) for m in record.mentions] == READABLE["layers.tsv"][1]
+    assert [(record.name(m), m.label) for m in record.mentions] == READABLE[
+        "layers.tsv"
+    ][1]
 
 
 def test_columns_of_predictions_are_no_layer(tmp_path):
@@ -331,17 +385,24 @@ def test_columns_of_predictions_are_no_layer(tmp_path):
 def test_an_inner_layer_that_begins_late_is_read(tmp_path):
     plain = "1\tBank\tB-ORG\tO\n2\tzahlt\tO\tO\n\n" * 3000
     last = "1\tBank\tB-ORG\tO\n2\tZürich\tI-ORG\tB-LOC\n"
-    assert mentions(write(tmp_path, "x.tsv", (plain + last).encode()))[-1] == ("Zürich", "LOC")
+    assert mentions(write(tmp_path, "x.tsv", (plain + last).encode()))[-1] == (
+        "Zürich",
+        "LOC",
+    )
 
 
 def test_encoding_that_is_asked_for(tmp_path):
-    path = write(tmp_path, "x.conll", "Иван\tB-PER\nв\tO\nРиме\tB-LOC\n".encode("cp1251"))
+    path = write(
+        tmp_path, "x.conll", "Иван\tB-PER\nв\tO\nРиме\tB-LOC\n".encode("cp1251")
+    )
     assert mentions(path, encoding="cp1251") == [("Иван", "PER"), ("Риме", "LOC")]
     for encoding, code in (("ascii", "T084"), ("nope", "T008")):
         with pytest.raises(CorpusError, match=code):
             mentions(path, encoding=encoding)
     json_path = write(
-        tmp_path, "x.jsonl", '{"text": "Иван", "label": [[0, 4, "PER"]]}'.encode("koi8-r")
+        tmp_path,
+        "x.jsonl",
+        '{"text": "Иван", "label": [[0, 4, "PER"]]}'.encode("koi8-r"),
     )
     assert mentions(json_path, encoding="koi8-r") == [("Иван", "PER")]
     result = CliRunner().invoke(
@@ -384,7 +445,9 @@ def test_options_of_columns(tmp_path):
         "--tag-column",
         "2",
     ]
-    result = CliRunner().invoke(app, [*args, "--separator", "blank", "--scheme", "iob2"])
+    result = CliRunner().invoke(
+        app, [*args, "--separator", "blank", "--scheme", "iob2"]
+    )
     assert result.exit_code == 0, result.output
     (record,) = docbin.read(tmp_path / "x.spacy", Report())
     assert (record.text, [m.label for m in record.mentions]) == ("Marta lives", ["PER"])
@@ -429,11 +492,15 @@ def test_brat(tmp_path, at, ends):
     write(tmp_path / "in", "nothing.ann", b"")
     write(tmp_path / "in", "alone.txt", b"It rains in Roma.")
     report = convert(tmp_path / "in", tmp_path / "out")
-    assert [(i.kind, i.file) for i in report.of_kind(SKIPPED)] == [(SKIPPED, "alone.txt")]
+    assert [(i.kind, i.file) for i in report.of_kind(SKIPPED)] == [
+        (SKIPPED, "alone.txt")
+    ]
     assert report.total(IGNORED) == 2
     assert [i.mention for i in report.of_kind(REJECTED)] == ["Sevilla Roma"]
     (record,) = docbin.read(tmp_path / "out" / "note.spacy", Report())
-    assert sorted((" ".join(record.name(m).split()), m.label) for m in record.mentions) == [
+    assert sorted(
+        (" ".join(record.name(m).split()), m.label) for m in record.mentions
+    ) == [
         ("Gómez vive", "DAY"),
         ("Marta Gómez", "PER"),
         ("Sevilla", "LOC"),

@@ -32,7 +32,10 @@ from spacy_cascade.taxonomy import Taxonomy, builtin
 
 EXTREME = [80, 10, 5, 5]
 TREE = {
-    "person": {"real person": ["politician", "athlete", "other person"], "fictional figure": ["god", "hero"]},
+    "person": {
+        "real person": ["politician", "athlete", "other person"],
+        "fictional figure": ["god", "hero"],
+    },
     "place": {"area": ["city", "country", "river"], "building": ["school", "station"]},
     "work": ["song", "film", "other work"],
     "miscellaneous": ["award", "event"],
@@ -69,16 +72,22 @@ def corpus(types) -> rounds.Corpus:
     """400 mentions, unevenly distributed, with embeddings near their type's own direction."""
     rng = np.random.default_rng(3)
     leaves = np.flatnonzero(types.leaf & types.real)
-    gold = rng.choice(leaves, 400, p=np.arange(1, len(leaves) + 1) / np.arange(1, len(leaves) + 1).sum())
+    gold = rng.choice(
+        leaves,
+        400,
+        p=np.arange(1, len(leaves) + 1) / np.arange(1, len(leaves) + 1).sum(),
+    )
     centers = unit(rng, len(types))
     rows = centers[gold] + 0.8 * unit(rng, len(gold))
     vectors = Vectors(
-        (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32), np.arange(len(gold))
+        (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32),
+        np.arange(len(gold)),
     )
     return rounds.describe(gold, ls.base(gold, types), vectors)
 
 
-# -- Metrics ---------------------------------------------------------------------------------------------------------
+# -- Metrics
+# ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -137,11 +146,17 @@ def test_metrics_agree_with_independent_implementations():
     vectors = Vectors(rows, rng.integers(0, 500, len(codes)))
     found = measure(codes, vectors)
     counts = np.unique(codes, return_counts=True)[1]
-    assert found.entropy == pytest.approx(entropy(counts, base=2) / math.log2(len(counts)))
+    assert found.entropy == pytest.approx(
+        entropy(counts, base=2) / math.log2(len(counts))
+    )
     assert found.variation == pytest.approx(scipy_variation(counts))
     # half the relative mean absolute difference
-    assert found.gini == pytest.approx(np.abs(counts[:, None] - counts).mean() / (2 * counts.mean()))
-    similar = [cosine_similarity(rows[vectors.of[codes == code]]) for code in np.unique(codes)]
+    assert found.gini == pytest.approx(
+        np.abs(counts[:, None] - counts).mean() / (2 * counts.mean())
+    )
+    similar = [
+        cosine_similarity(rows[vectors.of[codes == code]]) for code in np.unique(codes)
+    ]
     assert found.cohesion == pytest.approx(
         np.mean([s[np.triu_indices(len(s), 1)].mean() for s in similar]), abs=1e-6
     )
@@ -168,7 +183,9 @@ def test_a_hundred_thousand_mentions_in_bounded_memory():
     texts = {f"t{i}": row for i, row in enumerate(rows)}
     stream = ((f"t{i % 1000}", f"type{i % 150}", f"type{i % 150}") for i in range(n))
     tracemalloc.start()
-    found = metrics.measure_stream(stream, lambda names: np.stack([texts[t] for t in names]))
+    found = metrics.measure_stream(
+        stream, lambda names: np.stack([texts[t] for t in names])
+    )
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert found.mentions == n
@@ -184,10 +201,13 @@ def test_unusable_embedding(wrong):
     with pytest.raises(CorpusError, match="T042"):
         versions.embed(["a", "b", "c"], lambda texts: vectors)
     with pytest.raises(CorpusError, match="T042"):
-        metrics.measure_stream([("a", "x", "x"), ("b", "x", "x"), ("c", "x", "x")], lambda texts: vectors)
+        metrics.measure_stream(
+            [("a", "x", "x"), ("b", "x", "x"), ("c", "x", "x")], lambda texts: vectors
+        )
 
 
-# -- Lists and rounds ------------------------------------------------------------------------------------------------
+# -- Lists and rounds
+# ------------------------------------------------------------------------------------------------
 
 
 def test_types(types):
@@ -196,18 +216,31 @@ def test_types(types):
         types.target[column["person", "real person", "politician"]]
         == column["person", "real person", "other person"]
     )
-    assert types.target[column["work",]] == column["miscellaneous",]  # means "other" by its name
+    assert (
+        types.target[column["work",]] == column["miscellaneous",]
+    )  # means "other" by its name
     place = types.target[column["place", "area"]]
-    assert not types.real[place] and types.names[place] == ("place",)  # the parent, meaning "other place"
+    assert not types.real[place] and types.names[place] == (
+        "place",
+    )  # the parent, meaning "other place"
     assert types.target[column["work", "other work"]] == -1
     assert types.above[column["place",], column["place", "area", "city"]]
     assert not types.above[column["place", "area", "city"], column["place",]]
 
 
 def test_base(types):
-    lists = ls.base(np.array([types.column["place", "area", "city"], types.column["place", "area"]]), types)
+    lists = ls.base(
+        np.array(
+            [types.column["place", "area", "city"], types.column["place", "area"]]
+        ),
+        types,
+    )
     assert lists.label(0) == "city" and lists.path(0) == "place > area > city"
-    assert "area" in lists.names(1) and "city" not in lists.names(1) and "school" in lists.names(1)
+    assert (
+        "area" in lists.names(1)
+        and "city" not in lists.names(1)
+        and "school" in lists.names(1)
+    )
     assert len(lists.names(0)) == int((types.leaf & types.real).sum())
 
 
@@ -219,7 +252,8 @@ def test_every_round_keeps_the_rules_whatever_its_parameters(types, corpus):
         for one in rounds.ROUNDS:
             corner = rng.random() < 0.3
             params = {
-                k: (rng.choice([a, b]) if corner else rng.uniform(a, b)) for k, (a, b) in one.ranges.items()
+                k: rng.choice([a, b]) if corner else rng.uniform(a, b)
+                for k, (a, b) in one.ranges.items()
             }
             lists = one.apply(lists, corpus, np.random.default_rng(attempt), **params)
             ls.check(lists, corpus.gold)
@@ -245,17 +279,39 @@ def test_rounds_do_what_they_say(types, corpus):
     assert len({len(types.paths[a]) for a in mixed.answer}) == 3
     named = rounds.rename(mixed, corpus, np.random.default_rng(0), rate=1.0, above=0)
     city = types.column["place", "area", "city"]
-    assert {named.label(i) for i in np.flatnonzero(named.answer == city)} == {"town", "municipality"}
-    assert named.metrics(corpus.vectors).cohesion == mixed.metrics(corpus.vectors).cohesion
-    assert named.metrics(corpus.vectors, by_name=False) == mixed.metrics(corpus.vectors, by_name=False)
+    assert {named.label(i) for i in np.flatnonzero(named.answer == city)} == {
+        "town",
+        "municipality",
+    }
+    assert (
+        named.metrics(corpus.vectors).cohesion == mixed.metrics(corpus.vectors).cohesion
+    )
+    assert named.metrics(corpus.vectors, by_name=False) == mixed.metrics(
+        corpus.vectors, by_name=False
+    )
     short = rounds.narrow(
-        named, corpus, np.random.default_rng(0), share=1.0, keep=0.0, relevance=2, balance=0
+        named,
+        corpus,
+        np.random.default_rng(0),
+        share=1.0,
+        keep=0.0,
+        relevance=2,
+        balance=0,
     )
     assert (short.codes() == named.codes()).all()
-    assert (short.lengths() <= named.lengths()).all() and short.lengths().min() == ls.LEAST
+    assert (
+        short.lengths() <= named.lengths()
+    ).all() and short.lengths().min() == ls.LEAST
     assert short.offers(corpus.vectors).cohesion > named.offers(corpus.vectors).cohesion
     merged = rounds.merge(
-        named, corpus, np.random.default_rng(0), share=0.3, part=1.0, gain=0, rarity=0, width=0.3
+        named,
+        corpus,
+        np.random.default_rng(0),
+        share=0.3,
+        part=1.0,
+        gain=0,
+        rarity=0,
+        width=0.3,
     )
     changed = merged.answer != named.answer
     assert 0 < changed.sum() <= 0.3 * n
@@ -263,7 +319,13 @@ def test_rounds_do_what_they_say(types, corpus):
 
 
 @pytest.mark.parametrize(
-    "why", ["lacks its answer", "has less than 3 types", "has a type and its ancestor", "does not cover"]
+    "why",
+    [
+        "lacks its answer",
+        "has less than 3 types",
+        "has a type and its ancestor",
+        "does not cover",
+    ],
 )
 def test_a_broken_rule_is_found(types, why):
     city = types.column["place", "area", "city"]
@@ -292,13 +354,20 @@ def test_an_ancestor_that_means_other_may_stand_beside(types):
 
 def test_twins_leave_one_name(taxonomy):
     twice = ls.Types(Taxonomy({"a": ["x", "y"], "b": ["x", "z"]}))
-    gold = np.array([twice.column["a", "x"], twice.column["b", "x"], twice.column["b", "z"]])
+    gold = np.array(
+        [twice.column["a", "x"], twice.column["b", "x"], twice.column["b", "z"]]
+    )
     lists = ls.base(gold, twice)
-    assert [lists.names(i) for i in range(3)] == [["x", "y", "z"], ["y", "x", "z"], ["x", "y", "z"]]
+    assert [lists.names(i) for i in range(3)] == [
+        ["x", "y", "z"],
+        ["y", "x", "z"],
+        ["x", "y", "z"],
+    ]
     ls.check(lists, gold)
 
 
-# -- Search ----------------------------------------------------------------------------------------------------------
+# -- Search
+# ----------------------------------------------------------------------------------------------------------
 
 
 def test_search_accepts_only_what_does_not_get_worse(types, corpus):
@@ -313,7 +382,9 @@ def test_search_accepts_only_what_does_not_get_worse(types, corpus):
         accepted = [s for s in steps if s.accepted]
         assert len(accepted) == (one.name in found.accepted)
         if accepted:
-            assert not accepted[0].worse and accepted[0].score == max(s.score for s in steps if not s.worse)
+            assert not accepted[0].worse and accepted[0].score == max(
+                s.score for s in steps if not s.worse
+            )
         else:
             assert all(s.worse for s in steps)
     assert found.accepted
@@ -322,14 +393,17 @@ def test_search_accepts_only_what_does_not_get_worse(types, corpus):
 def test_seeds(types, corpus):
     base = ls.base(corpus.gold, types)
     one, same, other = (search(base, corpus, seed=s, budget=6) for s in (1, 1, 2))
-    assert (one.lists.member == same.lists.member).all() and (one.lists.codes() == same.lists.codes()).all()
+    assert (one.lists.member == same.lists.member).all() and (
+        one.lists.codes() == same.lists.codes()
+    ).all()
     assert one.log == same.log
     assert (one.lists.member != other.lists.member).any()
     drawn = [random_version(base, corpus, seed=s).lists.member for s in (1, 1, 2)]
     assert (drawn[0] == drawn[1]).all() and (drawn[0] != drawn[2]).any()
 
 
-# -- Synonyms --------------------------------------------------------------------------------------------------------
+# -- Synonyms
+# --------------------------------------------------------------------------------------------------------
 
 
 def test_synonym_tables_that_ship():
@@ -367,10 +441,15 @@ def test_types_of_one_name_may_share_a_translation_but_no_synonym(write_json):
         ("a", "a"): ("A1", "A2"),
     }
     with pytest.raises(CorpusError, match="T032"):
-        synonyms.load(str(write_json({"a": ["A1", "A2"], "a > a": ["A1", "A2"]})), taxonomy=taxonomy)
+        synonyms.load(
+            str(write_json({"a": ["A1", "A2"], "a > a": ["A1", "A2"]})),
+            taxonomy=taxonomy,
+        )
 
 
-@pytest.mark.parametrize("content, why", [("[1]", "no object"), ("{", ""), ('{"a": "b"}', "no object")])
+@pytest.mark.parametrize(
+    "content, why", [("[1]", "no object"), ("{", ""), ('{"a": "b"}', "no object")]
+)
 def test_unreadable_synonyms(taxonomy, write_json, content, why):
     with pytest.raises(CorpusError, match=f"T031.*{why}"):
         synonyms.load(str(write_json(content)), taxonomy=taxonomy)
@@ -381,7 +460,8 @@ def test_no_synonyms_for_a_language(taxonomy):
         synonyms.load("tlh", taxonomy=taxonomy)
 
 
-# -- On disk ---------------------------------------------------------------------------------------------------------
+# -- On disk
+# ---------------------------------------------------------------------------------------------------------
 
 NAMES = {
     "politician": ["Merkel", "Lincoln", "Churchill"],
@@ -439,7 +519,9 @@ def test_versions_on_disk(source, types_file, write_json, tmp_path):
     assert result.exit_code == 0, result.output
     figures = json.loads(result.stdout)
     assert figures["verdict"].keys() == {
-        f"{m} {w}" for m in METRICS for w in ("not worse than base", "better than random mean")
+        f"{m} {w}"
+        for m in METRICS
+        for w in ("not worse than base", "better than random mean")
     }
     assert (out / "versions.png").read_bytes().startswith(b"\x89PNG")
     assert len((out / "search.jsonl").read_text("utf8").splitlines()) == 4 * 4
@@ -449,15 +531,24 @@ def test_versions_on_disk(source, types_file, write_json, tmp_path):
         assert len(docs) == 120 and sum(len(r.mentions) for r in docs) == 360
         for record in docs:
             for mention, types, path in zip(
-                record.mentions, record.meta["type_lists"], record.meta["paths"], strict=True
+                record.mentions,
+                record.meta["type_lists"],
+                record.meta["paths"],
+                strict=True,
             ):
-                assert mention.label in types and len(types) >= 3 and len(set(types)) == len(types)
+                assert (
+                    mention.label in types
+                    and len(types) >= 3
+                    and len(set(types)) == len(types)
+                )
                 assert path
         back = list(geic.read(folder / "corpus.geic.json", Report()))
         asked = list(swift.read(folder / "corpus.swift.json", Report()))
         for other in (back, asked):
             assert [r.mentions for r in other] == [r.mentions for r in docs]
-            assert [r.meta["type_lists"] for r in other] == [r.meta["type_lists"] for r in docs]
+            assert [r.meta["type_lists"] for r in other] == [
+                r.meta["type_lists"] for r in docs
+            ]
         sheet = json.loads((folder / "datasheet.json").read_text("utf8"))
         assert (
             sheet["content"]["mentions"] == 360
@@ -466,9 +557,15 @@ def test_versions_on_disk(source, types_file, write_json, tmp_path):
         assert sheet["licence"]["licence"] == "CC0" and set(sheet["files"]) == {
             f"corpus{s}" for s in (".spacy", ".geic.json", ".swift.json")
         }
-        assert (folder / "datasheet.md").read_text("utf8").startswith(f"# corpus.json, {name} version")
+        assert (
+            (folder / "datasheet.md")
+            .read_text("utf8")
+            .startswith(f"# corpus.json, {name} version")
+        )
         # what the table says can be measured again on the DocBin
-        measured = json.loads(run(folder / "corpus.spacy", "--measure", "--json").stdout)
+        measured = json.loads(
+            run(folder / "corpus.spacy", "--measure", "--json").stdout
+        )
         of = figures["random"]["seeds"][0] if name == "random" else figures[name]
         for key, value in of["metrics"].items():
             assert measured["metrics"][key] == pytest.approx(value, abs=1e-6)
@@ -554,11 +651,31 @@ def entry(*pairs):
         ({"s": entry()}, [], "T033"),
         ({"s": {"sentence": "A.", "entity": ["B"], "category": ["city"]}}, [], "T033"),
         ({"s": entry(("Paris", "city"), ("Rome", "city"))}, [], "T035"),
-        ({"s": entry(("Paris", "city"), ("Bolt", "runner"), ("Gil", "rider"))}, [], "T034.*runner"),
-        ({"s": entry(("Paris", "city"), ("Bolt", "runner"))}, ["--taxonomy", "labels"], "T036"),
-        ({"s": entry(("Paris", "city"), ("Bolt", "athlete"))}, ["--to", "docx"], "T003.*--to"),
-        ({"s": entry(("Paris", "city"), ("Bolt", "athlete"))}, ["--taxonomy", "nowhere.json"], "T009"),
-        ({"s": entry(("Paris", "city"), ("Bolt", "athlete"))}, ["--synonyms", "tlh"], "T031"),
+        (
+            {"s": entry(("Paris", "city"), ("Bolt", "runner"), ("Gil", "rider"))},
+            [],
+            "T034.*runner",
+        ),
+        (
+            {"s": entry(("Paris", "city"), ("Bolt", "runner"))},
+            ["--taxonomy", "labels"],
+            "T036",
+        ),
+        (
+            {"s": entry(("Paris", "city"), ("Bolt", "athlete"))},
+            ["--to", "docx"],
+            "T003.*--to",
+        ),
+        (
+            {"s": entry(("Paris", "city"), ("Bolt", "athlete"))},
+            ["--taxonomy", "nowhere.json"],
+            "T009",
+        ),
+        (
+            {"s": entry(("Paris", "city"), ("Bolt", "athlete"))},
+            ["--synonyms", "tlh"],
+            "T031",
+        ),
     ],
 )
 def test_bad_input(write_json, tmp_path, value, options, code):
@@ -570,7 +687,15 @@ def test_bad_input(write_json, tmp_path, value, options, code):
 
 def test_one_sentence(write_json, tmp_path):
     value = {"s": entry(("Paris", "city"), ("Bolt", "athlete"))}
-    result = run(write_json(value, "one.json"), tmp_path / "out", "--budget", 3, "--seeds", 1, "--json")
+    result = run(
+        write_json(value, "one.json"),
+        tmp_path / "out",
+        "--budget",
+        3,
+        "--seeds",
+        1,
+        "--json",
+    )
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout)["base"]["metrics"]["mentions"] == 2
 
@@ -593,7 +718,11 @@ def test_dynamicner(data):
     taxonomy = builtin("dynamicner")
     vectors = versions.embed(mentions.texts, hash_embedder())
     found = versions.compare(
-        mentions.labels, vectors, taxonomy, synonyms=synonyms.load("en", taxonomy=taxonomy), budget=16
+        mentions.labels,
+        vectors,
+        taxonomy,
+        synonyms=synonyms.load("en", taxonomy=taxonomy),
+        budget=16,
     )
     assert len(mentions.texts) == 2788 and mentions.rejected == 17
     assert all(found.verdict().values()), found.verdict()

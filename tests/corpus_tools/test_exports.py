@@ -20,13 +20,18 @@ TOKENS = ["Amina", "Okoye", "lebt", "in", "Köln", "."]
 TAGS = ["B-PER", "I-PER", "O", "O", "B-LOC", "O"]
 NAMES = ["O", "B-PER", "I-PER", "B-ORG", "I-ORG", "B-LOC", "I-LOC"]
 NUMBERS = [NAMES.index(tag) for tag in TAGS]
-ENTS = [{"start": 0, "end": 11, "label": "PER"}, {"start": 20, "end": 24, "label": "LOC"}]
+ENTS = [
+    {"start": 0, "end": 11, "label": "PER"},
+    {"start": 20, "end": 24, "label": "LOC"},
+]
 PAIR = [TEXT, {"entities": [[0, 11, "PER"], [20, 24, "LOC"]]}]
 NFD = unicodedata.normalize("NFD", "Nguyễn Huệ thăm Hà Nội")
 
 
 def write(path: Path, *records: object) -> Path:
-    path.write_text("\n".join(json.dumps(one, ensure_ascii=False) for one in records), "utf8")
+    path.write_text(
+        "\n".join(json.dumps(one, ensure_ascii=False) for one in records), "utf8"
+    )
     return path
 
 
@@ -40,10 +45,19 @@ def converted(path: Path) -> list[tuple[str, str]]:
     "record",
     [
         {"id": "0", "tokens": TOKENS, "ner_tags": TAGS},
-        {"tokens": TOKENS, "pos_tags": [1] * 6, "chunk_tags": ["B-NP"] * 6, "ner_tags": TAGS},
+        {
+            "tokens": TOKENS,
+            "pos_tags": [1] * 6,
+            "chunk_tags": ["B-NP"] * 6,
+            "ner_tags": TAGS,
+        },
         {"words": TOKENS, "ner": ["PER", "PER", "O", "O", "LOC", "O"]},
         {"tokens": TOKENS, "labels": ["B-PER", "L-PER", "O", "O", "U-LOC", "O"]},
-        {"tokens": TOKENS, "ner_tags": TAGS, "spans": ["PER: Amina Okoye", "LOC: Köln"]},
+        {
+            "tokens": TOKENS,
+            "ner_tags": TAGS,
+            "spans": ["PER: Amina Okoye", "LOC: Köln"],
+        },
         PAIR,
         {"text": TEXT, "ents": ENTS, "tokens": [{"id": 0, "start": 0, "end": 5}]},
     ],
@@ -76,11 +90,24 @@ def test_numbers_need_names(tmp_path):
     "record, code, part",
     [
         ({"tokens": TOKENS, "ner_tags": TAGS[:-1]}, "T086", "as many tags"),
-        ({"tokens": TOKENS, "ner_tags": ["NNP", "NNP", "VBZ", "IN", "NNP", "."]}, "T090", "NNP"),
-        ({"text": TEXT, "ents": [], "spans": {"sc": ENTS}}, "T086", "span groups: sc"),
-        ({"text": TEXT, "label": "NEWS", "answer": "accept", "_input_hash": 1}, "T002", "prodigy"),
         (
-            {"text": TEXT, "options": [{"id": "a"}], "answer": "accept", "_input_hash": 1},
+            {"tokens": TOKENS, "ner_tags": ["NNP", "NNP", "VBZ", "IN", "NNP", "."]},
+            "T090",
+            "NNP",
+        ),
+        ({"text": TEXT, "ents": [], "spans": {"sc": ENTS}}, "T086", "span groups: sc"),
+        (
+            {"text": TEXT, "label": "NEWS", "answer": "accept", "_input_hash": 1},
+            "T002",
+            "prodigy",
+        ),
+        (
+            {
+                "text": TEXT,
+                "options": [{"id": "a"}],
+                "answer": "accept",
+                "_input_hash": 1,
+            },
             "T002",
             "prodigy",
         ),
@@ -136,7 +163,10 @@ def test_names_composed_otherwise_than_their_text(tmp_path, form):
     geic = {"sentence1": {"sentence": NFD, "entity": names, "category": ["X", "X"]}}
     entities = [{"name": name, "type": "X"} for name in names]
     assert converted(write(tmp_path / "x.json", geic)) == right
-    assert converted(write(tmp_path / "x.json", [{"sentence": NFD, "entities": entities}])) == right
+    assert (
+        converted(write(tmp_path / "x.json", [{"sentence": NFD, "entities": entities}]))
+        == right
+    )
 
 
 @pytest.mark.parametrize(
@@ -156,8 +186,6 @@ def test_equivalent_names_part_no_character(text, name, right):
     assert [text[slice(*place)] for place in found] == ([right] if right else [])
 
 
-@pytest.mark.parametrize(
-    "text, name", [("ရန်ကုန်မြို့", "ရန်ကုန်"), ("සිංහල්බස", "සිංහල්")]
-)
+@pytest.mark.parametrize("text, name", [("ရန်ကုန်မြို့", "ရန်ကုန်"), ("සිංහල්බස", "සිංහල්")])
 def test_a_visible_killer_ends_a_syllable(text, name):
     assert list(occurrences(text, name)) == [(0, len(name))]

@@ -43,7 +43,12 @@ def named(record):
 def test_schemes_are_detected_and_read(write_json, report, scheme, tags):
     assert detect_scheme([tags]) == scheme
     tokens = ["Ann", "Lee", "Bob", "in", "Rome"]
-    (record,) = read(write_json("\n".join(f"{w} {t}" for w, t in zip(tokens, tags, strict=True)), "x.conll"), report)
+    (record,) = read(
+        write_json(
+            "\n".join(f"{w} {t}" for w, t in zip(tokens, tags, strict=True)), "x.conll"
+        ),
+        report,
+    )
     assert record.text == "Ann Lee Bob in Rome"
     assert named(record) == [("Ann Lee", "P"), ("Bob", "P"), ("Rome", "L")]
     assert encode(5, [(0, 2, "P"), (2, 3, "P"), (4, 5, "L")], scheme) == tags
@@ -52,19 +57,28 @@ def test_schemes_are_detected_and_read(write_json, report, scheme, tags):
 
 def test_files_from_windows_with_documents(tmp_path, report):
     path = tmp_path / "x.conll"
-    text = "-DOCSTART- -X- O O\n\nAnn NNP B-P\nruns VBZ O\n\n\n\nBob NNP B-P\n-DOCSTART- -X- O O\nEve NNP B-P"
+    text = (
+        "-DOCSTART- -X- O O\n\nAnn NNP B-P\nruns VBZ O\n\n\n\nBob NNP B-P\n-DOCSTART- -X- O"
+        " O\nEve NNP B-P"
+    )
     path.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n").encode())
     records = read(path, report)
-    assert [(r.text, r.meta["doc"], r.meta["index"]) for r in records] == [("Ann runs", 0, 0), ("Bob", 0, 1), ("Eve", 1, 2)]
+    assert [(r.text, r.meta["doc"], r.meta["index"]) for r in records] == [
+        ("Ann runs", 0, 0),
+        ("Bob", 0, 1),
+        ("Eve", 1, 2),
+    ]
     assert not report.issues
     bio.write(records, tmp_path / "y.conll")
-    assert [(r.text, r.mentions, r.meta) for r in read(tmp_path / "y.conll", report)] == [
-        (r.text, r.mentions, r.meta) for r in records
-    ]
+    assert [
+        (r.text, r.mentions, r.meta) for r in read(tmp_path / "y.conll", report)
+    ] == [(r.text, r.mentions, r.meta) for r in records]
 
 
 def test_chinese_one_character_per_line(write_json, report):
-    path = write_json("李 B-PER\n开 I-PER\n复 I-PER\n在 O\n北 B-LOC\n京 I-LOC\n\n好 O\n", "x.bio")
+    path = write_json(
+        "李 B-PER\n开 I-PER\n复 I-PER\n在 O\n北 B-LOC\n京 I-LOC\n\n好 O\n", "x.bio"
+    )
     records = read(path, report)
     assert [r.text for r in records] == ["李开复在北京", "好"]
     assert named(records[0]) == [("李开复", "PER"), ("北京", "LOC")]
@@ -113,14 +127,22 @@ def test_unknown_scheme(write_json, report, tmp_path):
 
 
 def test_write_cuts_at_mentions_and_reports_overlaps(tmp_path, report):
-    record = Record("Berlin's 东京 (x)", (Mention(0, 6, "L"), Mention(0, 3, "X"), Mention(9, 11, "L")))
+    record = Record(
+        "Berlin's 东京 (x)",
+        (Mention(0, 6, "L"), Mention(0, 3, "X"), Mention(9, 11, "L")),
+    )
     bio.write([record], tmp_path / "x.bio", report)
     lines = (tmp_path / "x.bio").read_text("utf8").split("\n")
     assert lines[:4] == ["Berlin\tB-L", "'\tO", "s\tO", "东\tB-L"]
     assert [(i.kind, i.mention) for i in report.issues] == [(NOT_WRITTEN, "Ber")]
 
 
-@given(st.lists(st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from("AB")), max_size=8), st.sampled_from(SCHEMES))
+@given(
+    st.lists(
+        st.tuples(st.booleans(), st.integers(1, 3), st.sampled_from("AB")), max_size=8
+    ),
+    st.sampled_from(SCHEMES),
+)
 def test_encode_decode(chunks, scheme):
     at, mentions = 0, []
     for is_mention, length, label in chunks:
@@ -130,7 +152,14 @@ def test_encode_decode(chunks, scheme):
     assert decode(encode(at, mentions, scheme), scheme) == (mentions, [], [])
 
 
-@given(st.lists(st.sampled_from(["O", "B-A", "I-A", "E-A", "S-A", "I-B", "M-B", "L-B", "x", "", "B-"])), st.sampled_from(SCHEMES))
+@given(
+    st.lists(
+        st.sampled_from(
+            ["O", "B-A", "I-A", "E-A", "S-A", "I-B", "M-B", "L-B", "x", "", "B-"]
+        )
+    ),
+    st.sampled_from(SCHEMES),
+)
 def test_decode_accepts_anything(tags, scheme):
     mentions, _, unreadable = decode(tags, scheme)
     assert all(0 <= s < e <= len(tags) for s, e, _ in mentions)
@@ -138,18 +167,43 @@ def test_decode_accepts_anything(tags, scheme):
     assert unreadable == [i for i, t in enumerate(tags) if t in ("x", "", "B-")]
 
 
-words = st.text(st.characters(exclude_categories=["Cs", "Z", "Cc"], exclude_characters="\ufeff"), min_size=1, max_size=5).filter(str.strip)
+words = st.text(
+    st.characters(exclude_categories=["Cs", "Z", "Cc"], exclude_characters="\ufeff"),
+    min_size=1,
+    max_size=5,
+).filter(str.strip)
 
 
 @settings(max_examples=60, deadline=None)
-@given(st.lists(st.lists(st.tuples(words, st.sampled_from(["", "A", "type b"])), min_size=1, max_size=6), min_size=1, max_size=4), st.sampled_from(SCHEMES))
+@given(
+    st.lists(
+        st.lists(
+            st.tuples(words, st.sampled_from(["", "A", "type b"])),
+            min_size=1,
+            max_size=6,
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(SCHEMES),
+)
 def test_round_trip(tmp_path_factory, sentences, scheme):
     records = []
     for i, sentence in enumerate(sentences):
         tokens = [w for w, _ in sentence]
         starts = [sum(len(t) + 1 for t in tokens[:k]) for k in range(len(tokens))]
-        mentions = tuple(Mention(s, s + len(w), t) for s, (w, t) in zip(starts, sentence, strict=True) if t)
-        records.append(Record(" ".join(tokens), mentions, meta={"index": i, "id": None, "tokens": tokens}))
+        mentions = tuple(
+            Mention(s, s + len(w), t)
+            for s, (w, t) in zip(starts, sentence, strict=True)
+            if t
+        )
+        records.append(
+            Record(
+                " ".join(tokens),
+                mentions,
+                meta={"index": i, "id": None, "tokens": tokens},
+            )
+        )
     path = tmp_path_factory.mktemp("bio") / "x.bio"
     bio.write(records, path, scheme=scheme)
     report = Report()
@@ -170,7 +224,11 @@ def written(records, path, report=None):
         ("เขาอยู่ที่กรุงเทพ", (10, 17), ["เขาอยู่ที่", "กรุงเทพ"]),
         ("هو مُحَمَّد هنا", (3, 11), ["هو", "مُحَمَّد", "هنا"]),
         ("می\u200cروم تهران", (7, 12), ["می\u200cروم", "تهران"]),
-        ("Rene\u0301e, d'E\u0301vry", (0, 6), ["Rene\u0301e", ",", "d", "'", "E\u0301vry"]),
+        (
+            "Rene\u0301e, d'E\u0301vry",
+            (0, 6),
+            ["Rene\u0301e", ",", "d", "'", "E\u0301vry"],
+        ),
         ("👩\u200d👩\u200d👧👍🏽", (0, 5), ["👩\u200d👩\u200d👧", "👍🏽"]),
         ("🇫🇷🇩🇪 1\ufe0f\u20e3", (2, 4), ["🇫🇷", "🇩🇪", "1\ufe0f\u20e3"]),
         ("서울은 큰 도시", (0, 2), ["서울", "은", "큰", "도시"]),
@@ -200,7 +258,9 @@ def test_marks_stay_with_their_letters(tmp_path, text, mention, tokens):
         (["नरेश", "दिल्ली", "में"], "नरेश दिल्ली में"),
     ],
 )
-def test_spaces_between_tokens_are_those_of_the_script(write_json, report, tokens, text):
+def test_spaces_between_tokens_are_those_of_the_script(
+    write_json, report, tokens, text
+):
     path = write_json("".join(f"{t}\tB-X\n" for t in tokens), "x.conll")
     (record,) = read(path, report)
     assert record.text == text
@@ -259,9 +319,16 @@ def test_the_tokens_of_a_doc_are_written(tmp_path, report):
     docs[0].ents = [docs[0].char_span(13, 17, label="GPE")]
     docs[1].ents = [Span(docs[1], 2, 3, label="GPE")]
     DocBin(docs=docs).to_disk(tmp_path / "x.spacy")
-    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
-    assert [token for token, _ in rows] == [t.text for doc in docs for t in doc if not t.is_space]
-    assert [row for row in rows if row[1] != "O"] == [["U.S.", "B-GPE"], ["Berlin", "B-GPE"]]
+    rows = written(
+        docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report
+    )
+    assert [token for token, _ in rows] == [
+        t.text for doc in docs for t in doc if not t.is_space
+    ]
+    assert [row for row in rows if row[1] != "O"] == [
+        ["U.S.", "B-GPE"],
+        ["Berlin", "B-GPE"],
+    ]
     assert not report.issues
 
 
@@ -269,7 +336,9 @@ def test_a_mention_inside_a_token_of_a_doc_cuts_it_and_is_counted(tmp_path, repo
     mentions = (Mention(0, 6, "L"), Mention(14, 18, "L"))
     record = Record("Berliner sind U.S. da", mentions, meta={"source": "f"})
     docbin.write([record], tmp_path / "x.spacy")
-    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
+    rows = written(
+        docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report
+    )
     assert rows[:3] == [["Berlin", "B-L"], ["er", "O"], ["sind", "O"]]
     assert [i.mention for i in report.of_kind(MISALIGNED)] == ["Berlin"]
     (again,) = read(tmp_path / "y.conll", report)
@@ -280,5 +349,7 @@ def test_columns_keep_their_tokens_through_a_doc(tmp_path, report):
     path = tmp_path / "x.conll"
     path.write_text("O'Neil's\tB-P\n(e.g.)\tO\nx-y\tO\n", encoding="utf8")
     docbin.write(bio.read(path, report), tmp_path / "x.spacy")
-    rows = written(docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report)
+    rows = written(
+        docbin.read(tmp_path / "x.spacy", report), tmp_path / "y.conll", report
+    )
     assert rows == [["O'Neil's", "B-P"], ["(e.g.)", "O"], ["x-y", "O"]]

@@ -27,7 +27,12 @@ TYPES = "person, location"
 
 
 def turn(user, answer):
-    return {"conversations": [{"from": "user", "value": user}, {"from": "assistant", "value": answer}]}
+    return {
+        "conversations": [
+            {"from": "user", "value": user},
+            {"from": "assistant", "value": answer},
+        ]
+    }
 
 
 def read(path, report, **options):
@@ -35,16 +40,27 @@ def read(path, report, **options):
 
 
 def released(name, sentence, types=TYPES, level="first ", verb="belong"):
-    return f'The ##{name}## in the sentence: "{sentence}" {verb} to which entity in the {level}list: {types}?'
+    return (
+        f'The ##{name}## in the sentence: "{sentence}" {verb} to which entity in the'
+        f" {level}list: {types}?"
+    )
 
 
 # Stage 1
 
 
 def test_marked_sentences(write_json, report, tmp_path):
-    source = [turn("Ann met Ann", "##Ann## met Ann"), turn("ab", "##a####b##"), turn("none", "none")]
+    source = [
+        turn("Ann met Ann", "##Ann## met Ann"),
+        turn("ab", "##a####b##"),
+        turn("none", "none"),
+    ]
     records = read(write_json(source), report, label="x")
-    assert [r.mentions for r in records] == [(Mention(0, 3, "x"),), (Mention(0, 1, "x"), Mention(1, 2, "x")), ()]
+    assert [r.mentions for r in records] == [
+        (Mention(0, 3, "x"),),
+        (Mention(0, 1, "x"), Mention(1, 2, "x")),
+        (),
+    ]
     swift.write(records, tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text()) == source
     assert not report.issues
@@ -111,7 +127,11 @@ def test_answer_that_is_no_copy_is_repaired(write_json, report):
 
 
 def test_stage_one_reports_nested(tmp_path, report):
-    swift.write([Record("New York", (Mention(0, 8, "a"), Mention(4, 8, "b")))], tmp_path / "x.json", report)
+    swift.write(
+        [Record("New York", (Mention(0, 8, "a"), Mention(4, 8, "b")))],
+        tmp_path / "x.json",
+        report,
+    )
     assert [(i.kind, i.mention) for i in report.issues] == [(NOT_WRITTEN, "York")]
     assert "##New York##" in (tmp_path / "x.json").read_text()
 
@@ -136,8 +156,15 @@ def test_bad_records(write_json, report, value, reason):
 
 
 def test_system_message_and_several_turns(write_json, report):
-    turns = [{"from": "system", "value": "s"}, *turn("a", "##a##")["conversations"], *turn("b", "b")["conversations"]]
-    assert [r.text for r in read(write_json([{"conversations": turns}]), report)] == ["a", "b"]
+    turns = [
+        {"from": "system", "value": "s"},
+        *turn("a", "##a##")["conversations"],
+        *turn("b", "b")["conversations"],
+    ]
+    assert [r.text for r in read(write_json([{"conversations": turns}]), report)] == [
+        "a",
+        "b",
+    ]
 
 
 # Stage 2
@@ -146,14 +173,31 @@ def test_system_message_and_several_turns(write_json, report):
 @pytest.mark.parametrize(
     "text, question",
     [
-        (released("Ann", "Ann"), Question("Ann", "Ann", ("person", "location"), "first")),
-        (released("A", 'say "A" "', level="", verb="belongs"), Question("A", 'say "A" "', ("person", "location"), verb="belongs")),
         (
-            '##xobe## in the sentence "##xobe## was in NEA" belong to which entity in the list: a, b? If none of them applied, return unknown',
-            Question("xobe", "##xobe## was in NEA", ("a", "b"), style="paper", unknown=True),
+            released("Ann", "Ann"),
+            Question("Ann", "Ann", ("person", "location"), "first"),
         ),
-        ("##Tom## belong to which entity in the list: a?", Question("Tom", "", ("a",), style="bare")),
-        (released("a##b", "x a##b"), Question("a##b", "x a##b", ("person", "location"), "first")),
+        (
+            released("A", 'say "A" "', level="", verb="belongs"),
+            Question("A", 'say "A" "', ("person", "location"), verb="belongs"),
+        ),
+        (
+            (
+                '##xobe## in the sentence "##xobe## was in NEA" belong to which entity in the'
+                " list: a, b? If none of them applied, return unknown"
+            ),
+            Question(
+                "xobe", "##xobe## was in NEA", ("a", "b"), style="paper", unknown=True
+            ),
+        ),
+        (
+            "##Tom## belong to which entity in the list: a?",
+            Question("Tom", "", ("a",), style="bare"),
+        ),
+        (
+            released("a##b", "x a##b"),
+            Question("a##b", "x a##b", ("person", "location"), "first"),
+        ),
     ],
 )
 def test_phrasings(text, question):
@@ -163,11 +207,20 @@ def test_phrasings(text, question):
 
 plain = st.text(alphabet='ab#" ?:,中', min_size=1, max_size=12).filter(str.strip)
 names = st.text(alphabet='ab" ?:,中', min_size=1, max_size=8).filter(str.strip)
-type_names = st.text(alphabet="abc中- ", min_size=1, max_size=6).filter(lambda t: t == t.strip())
+type_names = st.text(alphabet="abc中- ", min_size=1, max_size=6).filter(
+    lambda t: t == t.strip()
+)
 
 
 @settings(max_examples=200)
-@given(names, plain, st.lists(type_names, min_size=1, max_size=4), st.sampled_from(LEVELS), st.sampled_from(["released", "paper"]), st.booleans())
+@given(
+    names,
+    plain,
+    st.lists(type_names, min_size=1, max_size=4),
+    st.sampled_from(LEVELS),
+    st.sampled_from(["released", "paper"]),
+    st.booleans(),
+)
 def test_questions_round_trip(name, sentence, types, level, style, unknown):
     question = Question(name, sentence, tuple(types), level, style, unknown=unknown)
     assert parse_question(question.render()) == question
@@ -190,7 +243,11 @@ def test_questions_of_one_sentence_make_one_record(write_json, report, tmp_path)
         [(0, "dog")],
     ]
     assert records[0].labels is None
-    assert records[0].meta["type_lists"] == [["king", "poet"], ["person", "location"], ["person", "location"]]
+    assert records[0].meta["type_lists"] == [
+        ["king", "poet"],
+        ["person", "location"],
+        ["person", "location"],
+    ]
     assert records[2].labels == ("person", "location")
     assert records[2].rejected == (Rejected("Eve", "person", "not in its sentence"),)
     assert [(i.kind, i.record) for i in report.issues] == [(OFF_LIST, 6), (REJECTED, 7)]
@@ -202,7 +259,11 @@ def test_paper_phrasing_tells_occurrences_apart(tmp_path, report):
     record = Record("Ann met Ann", (Mention(8, 11, "a"),), labels=("a", "b"))
     swift.write([record], tmp_path / "x.json", stage=2, style="paper", unknown=True)
     (back,) = read(tmp_path / "x.json", report)
-    assert (back.text, back.mentions, back.labels) == (record.text, record.mentions, record.labels)
+    assert (back.text, back.mentions, back.labels) == (
+        record.text,
+        record.mentions,
+        record.labels,
+    )
     assert not report.issues
 
 
@@ -211,11 +272,21 @@ def test_levels_and_type_lists_of_a_taxonomy(tmp_path, report):
     record = Record("Ann in Rome", (Mention(0, 3, "poet"), Mention(7, 11, "place")))
 
     def asked(**options):
-        swift.write([record], tmp_path / "x.json", report, stage=2, types=taxonomy, **options)
-        found = [r["conversations"] for r in json.loads((tmp_path / "x.json").read_text())]
-        return [(user["value"].rpartition("the ")[2], answer["value"]) for user, answer in found]
+        swift.write(
+            [record], tmp_path / "x.json", report, stage=2, types=taxonomy, **options
+        )
+        found = [
+            r["conversations"] for r in json.loads((tmp_path / "x.json").read_text())
+        ]
+        return [
+            (user["value"].rpartition("the ")[2], answer["value"])
+            for user, answer in found
+        ]
 
-    assert asked(level="first") == [("first list: person, place?", "person"), ("first list: person, place?", "place")]
+    assert asked(level="first") == [
+        ("first list: person, place?", "person"),
+        ("first list: person, place?", "place"),
+    ]
     assert asked(level="second") == [("second list: poet, king?", "poet")]
     assert "no second level" in report.of_kind(NOT_WRITTEN)[0].reason
     assert asked()[0] == ("list: poet, king, city?", "poet")
@@ -223,7 +294,11 @@ def test_levels_and_type_lists_of_a_taxonomy(tmp_path, report):
 
 def test_wrong_options(tmp_path):
     record = Record("Ann", (Mention(0, 3, "a"),))
-    for options in ({"stage": 3}, {"stage": 2, "level": "fourth"}, {"stage": 2, "style": "x"}):
+    for options in (
+        {"stage": 3},
+        {"stage": 2, "level": "fourth"},
+        {"stage": 2, "style": "x"},
+    ):
         with pytest.raises(CorpusError, match="T003"):
             swift.write([record], tmp_path / "x.json", **options)
     with pytest.raises(CorpusError, match="T011"):

@@ -36,7 +36,10 @@ from spacy_cascade.taxonomy import Taxonomy, builtin
         ("person -> person", {"hierarchical"}),
         ("alpha -> beta -> gamma -> delta -> epsilon", {"hierarchical"}),
         ("it", {"length"}),
-        ("a name that goes on and on until nobody remembers how it began", {"length", "flexible"}),
+        (
+            "a name that goes on and on until nobody remembers how it began",
+            {"length", "flexible"},
+        ),
         (" ", {"readable"}),
     ],
 )
@@ -64,16 +67,38 @@ def test_names_that_differ_only_in_form(a, b):
     assert "duplicate" in {p.rule for p in lint_names([a, b])}
 
 
-@pytest.mark.parametrize("a, b", [("person", "personnel"), ("hour", "ore"), ("city", "country"), ("status", "state"), ("gas", "gene")])
+@pytest.mark.parametrize(
+    "a, b",
+    [
+        ("person", "personnel"),
+        ("hour", "ore"),
+        ("city", "country"),
+        ("status", "state"),
+        ("gas", "gene"),
+    ],
+)
 def test_names_that_differ(a, b):
     assert skeleton(a) != skeleton(b)
 
 
 def test_taxonomy_needs_definitions_and_one_place_per_name():
-    tree = {"art": {"film": {}}, "product": {"films": {}, "others": {}}, "event": {"others": {}}}
-    described = {"art": "what artists make", "product": "what is sold", "product > others": "the rest", "event > others": "more"}
+    tree = {
+        "art": {"film": {}},
+        "product": {"films": {}, "others": {}},
+        "event": {"others": {}},
+    }
+    described = {
+        "art": "what artists make",
+        "product": "what is sold",
+        "product > others": "the rest",
+        "event > others": "more",
+    }
     names = {"zh": {"art > film": "电影", "product > films": "电影", "song": "歌"}}
-    taxonomy = Taxonomy(tree, descriptions={**described, "art > film": "films", "event": "what happens"}, names=names)
+    taxonomy = Taxonomy(
+        tree,
+        descriptions={**described, "art > film": "films", "event": "what happens"},
+        names=names,
+    )
     found = {(p.rule, p.name) for p in lint_taxonomy(taxonomy)}
     assert found == {
         ("unambiguous", "product -> films"),
@@ -93,7 +118,11 @@ def test_universal_taxonomy_passes():
 def test_all_data_sets_pass_after_mapping():
     maps = load_maps()
     assert len(maps) == 86 + 7
-    assert not {name: p for name, m in maps.items() if (p := lint_names(t for t in m.targets.values() if t is not None))}
+    assert not {
+        name: p
+        for name, m in maps.items()
+        if (p := lint_names(t for t in m.targets.values() if t is not None))
+    }
 
 
 def test_raw_names_of_the_data_sets_do_not_all_pass():

@@ -18,17 +18,35 @@ WEAPONS = "product > weapon > biological"
 
 
 def geic(*types: str) -> dict[str, Any]:
-    return {f"sentence{i}": {"sentence": "Anthrax was here", "entity": ["Anthrax"], "category": [t]} for i, t in enumerate(types)}
+    return {
+        f"sentence{i}": {
+            "sentence": "Anthrax was here",
+            "entity": ["Anthrax"],
+            "category": [t],
+        }
+        for i, t in enumerate(types)
+    }
 
 
 @pytest.fixture
-def warnings(caplog: pytest.LogCaptureFixture, write_json: Callable[..., Path]) -> Callable[..., list[str]]:
+def warnings(
+    caplog: pytest.LogCaptureFixture, write_json: Callable[..., Path]
+) -> Callable[..., list[str]]:
     """What a command warns of, given the types of a corpus."""
 
     def of(types: tuple[str, ...], *command: Any) -> list[str]:
         caplog.clear()
         with caplog.at_level(logging.WARNING, logger="spacy_cascade"):
-            args = [str(a) for a in (command[0], write_json(geic(*types)), *command[1:], "--taxonomy", "dynamicner")]
+            args = [
+                str(a)
+                for a in (
+                    command[0],
+                    write_json(geic(*types)),
+                    *command[1:],
+                    "--taxonomy",
+                    "dynamicner",
+                )
+            ]
             result = CliRunner().invoke(app, args)
         assert result.exit_code == 0, result.output
         return [m for m in caplog.messages if "CW04" in m]
@@ -36,15 +54,30 @@ def warnings(caplog: pytest.LogCaptureFixture, write_json: Callable[..., Path]) 
     return of
 
 
-def test_finest_types_are_in_no_doubt(warnings: Callable[..., list[str]], tmp_path: Path) -> None:
+def test_finest_types_are_in_no_doubt(
+    warnings: Callable[..., list[str]], tmp_path: Path
+) -> None:
     """DynamicNER's own files name the finest types only."""
-    assert not warnings(("biological", "city", "biological"), "convert", tmp_path / "a.spacy", "--to", "docbin")
+    assert not warnings(
+        ("biological", "city", "biological"),
+        "convert",
+        tmp_path / "a.spacy",
+        "--to",
+        "docbin",
+    )
     docs = docbin.load(tmp_path / "a.spacy").get_docs(Vocab())
     paths = [path for doc in docs for path in doc.spans["gold"].attrs["paths"]]
     assert paths == [WEAPONS, "location > geo-political entity > city", WEAPONS]
 
 
-@pytest.mark.parametrize("types", [("biological", "city", "medical"), ("medical", "biological"), ("biological", "no such type")])
+@pytest.mark.parametrize(
+    "types",
+    [
+        ("biological", "city", "medical"),
+        ("medical", "biological"),
+        ("biological", "no such type"),
+    ],
+)
 def test_where_labels_are_of_any_level_a_name_is_ambiguous(
     types: tuple[str, ...], warnings: Callable[..., list[str]], tmp_path: Path
 ) -> None:
@@ -60,5 +93,9 @@ SAMPLE = ("sample", "{}/{}.json", "--mode", "few-shot", "--size", "2", "--coarse
 def test_other_commands_and_formats_agree(
     command: tuple[str, ...], warnings: Callable[..., list[str]], tmp_path: Path
 ) -> None:
-    assert not warnings(("biological",), *(part.format(tmp_path, "finest") for part in command))
-    assert warnings(("medical", "biological"), *(part.format(tmp_path, "any") for part in command))
+    assert not warnings(
+        ("biological",), *(part.format(tmp_path, "finest") for part in command)
+    )
+    assert warnings(
+        ("medical", "biological"), *(part.format(tmp_path, "any") for part in command)
+    )

@@ -10,7 +10,15 @@ import pytest
 from corpus_tools.convert import convert
 from corpus_tools.formats import b2nerd, docbin, geic, swift
 from corpus_tools.locate import ABSENT
-from corpus_tools.records import DUPLICATE, MISALIGNED, NESTED, OFF_LIST, REJECTED, REPAIRED, Report
+from corpus_tools.records import (
+    DUPLICATE,
+    MISALIGNED,
+    NESTED,
+    OFF_LIST,
+    REJECTED,
+    REPAIRED,
+    Report,
+)
 from spacy_cascade.taxonomy import builtin
 
 pytestmark = pytest.mark.real_data
@@ -19,12 +27,16 @@ pytestmark = pytest.mark.real_data
 def test_dynamicner(data, tmp_path):
     source = data / "dynamicner" / "example.json"
     published = json.loads(source.read_text("utf8"))
-    report = convert(source, tmp_path / "x.spacy", write_options={"taxonomy": builtin("dynamicner")})
+    report = convert(
+        source, tmp_path / "x.spacy", write_options={"taxonomy": builtin("dynamicner")}
+    )
     assert (report.total("records"), report.total("mentions")) == (900, 2805)
     assert Counter(i.reason for i in report.of_kind(REJECTED)) == {ABSENT: 17}
     assert report.total("aligned") + report.total(MISALIGNED) == 2805 - 17
     # "the Williamson and Sprague Rivers"
-    assert [(i.kind, i.mention) for i in report.of_kind(REPAIRED, DUPLICATE)] == [(REPAIRED, "Sprague River")]
+    assert [(i.kind, i.mention) for i in report.of_kind(REPAIRED, DUPLICATE)] == [
+        (REPAIRED, "Sprague River")
+    ]
     assert not report.unknown_types
     records = list(docbin.read(tmp_path / "x.spacy", Report()))
     assert [r.text for r in records] == [v["sentence"] for v in published.values()]
@@ -35,24 +47,40 @@ def test_dynamicner(data, tmp_path):
 
 @pytest.mark.parametrize("stage, records", [(1, 3250), (2, 4839)])
 def test_reference_conversations(data, tmp_path, stage, records):
-    source = data / "cascadener_reference_formats" / "train" / "conll2003" / f"stage{stage}" / "dev.json"
+    source = (
+        data
+        / "cascadener_reference_formats"
+        / "train"
+        / "conll2003"
+        / f"stage{stage}"
+        / "dev.json"
+    )
     convert(source, tmp_path / "x.spacy")
     report = Report()
     found = list(docbin.read(tmp_path / "x.spacy", report))
     swift.write(found, tmp_path / "back.json", stage=stage)
     assert len(found) == records
-    assert json.loads((tmp_path / "back.json").read_text("utf8")) == json.loads(source.read_text("utf8"))
+    assert json.loads((tmp_path / "back.json").read_text("utf8")) == json.loads(
+        source.read_text("utf8")
+    )
     read = Report()
-    assert sum(len(r.mentions) for r in swift.read(source, read)) == (5898 if stage == 1 else 5938)
-    assert read.total(OFF_LIST) == (0 if stage == 1 else 902)  # "miscellaneous", where the list says "other"
-    # asked about more often than the sentence has the word, so the others stand in "Arabs" and "Iraqi"
+    assert sum(len(r.mentions) for r in swift.read(source, read)) == (
+        5898 if stage == 1 else 5938
+    )
+    assert read.total(OFF_LIST) == (
+        0 if stage == 1 else 902
+    )  # "miscellaneous", where the list says "other"
+    # asked about more often than the sentence has the word, so the others stand in
+    # "Arabs" and "Iraqi"
     inside = ["Arab", "Iraq", "Iraq", "Iraq"] if stage == 2 else []
     assert [i.mention for i in read.of_kind(REPAIRED)] == inside
     assert not read.of_kind(REJECTED, NESTED)
 
 
 def test_reference_geic_files(data, tmp_path):
-    paths = sorted((data / "cascadener_reference_formats" / "other_dataset").glob("*/test/*.json"))
+    paths = sorted(
+        (data / "cascadener_reference_formats" / "other_dataset").glob("*/test/*.json")
+    )
     assert len(paths) == 6
     for path in paths:
         published = json.loads(path.read_text("utf8"))
@@ -82,7 +110,9 @@ def test_all_data_sets_are_converted(data, tmp_path):
     assert not report.failed
     assert len({p.parent for p in tmp_path.rglob("*.spacy")}) == 86
     assert len(list(tmp_path.rglob("*.spacy"))) == 254
-    assert report.total("aligned") + report.total(MISALIGNED) == report.total("mentions")
+    assert report.total("aligned") + report.total(MISALIGNED) == report.total(
+        "mentions"
+    )
     for path in sorted(tmp_path.rglob("*.spacy"))[::20]:
         inner = path.relative_to(tmp_path).with_suffix(".json")
         published = json.loads((data / "b2nerd_style" / inner).read_text("utf8"))[:40]

@@ -35,7 +35,10 @@ RECORDS = [
 
 @pytest.fixture
 def corpus(write_json, tmp_path):
-    write_json({"P": "person", "L": "location", "C": "location->city"}, "corpus/NER_en/toy/labels.json")
+    write_json(
+        {"P": "person", "L": "location", "C": "location->city"},
+        "corpus/NER_en/toy/labels.json",
+    )
     write_json(RECORDS, "corpus/NER_en/toy/train.json")
     write_json(RECORDS[:1], "corpus/NER_zh/other/dev.json")
     return tmp_path / "corpus"
@@ -47,12 +50,22 @@ def run(*args):
 
 def test_counts(corpus):
     stats = collect([corpus])
-    assert set(stats.groups) == {Group("en", "toy", "train"), Group("zh", "other", "dev")}
+    assert set(stats.groups) == {
+        Group("en", "toy", "train"),
+        Group("zh", "other", "dev"),
+    }
     toy = stats.groups[Group("en", "toy", "train")]
     assert (toy.sentences, toy.mentions, toy.nested, toy.empty) == (3, 5, 1, 1)
     assert toy.characters == sum(len(r["sentence"]) for r in RECORDS)
-    assert toy.tokens == sum(len(blank_pipeline().make_doc(r["sentence"])) for r in RECORDS)
-    assert toy.types == {("person",): 2, ("person", "name"): 1, ("location", "city"): 1, ("location",): 1}
+    assert toy.tokens == sum(
+        len(blank_pipeline().make_doc(r["sentence"])) for r in RECORDS
+    )
+    assert toy.types == {
+        ("person",): 2,
+        ("person", "name"): 1,
+        ("location", "city"): 1,
+        ("location",): 1,
+    }
     assert toy.at_level(1) == {("person",): 3, ("location",): 2}
     assert toy.mention_tokens == {1: 4, 2: 1}
     assert toy.mention_characters == {3: 2, 7: 1, 4: 1, 5: 1}
@@ -64,7 +77,11 @@ def test_counts(corpus):
 
 def test_a_mention_inside_a_token_has_one_token():
     tally = Tally()
-    tally.add(Record("Berliner sind", (Mention(0, 6, "L"), Mention(2, 8, "L"))), [("L",)] * 2, np.array([0, 9]))
+    tally.add(
+        Record("Berliner sind", (Mention(0, 6, "L"), Mention(2, 8, "L"))),
+        [("L",)] * 2,
+        np.array([0, 9]),
+    )
     assert tally.mention_tokens == {1: 2}
 
 
@@ -86,7 +103,11 @@ def test_summary_agrees_with_numpy():
 
 def test_paths_of_a_taxonomy():
     paths = Paths(Taxonomy({"location": {"city": None}}))
-    assert [paths("city"), paths("town"), paths("town")] == [("location", "city"), ("town",), ("town",)]
+    assert [paths("city"), paths("town"), paths("town")] == [
+        ("location", "city"),
+        ("town",),
+        ("town",),
+    ]
     assert paths.unresolved == {"town": 2}
     assert Paths()("a->b") == ("a", "b")
 
@@ -94,7 +115,12 @@ def test_paths_of_a_taxonomy():
 def test_the_same_in_every_format(corpus, tmp_path):
     whole = collect([corpus / "NER_en" / "toy" / "train.json"], language="en").total
     out = tmp_path / "out.spacy"
-    assert run("convert", corpus / "NER_en" / "toy" / "train.json", out, "--max-docs", 1).exit_code == 0
+    assert (
+        run(
+            "convert", corpus / "NER_en" / "toy" / "train.json", out, "--max-docs", 1
+        ).exit_code
+        == 0
+    )
     parts = collect(sorted(tmp_path.glob("out-*.spacy")))
     assert [g.split for g in parts.groups] == ["out"]
     assert parts.total.to_dict() == whole.to_dict()
@@ -102,18 +128,29 @@ def test_the_same_in_every_format(corpus, tmp_path):
 
 def test_stats_command(corpus):
     result = run("stats", corpus)
-    assert result.exit_code == 0 and "en/toy" in result.output and "location > city" in result.output
+    assert (
+        result.exit_code == 0
+        and "en/toy" in result.output
+        and "location > city" in result.output
+    )
     found = json.loads(run("stats", corpus, "--json").stdout)
     assert found["total"]["type_counts"]["person"] == 4
     assert found["total"]["mentions_per_sentence"]["mean"] == 9 / 4
     assert [g["split"] for g in found["groups"]] == ["train", "dev"]
-    assert json.loads(run("stats", corpus, "--json", "--limit", 1).stdout)["total"]["sentences"] == 2
+    assert (
+        json.loads(run("stats", corpus, "--json", "--limit", 1).stdout)["total"][
+            "sentences"
+        ]
+        == 2
+    )
 
 
 def test_a_damaged_file_does_not_stop_a_tree(corpus):
     (corpus / "NER_en" / "toy" / "bad.spacy").write_bytes(b"x")
     result = run("stats", corpus)
-    assert result.exit_code == 1 and "en/toy" in result.output and "T004" in result.output
+    assert (
+        result.exit_code == 1 and "en/toy" in result.output and "T004" in result.output
+    )
 
 
 def test_bad_input(corpus, tmp_path, write_json):
@@ -149,7 +186,9 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags[tag] += 1
-        self.references += [v for k, v in attrs if k in ("src", "href", "srcset", "data")]
+        self.references += [
+            v for k, v in attrs if k in ("src", "href", "srcset", "data")
+        ]
         if tag not in self.VOID:
             self.open.append(tag)
 
@@ -173,19 +212,31 @@ def test_the_page(corpus, tmp_path, write_json):
     assert all(reference.startswith("#") for reference in page.references)
     assert not re.search(r"https?://|url\(|@import", text)
     assert page.tags["mark"] > 0 and page.tags["svg"] > 3
-    assert "A &amp; B" in text and "1,200 of 3,000" in text and "&lt;i&gt;" in text and "&lt;b&gt;big" in text
+    assert (
+        "A &amp; B" in text
+        and "1,200 of 3,000" in text
+        and "&lt;i&gt;" in text
+        and "&lt;b&gt;big" in text
+    )
     result = run("report", corpus, out)
     assert result.exit_code == 1 and "T071" in result.output
     assert run("report", corpus, out, "--overwrite").exit_code == 0
     again = out.read_bytes()
-    assert run("report", corpus, out, "--overwrite").exit_code == 0 and out.read_bytes() == again
+    assert (
+        run("report", corpus, out, "--overwrite").exit_code == 0
+        and out.read_bytes() == again
+    )
 
 
 def test_samples_are_drawn_evenly_and_seeded():
     def draw(seed, size=5):
         samples = Samples(size, seed)
         for i in range(100):
-            samples(Group("en", "d", "train"), Record(f"{i} x", (Mention(0, 1, "a"),)), [("a",)])
+            samples(
+                Group("en", "d", "train"),
+                Record(f"{i} x", (Mention(0, 1, "a"),)),
+                [("a",)],
+            )
         return [s.record.text for s in samples.drawn["en"]]
 
     assert draw(1) == draw(1) != draw(2)
@@ -196,23 +247,44 @@ def test_samples_are_drawn_evenly_and_seeded():
 def test_samples_leave_out_what_cannot_be_shown():
     samples = Samples(5)
     samples(Group("en", "", ""), Record("no mention"), [])
-    samples(Group("en", "", ""), Record("x" * (MAX_CHARACTERS + 1), (Mention(0, 1, "a"),)), [("a",)])
+    samples(
+        Group("en", "", ""),
+        Record("x" * (MAX_CHARACTERS + 1), (Mention(0, 1, "a"),)),
+        [("a",)],
+    )
     assert not samples.drawn
 
 
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_sample_shows_the_text_as_it_is(nested):
-    mentions = [Mention(4, 12, "city<"), *([Mention(8, 12, "x")] if nested else []), Mention(14, 16, "city<")]
+    mentions = [
+        Mention(4, 12, "city<"),
+        *([Mention(8, 12, "x")] if nested else []),
+        Mention(14, 16, "city<"),
+    ]
     text = "In <New York>, 北京: &amp; so  on"
-    record = Record(text, tuple(mentions), meta={} if nested else {"type_lists": [["city<", "y"]] * 2})
-    html = render(Sample(Group("zh", "d", "dev"), record, [(m.label,) for m in mentions]), {"x": "c0"})
+    record = Record(
+        text,
+        tuple(mentions),
+        meta={} if nested else {"type_lists": [["city<", "y"]] * 2},
+    )
+    html = render(
+        Sample(Group("zh", "d", "dev"), record, [(m.label,) for m in mentions]),
+        {"x": "c0"},
+    )
 
     class Text(HTMLParser):
         shown, depth = "", 0
 
         def handle_starttag(self, tag, attrs):
             css = dict(attrs).get("class", "")
-            self.depth += 1 if self.depth or tag == "small" or css in ("label", "slice", "slice start") else 0
+            self.depth += (
+                1
+                if self.depth
+                or tag == "small"
+                or css in ("label", "slice", "slice start")
+                else 0
+            )
 
         def handle_endtag(self, tag):
             self.depth -= 1 if self.depth else 0
@@ -223,7 +295,11 @@ def test_a_sample_shows_the_text_as_it_is(nested):
     parser = Text()
     parser.feed(html)
     assert parser.shown.strip() == text
-    assert "city&lt;" in html and "<New" not in html and ("out of: city&lt;, y" in html) != nested
+    assert (
+        "city&lt;" in html
+        and "<New" not in html
+        and ("out of: city&lt;, y" in html) != nested
+    )
 
 
 def test_squarify_fills_the_box_in_proportion():
@@ -233,18 +309,47 @@ def test_squarify_fills_the_box_in_proportion():
         boxes = treemap.squarify(values, (3, 4, 200, 100))
         for value, (x, y, w, h) in zip(values, boxes, strict=True):
             assert w * h == pytest.approx(20000 * value / sum(values))
-            assert x >= 3 - 1e-6 and y >= 4 - 1e-6 and x + w <= 203 + 1e-6 and y + h <= 104 + 1e-6
+            assert (
+                x >= 3 - 1e-6
+                and y >= 4 - 1e-6
+                and x + w <= 203 + 1e-6
+                and y + h <= 104 + 1e-6
+            )
         for i, (x, y, w, h) in enumerate(boxes):
             for a, b, c, d in boxes[:i]:
-                assert x + w <= a + 1e-6 or a + c <= x + 1e-6 or y + h <= b + 1e-6 or b + d <= y + 1e-6
-    assert treemap.squarify([6, 6, 4, 3, 2, 2, 1], (0, 0, 6, 4))[:2] == [(0, 0, 3, 2), (0, 2, 3, 2)]  # the paper's example
+                assert (
+                    x + w <= a + 1e-6
+                    or a + c <= x + 1e-6
+                    or y + h <= b + 1e-6
+                    or b + d <= y + 1e-6
+                )
+    assert treemap.squarify([6, 6, 4, 3, 2, 2, 1], (0, 0, 6, 4))[:2] == [
+        (0, 0, 3, 2),
+        (0, 2, 3, 2),
+    ]  # the paper's example
 
 
 def test_treemap_counts_and_small_types():
-    root = treemap.tree({("a", "b"): 5000, ("a",): 3000, **{(f"t{i}",): 1 for i in range(4)}, ("c",): 100})
-    assert root.total == 8104 and root.children["a"].total == 8000 and root.children["a"].own == 3000
+    root = treemap.tree(
+        {
+            ("a", "b"): 5000,
+            ("a",): 3000,
+            **{(f"t{i}",): 1 for i in range(4)},
+            ("c",): 100,
+        }
+    )
+    assert (
+        root.total == 8104
+        and root.children["a"].total == 8000
+        and root.children["a"].own == 3000
+    )
     svg = treemap.draw(root, {"a": "c0"}, width=400, height=200)
-    assert "a &gt; b: 5,000 (61.7%)" in svg and "a itself" in svg and "4 more types" in svg and ">t1<" not in svg
+    assert (
+        "a &gt; b: 5,000 (61.7%)" in svg
+        and "a itself" in svg
+        and "4 more types" in svg
+        and ">t1<" not in svg
+    )
 
 
 @pytest.mark.parametrize(

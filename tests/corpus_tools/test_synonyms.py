@@ -1,4 +1,6 @@
-"""The synonym tables name every type of the taxonomy in every language, and no name means two types."""
+"""The synonym tables name every type of the taxonomy in every language, and no name
+means two types.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,7 @@ SYNONYMS = Path(corpus_tools.__file__).parent / "data" / "synonyms"
 LANGUAGES = ("en", "zh", "es", "fr", "de", "ja", "ko", "ru")
 TAXONOMY = builtin("dynamicner")
 # They separate types, levels, labels from mentions, or mark mentions, in one of the prompt formats.
-SEPARATORS = set(",;:|#>()[]{}\"\n\t，；：、（）")
+SEPARATORS = set(',;:|#>()[]{}"\n\t，；：、（）')
 
 
 def read(lang: str) -> dict[TypePath, list[str]]:
@@ -34,20 +36,28 @@ def test_there_is_a_table_for_each_language() -> None:
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_every_type_has_an_entry_in_the_taxonomys_order(lang: str) -> None:
-    assert list(srsly.read_json(SYNONYMS / f"{lang}.json")) == [format_path(path) for path in TAXONOMY]
+    assert list(srsly.read_json(SYNONYMS / f"{lang}.json")) == [
+        format_path(path) for path in TAXONOMY
+    ]
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_every_type_has_two_to_four_different_alternatives_beside_its_name(lang: str) -> None:
+def test_every_type_has_two_to_four_different_alternatives_beside_its_name(
+    lang: str,
+) -> None:
     for path, names in read(lang).items():
-        assert 3 <= len({folded(name) for name in names}) == len(names) <= 5, (path, names)
+        assert 3 <= len({folded(name) for name in names}) == len(names) <= 5, (
+            path,
+            names,
+        )
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_name_means_two_types(lang: str) -> None:
     meant = defaultdict(set)
     for path, names in read(lang).items():
-        # In English the taxonomy's own name comes first, even where the taxonomy repeats it ("address").
+        # In English the taxonomy's own name comes first, even where the taxonomy
+        # repeats it ("address").
         for name in names[1:] if lang == "en" else names:
             meant[folded(name)].add(path)
     assert not {name: paths for name, paths in meant.items() if len(paths) > 1}
@@ -71,7 +81,9 @@ def test_english_entries_start_with_the_taxonomys_name() -> None:
 def test_names_are_clean_text(lang: str) -> None:
     for path, names in read(lang).items():
         for name in names:
-            assert name and name == unicodedata.normalize("NFC", " ".join(name.split())), (path, name)
+            assert name and name == unicodedata.normalize(
+                "NFC", " ".join(name.split())
+            ), (path, name)
             assert not SEPARATORS & set(name), (path, name)
 
 
@@ -84,5 +96,7 @@ def test_a_table_has_one_type_per_line_in_plain_utf8(lang: str) -> None:
 
 @pytest.mark.parametrize("lang", ["en", "es", "fr"])
 def test_only_the_state_is_capitalized_where_nouns_are_not(lang: str) -> None:
-    words = {word for names in read(lang).values() for name in names for word in name.split()}
+    words = {
+        word for names in read(lang).values() for name in names for word in name.split()
+    }
     assert {word for word in words if word != word.lower()} <= {"État", "Estado"}

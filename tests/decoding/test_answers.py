@@ -1,4 +1,6 @@
-"""Listing mentions under constraint: whatever the model prefers, the answer can be read back and its offsets are exact."""
+"""Listing mentions under constraint: whatever the model prefers, the answer can be read
+back and its offsets are exact.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,23 @@ from spacy_cascade.types import Query, Unit
 from tests import util
 
 # Every byte, and tokens that reach over the borders of labels, mentions and separators.
-PIECES = (b"; ", b": ", b" None", b" a", b": a", b"a; ", b"; a", b"ab", b"person", b": P", b" person", b"\xe6\x9d", b";b", b"a:", b"::")
+PIECES = (
+    b"; ",
+    b": ",
+    b" None",
+    b" a",
+    b": a",
+    b"a; ",
+    b"; a",
+    b"ab",
+    b"person",
+    b": P",
+    b" person",
+    b"\xe6\x9d",
+    b";b",
+    b"a:",
+    b"::",
+)
 VOCABULARY = Vocabulary([None, *(bytes([b]) for b in range(256)), *PIECES])
 END = 0
 GRAMMAR = Grammar(lead=b" ", colon=b": ", separator=b"; ", empty=b"None")
@@ -37,8 +55,29 @@ LABEL_SETS = (
     ["person", "person or group", "personal"],
     ["b"],
 )
-PIECES_OF_TEXT = ["a", "b", "a; ", "a: b", "; ", "person: a; ", "None", " ", "Paris ", "東京", "é", "\n", "👩‍👩‍👧", "a: a; a: a; ", ";", ":", "x"]
-texts = st.one_of(st.lists(st.sampled_from(PIECES_OF_TEXT), min_size=1, max_size=10).map("".join), st.text(min_size=1, max_size=20))
+PIECES_OF_TEXT = [
+    "a",
+    "b",
+    "a; ",
+    "a: b",
+    "; ",
+    "person: a; ",
+    "None",
+    " ",
+    "Paris ",
+    "東京",
+    "é",
+    "\n",
+    "👩‍👩‍👧",
+    "a: a; a: a; ",
+    ";",
+    ":",
+    "x",
+]
+texts = st.one_of(
+    st.lists(st.sampled_from(PIECES_OF_TEXT), min_size=1, max_size=10).map("".join),
+    st.text(min_size=1, max_size=20),
+)
 
 
 def unit_of(nlp: Language, text: str) -> Unit | None:
@@ -46,17 +85,25 @@ def unit_of(nlp: Language, text: str) -> Unit | None:
     return found[0] if found else None
 
 
-def automaton_for(unit: Unit, names: Sequence[str], *, nested: bool = False) -> AnswerAutomaton:
+def automaton_for(
+    unit: Unit, names: Sequence[str], *, nested: bool = False
+) -> AnswerAutomaton:
     labels = Labels([n.encode() for n in names])
-    return AnswerAutomaton(byte_index(unit), labels, GRAMMAR, vocabulary=VOCABULARY, end=END, nested=nested)
+    return AnswerAutomaton(
+        byte_index(unit), labels, GRAMMAR, vocabulary=VOCABULARY, end=END, nested=nested
+    )
 
 
-def wander(automaton: AnswerAutomaton, seed: int, *, go_on: bool) -> tuple[bytes, State]:
+def wander(
+    automaton: AnswerAutomaton, seed: int, *, go_on: bool
+) -> tuple[bytes, State]:
     """An answer of random tokens. go_on: end only if nothing else is allowed."""
     rng, state, out = random.Random(seed), automaton.start(), b""
     while not automaton.done(state):
         allowed = list(automaton.allowed(state))
-        assert allowed, "the vocabulary can write everything, so there is always a way on"
+        assert allowed, (
+            "the vocabulary can write everything, so there is always a way on"
+        )
         if go_on and len(allowed) > 1 and END in allowed:
             allowed.remove(END)
         token = rng.choice(allowed)
@@ -65,12 +112,22 @@ def wander(automaton: AnswerAutomaton, seed: int, *, go_on: bool) -> tuple[bytes
     return out, state
 
 
-def written(unit: Unit, names: Sequence[str], mentions: Sequence[tuple[int, int, int]]) -> str:
-    pairs = [(names[k], unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]]) for s, e, k in mentions]
-    return " " + "; ".join(f"{label}: {text}" for label, text in pairs) if pairs else " None"
+def written(
+    unit: Unit, names: Sequence[str], mentions: Sequence[tuple[int, int, int]]
+) -> str:
+    pairs = [
+        (names[k], unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]])
+        for s, e, k in mentions
+    ]
+    return (
+        " " + "; ".join(f"{label}: {text}" for label, text in pairs)
+        if pairs
+        else " None"
+    )
 
 
-# -- Substrings --------------------------------------------------------------------------------------------------
+# -- Substrings
+# --------------------------------------------------------------------------------------------------
 
 
 @given(text=st.text(alphabet="abé;", min_size=1, max_size=12), seed=st.integers(0, 9))
@@ -84,7 +141,10 @@ def test_substrings_are_those_of_the_text(text: str, seed: int) -> None:
         node, spelled = stack.pop()
         if spelled:
             found[spelled] = automaton.starts(node)
-        stack += [(behind, spelled + bytes([symbol])) for symbol, behind in automaton.steps(node)]
+        stack += [
+            (behind, spelled + bytes([symbol]))
+            for symbol, behind in automaton.steps(node)
+        ]
     expected: dict[bytes, list[int]] = {}
     for s in sorted(starts):
         for e in range(s + 1, len(data) + 1):
@@ -97,16 +157,25 @@ def test_substrings_need_linear_space() -> None:
     assert len(Substrings(text.encode(), range(0, 10000, 2)).order) == 5000
 
 
-# -- Whatever is written ------------------------------------------------------------------------------------------
+# -- Whatever is written
+# ------------------------------------------------------------------------------------------
 
 
-@given(text=texts, names=st.sampled_from(LABEL_SETS), nested=st.booleans(), seed=st.integers(0, 99), go_on=st.booleans())
+@given(
+    text=texts,
+    names=st.sampled_from(LABEL_SETS),
+    nested=st.booleans(),
+    seed=st.integers(0, 99),
+    go_on=st.booleans(),
+)
 @example("a; person: b", ["person", "b"], False, 0, True)
 @example("person: a; person: a; person: a; person: a", ["person"], True, 3, True)
 @example("a: a: a: a", ["a", "a: a"], True, 1, True)
 @example("None", ["None"], False, 0, True)
 @example("x", ["x"], True, 0, True)
-def test_every_answer_is_finite_and_exact(nlp: Language, text: str, names: list[str], nested: bool, seed: int, go_on: bool) -> None:
+def test_every_answer_is_finite_and_exact(
+    nlp: Language, text: str, names: list[str], nested: bool, seed: int, go_on: bool
+) -> None:
     unit = unit_of(nlp, text)
     if unit is None:
         return
@@ -128,7 +197,9 @@ def test_every_answer_is_finite_and_exact(nlp: Language, text: str, names: list[
 
 
 @given(text=texts, seed=st.integers(0, 99), nested=st.booleans())
-def test_token_boundaries_of_the_vocabulary_do_not_matter(nlp: Language, text: str, seed: int, nested: bool) -> None:
+def test_token_boundaries_of_the_vocabulary_do_not_matter(
+    nlp: Language, text: str, seed: int, nested: bool
+) -> None:
     """What bytes spell is allowed in whatever tokens they come."""
     unit = unit_of(nlp, text)
     if unit is None:
@@ -144,7 +215,9 @@ def test_token_boundaries_of_the_vocabulary_do_not_matter(nlp: Language, text: s
 
 
 @given(text=texts, seed=st.integers(0, 999), nested=st.booleans())
-def test_mentions_in_text_order_can_always_be_listed(nlp: Language, text: str, seed: int, nested: bool) -> None:
+def test_mentions_in_text_order_can_always_be_listed(
+    nlp: Language, text: str, seed: int, nested: bool
+) -> None:
     """What training teaches is allowed, and is read as the same strings with the same labels."""
     unit = unit_of(nlp, text)
     if unit is None:
@@ -158,29 +231,50 @@ def test_mentions_in_text_order_can_always_be_listed(nlp: Language, text: str, s
             chosen.append((s, e + 1, rng.randrange(2)))
     automaton = automaton_for(unit, names, nested=nested)
     found = automaton.read(written(unit, names, chosen).encode())
-    assert written(unit, names, [(f.start, f.end, f.label) for f in found]) == written(unit, names, chosen)
+    assert written(unit, names, [(f.start, f.end, f.label) for f in found]) == written(
+        unit, names, chosen
+    )
 
 
-# -- Which occurrence is meant ------------------------------------------------------------------------------------
+# -- Which occurrence is meant
+# ------------------------------------------------------------------------------------
 
 
-def read(nlp: Language, text: str, answer: str, names: Sequence[str] = ("person", "city"), **options: Any) -> list[tuple[int, int, str]]:
+def read(
+    nlp: Language,
+    text: str,
+    answer: str,
+    names: Sequence[str] = ("person", "city"),
+    **options: Any,
+) -> list[tuple[int, int, str]]:
     unit = unit_of(nlp, text)
     assert unit is not None
     found = automaton_for(unit, names, **options).read(answer.encode())
-    return [(unit.tokens[f.start][0], unit.tokens[f.end - 1][1], names[f.label]) for f in found]
+    return [
+        (unit.tokens[f.start][0], unit.tokens[f.end - 1][1], names[f.label])
+        for f in found
+    ]
 
 
 def test_repeated_mentions_are_told_apart(nlp: Language) -> None:
-    assert read(nlp, "Ann saw Ann", " person: Ann; person: Ann") == [(0, 3, "person"), (8, 11, "person")]
+    assert read(nlp, "Ann saw Ann", " person: Ann; person: Ann") == [
+        (0, 3, "person"),
+        (8, 11, "person"),
+    ]
 
 
 def test_the_next_occurrence_behind_the_mention_before_is_meant(nlp: Language) -> None:
-    assert read(nlp, "Rome , Bob , Rome", " person: Bob; city: Rome") == [(7, 10, "person"), (13, 17, "city")]
+    assert read(nlp, "Rome , Bob , Rome", " person: Bob; city: Rome") == [
+        (7, 10, "person"),
+        (13, 17, "city"),
+    ]
 
 
 def test_any_order_is_understood(nlp: Language) -> None:
-    assert read(nlp, "Ann saw Bob", " person: Bob; person: Ann") == [(8, 11, "person"), (0, 3, "person")]
+    assert read(nlp, "Ann saw Bob", " person: Bob; person: Ann") == [
+        (8, 11, "person"),
+        (0, 3, "person"),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -212,11 +306,16 @@ def test_overlapping_mentions_only_if_nested(nlp: Language) -> None:
 
 
 def test_a_mention_may_hold_the_separator(nlp: Language) -> None:
-    assert read(nlp, "they sang Stay; Go home", " person: Stay; Go") == [(10, 18, "person")]
+    assert read(nlp, "they sang Stay; Go home", " person: Stay; Go") == [
+        (10, 18, "person")
+    ]
 
 
 def test_the_separator_wins_where_both_readings_are_possible(nlp: Language) -> None:
-    assert read(nlp, "Ann; city: Rome", " person: Ann; city: Rome") == [(0, 3, "person"), (11, 15, "city")]
+    assert read(nlp, "Ann; city: Rome", " person: Ann; city: Rome") == [
+        (0, 3, "person"),
+        (11, 15, "city"),
+    ]
 
 
 def test_the_longer_label_wins(nlp: Language) -> None:
@@ -232,13 +331,24 @@ def test_none_may_be_a_label_and_an_answer(nlp: Language) -> None:
     assert read(nlp, "None came", " None: None", ["None"]) == [(0, 4, "None")]
 
 
-# -- With a model --------------------------------------------------------------------------------------------------
+# -- With a model
+# --------------------------------------------------------------------------------------------------
 
-SET = LabelSet.build(Taxonomy.from_labels(["person", "location->city", "location->country", "a: b"]))
-MIXED = [util.SENTENCES[1], util.SENTENCES[5], *util.ODD[:3], "a", "Ann; person: Bob; city: Rome"]
+SET = LabelSet.build(
+    Taxonomy.from_labels(["person", "location->city", "location->country", "a: b"])
+)
+MIXED = [
+    util.SENTENCES[1],
+    util.SENTENCES[5],
+    *util.ODD[:3],
+    "a",
+    "Ann; person: Bob; city: Rome",
+]
 
 
-def jobs(lm: Any, template: Any, nlp: Language, texts: Sequence[str], *, nested: bool = False) -> list[ListJob]:
+def jobs(
+    lm: Any, template: Any, nlp: Language, texts: Sequence[str], *, nested: bool = False
+) -> list[ListJob]:
     return [template.job(lm, u, SET, nested=nested) for u in util.units(nlp, texts)]
 
 
@@ -248,28 +358,43 @@ def template(request: Any) -> Any:
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_random_model_writes_complete_answers(rnd: Any, template: Any, nlp: Language, nested: bool) -> None:
+def test_a_random_model_writes_complete_answers(
+    rnd: Any, template: Any, nlp: Language, nested: bool
+) -> None:
     asked = jobs(rnd, template, nlp, MIXED, nested=nested)
     list_mentions(rnd, asked)
     assert all(j.complete for j in asked)
-    assert sum(len(j.mentions) for j in asked) > 2, "nothing was listed, so nothing is tested"
+    assert sum(len(j.mentions) for j in asked) > 2, (
+        "nothing was listed, so nothing is tested"
+    )
     for job in asked:
         symbols = [s for t in job.tokens[:-1] for s in job.automaton.symbols_of(t)]
-        assert [(f.start, f.end, f.label) for f in job.automaton.read(symbols)] == [(m.start, m.end, m.label) for m in job.mentions]
+        assert [(f.start, f.end, f.label) for f in job.automaton.read(symbols)] == [
+            (m.start, m.end, m.label) for m in job.mentions
+        ]
         assert all(0 < m.score <= 1 and 0 < m.label_score <= 1 for m in job.mentions)
 
 
-def test_batched_equals_one_at_a_time_and_is_the_models_choice(rnd: Any, template: Any, nlp: Language) -> None:
-    """Each token is the best of those allowed, by a forward pass over the whole sequence with the model's own head."""
+def test_batched_equals_one_at_a_time_and_is_the_models_choice(
+    rnd: Any, template: Any, nlp: Language
+) -> None:
+    """Each token is the best of those allowed, by a forward pass over the whole
+    sequence with the model's own head.
+    """
     asked = jobs(rnd, template, nlp, MIXED[1:])
     list_mentions(rnd, asked)
     for job in asked:
         alone = jobs(rnd, template, nlp, [job.unit.text])[0]
         list_mentions(rnd, [alone])
         assert alone.tokens == job.tokens
-        ids, depths = job.prompt + job.tokens, job.all_depths() or list(range(len(job.prompt) + len(job.tokens)))
+        ids, depths = (
+            job.prompt + job.tokens,
+            job.all_depths() or list(range(len(job.prompt) + len(job.tokens))),
+        )
         with torch.no_grad():
-            logits = rnd.model(input_ids=torch.tensor([ids]), position_ids=torch.tensor([depths])).logits[0]
+            logits = rnd.model(
+                input_ids=torch.tensor([ids]), position_ids=torch.tensor([depths])
+            ).logits[0]
         state, product = job.automaton.start(), 1.0
         for k, token in enumerate(job.tokens):
             allowed = job.automaton.allowed(state)
@@ -279,7 +404,9 @@ def test_batched_equals_one_at_a_time_and_is_the_models_choice(rnd: Any, templat
             state = job.automaton.step(state, token)
         if job.mentions:
             scores = np.prod([m.score * m.label_score for m in job.mentions])
-            assert scores == pytest.approx(product, rel=1e-4), "every decision belongs to one mention"
+            assert scores == pytest.approx(product, rel=1e-4), (
+                "every decision belongs to one mention"
+            )
 
 
 class Talkative:
@@ -294,12 +421,22 @@ class Talkative:
         return None
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        return [np.array([[-1 if c == self.end else c for c in q.candidates[0]]], dtype=np.float32) for q in queries]
+        return [
+            np.array(
+                [[-1 if c == self.end else c for c in q.candidates[0]]],
+                dtype=np.float32,
+            )
+            for q in queries
+        ]
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_a_full_window_keeps_the_mentions_up_to_there(rnd: Any, template: Any, nlp: Language, nested: bool) -> None:
-    (job,) = jobs(rnd, template, nlp, ["Ann saw Bob, Carl and Emil in Rome, Bonn"], nested=nested)
+def test_a_full_window_keeps_the_mentions_up_to_there(
+    rnd: Any, template: Any, nlp: Language, nested: bool
+) -> None:
+    (job,) = jobs(
+        rnd, template, nlp, ["Ann saw Bob, Carl and Emil in Rome, Bonn"], nested=nested
+    )
     list_mentions(Talkative(job.automaton.end, 1 << 20), [job])
     whole = [(m.start, m.end, m.label) for m in job.mentions]
     assert job.complete and len(whole) > 1
@@ -308,15 +445,25 @@ def test_a_full_window_keeps_the_mentions_up_to_there(rnd: Any, template: Any, n
         (short,) = jobs(rnd, template, nlp, [job.unit.text], nested=nested)
         list_mentions(Talkative(job.automaton.end, len(job.prompt) + room), [short])
         assert not short.complete and len(short.tokens) <= room
-        assert [(m.start, m.end, m.label) for m in short.mentions] == whole[: len(short.mentions)]
+        assert [(m.start, m.end, m.label) for m in short.mentions] == whole[
+            : len(short.mentions)
+        ]
         counts.add(len(short.mentions))
     assert counts >= set(range(len(whole)))
 
 
 @pytest.mark.parametrize("nested", [False, True])
-def test_gold_answers_are_among_the_allowed(rnd: Any, template: Any, nlp: Language, nested: bool) -> None:
+def test_gold_answers_are_among_the_allowed(
+    rnd: Any, template: Any, nlp: Language, nested: bool
+) -> None:
     (unit,) = util.units(nlp, ["Ann saw Ann in New York; Rome"])
-    spans = [(0, 1, 0), (2, 3, 0), (4, 6, 1), *([(5, 6, 2)] if nested else []), (7, 8, 2)]
+    spans = [
+        (0, 1, 0),
+        (2, 3, 0),
+        (4, 6, 1),
+        *([(5, 6, 2)] if nested else []),
+        (7, 8, 2),
+    ]
     job = template.job(rnd, unit, SET, nested=nested)
     for token in template.answer(rnd, job, SET, spans):
         assert token in job.automaton.allowed(job.state)
@@ -326,7 +473,9 @@ def test_gold_answers_are_among_the_allowed(rnd: Any, template: Any, nlp: Langua
     assert [(m.start, m.end, m.label) for m in job.mentions] == spans
 
 
-def test_copied_tokens_take_the_position_of_their_original(rnd: Any, nlp: Language) -> None:
+def test_copied_tokens_take_the_position_of_their_original(
+    rnd: Any, nlp: Language
+) -> None:
     (unit,) = util.units(nlp, ["Ann saw Bob in New York"])
     template = CompactOpen()
     job = template.job(rnd, unit, SET, nested=False)
@@ -341,11 +490,20 @@ def test_copied_tokens_take_the_position_of_their_original(rnd: Any, nlp: Langua
 
 
 def test_a_vocabulary_that_cannot_write_the_text(nlp: Language) -> None:
-    """Tokens for bytes of the text are missing: what can be listed is, and the decoder does not hang."""
+    """Tokens for bytes of the text are missing: what can be listed is, and the decoder
+    does not hang.
+    """
     unit = unit_of(nlp, "a é b")
     assert unit is not None
     table = Vocabulary([None, *(bytes([b]) for b in range(128))])
-    automaton = AnswerAutomaton(byte_index(unit), Labels([b"x"]), GRAMMAR, vocabulary=table, end=END, nested=False)
+    automaton = AnswerAutomaton(
+        byte_index(unit),
+        Labels([b"x"]),
+        GRAMMAR,
+        vocabulary=table,
+        end=END,
+        nested=False,
+    )
     state = automaton.start()
     for byte in b" x: ":
         state = automaton.step(state, 1 + byte)

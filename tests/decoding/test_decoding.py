@@ -1,4 +1,6 @@
-"""Copy-verified decoding equals step-by-step constrained decoding, whatever the model, the text and the draft."""
+"""Copy-verified decoding equals step-by-step constrained decoding, whatever the model,
+the text and the draft.
+"""
 
 from __future__ import annotations
 
@@ -30,59 +32,91 @@ SAMPLINGS = {
     "open_bias": Sampling(open_bias=1.5),
     "sampled_and_biased": Sampling(open_bias=-1.0, temperature=1.0, round=3),
 }
-MAKERS: dict[str, Callable[..., list[Job]]] = {"segments": util.segment_jobs, "native": util.native_jobs}
+MAKERS: dict[str, Callable[..., list[Job]]] = {
+    "segments": util.segment_jobs,
+    "native": util.native_jobs,
+}
 
 
 def outcome(jobs: Sequence[Job]) -> list[tuple[list[int], list[tuple[int, int]]]]:
     return [(job.tokens, [(m.start, m.end) for m in job.mentions]) for job in jobs]
 
 
-def both(lm: Any, make: Callable[..., list[Job]], units: list[Unit], sampling: Sampling) -> tuple[list[Job], list[Job]]:
+def both(
+    lm: Any, make: Callable[..., list[Job]], units: list[Unit], sampling: Sampling
+) -> tuple[list[Job], list[Job]]:
     fast, slow = make(lm, units), make(lm, units)
     decode(lm, fast, sampling)
     decode_stepwise(lm, slow, sampling)
     return fast, slow
 
 
-# -- The equality ------------------------------------------------------------------------------------------------
+# -- The equality
+# ------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_equals_stepwise(rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str) -> None:
+def test_equals_stepwise(
+    rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str
+) -> None:
     fast, slow = both(rnd, MAKERS[kind], util.units(nlp, texts), SAMPLINGS[sampling])
     assert outcome(fast) == outcome(slow)
-    assert any(j.mentions for j in fast), "the model must mark something, or nothing is tested"
+    assert any(j.mentions for j in fast), (
+        "the model must mark something, or nothing is tested"
+    )
     assert not all(j.mentions for j in fast) or len({len(j.mentions) for j in fast}) > 1
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
-def test_equals_stepwise_on_other_models(base: Path, nlp: Language, kind: str, seed: int) -> None:
+def test_equals_stepwise_on_other_models(
+    base: Path, nlp: Language, kind: str, seed: int
+) -> None:
     lm = util.random_lm(base, factor=2.0 + seed, seed=seed)
-    fast, slow = both(lm, MAKERS[kind], util.units(nlp, util.SENTENCES[:4] + util.ODD[:4]), GREEDY)
+    fast, slow = both(
+        lm, MAKERS[kind], util.units(nlp, util.SENTENCES[:4] + util.ODD[:4]), GREEDY
+    )
     assert outcome(fast) == outcome(slow)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_scores_equal_those_of_stepwise_decoding(rnd: Any, nlp: Language, texts: list[str], kind: str) -> None:
+def test_scores_equal_those_of_stepwise_decoding(
+    rnd: Any, nlp: Language, texts: list[str], kind: str
+) -> None:
     fast, slow = both(rnd, MAKERS[kind], util.units(nlp, texts), GREEDY)
-    assert [m.score for j in fast for m in j.mentions] == pytest.approx([m.score for j in slow for m in j.mentions], rel=1e-4)
+    assert [m.score for j in fast for m in j.mentions] == pytest.approx(
+        [m.score for j in slow for m in j.mentions], rel=1e-4
+    )
     assert all(0 < m.score <= 1 for j in fast for m in j.mentions)
 
 
-@given(text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=25), round=st.integers(0, 3))
+@given(
+    text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=25),
+    round=st.integers(0, 3),
+)
 @settings(max_examples=60)
-def test_segments_equal_stepwise_on_any_unicode(rnd: Any, nlp: Language, text: str, round: int) -> None:
+def test_segments_equal_stepwise_on_any_unicode(
+    rnd: Any, nlp: Language, text: str, round: int
+) -> None:
     _any_text(rnd, nlp, "segments", text, round)
 
 
 @given(
-    text=st.text(st.one_of(st.sampled_from("# ab.東a\u0301👩"), st.characters(blacklist_categories=["Cs"])), min_size=1, max_size=20),
+    text=st.text(
+        st.one_of(
+            st.sampled_from("# ab.東a\u0301👩"),
+            st.characters(blacklist_categories=["Cs"]),
+        ),
+        min_size=1,
+        max_size=20,
+    ),
     round=st.integers(0, 3),
 )
 @settings(max_examples=60)
-def test_native_equals_stepwise_on_any_unicode(rnd: Any, nlp: Language, text: str, round: int) -> None:
+def test_native_equals_stepwise_on_any_unicode(
+    rnd: Any, nlp: Language, text: str, round: int
+) -> None:
     _any_text(rnd, nlp, "native", text, round)
 
 
@@ -96,19 +130,27 @@ def _any_text(lm: Any, nlp: Language, kind: str, text: str, round: int) -> None:
 
 
 def _is_marked_copy(lm: Any, job: Job, kind: str) -> None:
-    """The output without markers is the sentence, byte for byte; with them, the mentions are where they stand."""
+    """The output without markers is the sentence, byte for byte; with them, the
+    mentions are where they stand.
+    """
     if kind == "native":
-        assert util.written_bytes(lm, job.tokens).decode("utf8") == util.marked_text(job)
+        assert util.written_bytes(lm, job.tokens).decode("utf8") == util.marked_text(
+            job
+        )
         return
     sizes = [len(s) for s in job.automaton.segments]  # type: ignore[attr-defined]
-    words = util.written_segments(lm, job.tokens, lm.token_id("<mark>"), lm.token_id("</s>"), sizes)
+    words = util.written_segments(
+        lm, job.tokens, lm.token_id("<mark>"), lm.token_id("</s>"), sizes
+    )
     assert "".join(words) == job.unit.text
     assert job.tokens.count(lm.token_id("<mark>")) == 2 * len(job.mentions)
 
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_output_without_markers_is_the_sentence(rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str) -> None:
+def test_output_without_markers_is_the_sentence(
+    rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str
+) -> None:
     jobs = MAKERS[kind](rnd, util.units(nlp, texts))
     decode(rnd, jobs, SAMPLINGS[sampling])
     for job in jobs:
@@ -116,7 +158,9 @@ def test_output_without_markers_is_the_sentence(rnd: Any, nlp: Language, texts: 
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_mentions_are_whole_tokens_in_order(rnd: Any, nlp: Language, texts: list[str], kind: str) -> None:
+def test_mentions_are_whole_tokens_in_order(
+    rnd: Any, nlp: Language, texts: list[str], kind: str
+) -> None:
     jobs = MAKERS[kind](rnd, util.units(nlp, texts))
     decode(rnd, jobs)
     for job in jobs:
@@ -132,7 +176,9 @@ def test_mentions_are_whole_tokens_in_order(rnd: Any, nlp: Language, texts: list
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("sampling", ["greedy", "sampled"])
-def test_batch_size_does_not_matter(rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str) -> None:
+def test_batch_size_does_not_matter(
+    rnd: Any, nlp: Language, texts: list[str], kind: str, sampling: str
+) -> None:
     units = util.units(nlp, texts)
     jobs = MAKERS[kind](rnd, units)
     decode(rnd, jobs, SAMPLINGS[sampling])
@@ -146,7 +192,9 @@ def test_batch_size_does_not_matter(rnd: Any, nlp: Language, texts: list[str], k
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("seed", range(4))
-def test_drafts_never_change_the_result(rnd: Any, nlp: Language, texts: list[str], kind: str, seed: int) -> None:
+def test_drafts_never_change_the_result(
+    rnd: Any, nlp: Language, texts: list[str], kind: str, seed: int
+) -> None:
     units = util.units(nlp, texts)
     plain = MAKERS[kind](rnd, units)
     decode(rnd, plain)
@@ -161,13 +209,20 @@ def test_drafts_never_change_the_result(rnd: Any, nlp: Language, texts: list[str
     assert outcome(drafted) == outcome(plain)
 
 
-def test_the_right_draft_needs_a_single_pass(rnd: Any, nlp: Language, texts: list[str]) -> None:
+def test_the_right_draft_needs_a_single_pass(
+    rnd: Any, nlp: Language, texts: list[str]
+) -> None:
     units = util.units(nlp, texts)
     plain = util.segment_jobs(rnd, units)
     decode(rnd, plain)
     for unit, done in zip(units, plain, strict=True):
-        starts, ends = {s: i for i, (s, _) in enumerate(unit.tokens)}, {e: i + 1 for i, (_, e) in enumerate(unit.tokens)}
-        (job,) = util.segment_jobs(rnd, [unit], [(starts[m.start], ends[m.end]) for m in done.mentions])
+        starts, ends = (
+            {s: i for i, (s, _) in enumerate(unit.tokens)},
+            {e: i + 1 for i, (_, e) in enumerate(unit.tokens)},
+        )
+        (job,) = util.segment_jobs(
+            rnd, [unit], [(starts[m.start], ends[m.end]) for m in done.mentions]
+        )
         decode(rnd, [job])
         assert job.passes == 1
 
@@ -197,7 +252,9 @@ def test_open_bias_moves_the_number_of_mentions(rnd: Any, nlp: Language) -> None
     assert counts[0] == 0 < counts[1] < counts[2]
 
 
-def test_the_batched_reference_equals_stepwise(rnd: Any, nlp: Language, texts: list[str]) -> None:
+def test_the_batched_reference_equals_stepwise(
+    rnd: Any, nlp: Language, texts: list[str]
+) -> None:
     """`util.decode_batched` stands in for `decode_stepwise` on the real corpora."""
     units = util.units(nlp, [*texts, *(t for t, _ in util.GOLD)])[:30]
     assert len(units) == 30
@@ -209,7 +266,9 @@ def test_the_batched_reference_equals_stepwise(rnd: Any, nlp: Language, texts: l
 
 
 @pytest.mark.real_data
-def test_equals_stepwise_on_real_sentences(real_data: Path, tmp_path: Path, nlp: Language) -> None:
+def test_equals_stepwise_on_real_sentences(
+    real_data: Path, tmp_path: Path, nlp: Language
+) -> None:
     """2,000 sentences and more, of eight languages."""
     from spacy_cascade.models.tiny import build_base
 
@@ -217,19 +276,34 @@ def test_equals_stepwise_on_real_sentences(real_data: Path, tmp_path: Path, nlp:
     for lang in ("en", "zh", "es", "fr", "de", "ja", "ko", "ru"):
         found: list[Unit] = []
         for path in sorted((real_data / "b2nerd_style" / lang).glob("*/test.json"))[:8]:
-            read = (util.units(nlp, [r["sentence"]]) for r in json.loads(path.read_text("utf8")))
+            read = (
+                util.units(nlp, [r["sentence"]])
+                for r in json.loads(path.read_text("utf8"))
+            )
             short = (u[0] for u in read if u and 2 <= len(u[0].tokens) <= 40)
             found += itertools.islice(short, 150)
         assert len(found) >= 150, lang
         units += random.Random(lang).sample(found, min(len(found), 270))
     assert len(units) >= 2000
     words = [s for u in units for s in u.segments()]
-    build_base(tmp_path / "b", words, vocab_size=3000, hidden_size=32, layers=1, heads=2, intermediate_size=64)
+    build_base(
+        tmp_path / "b",
+        words,
+        vocab_size=3000,
+        hidden_size=32,
+        layers=1,
+        heads=2,
+        intermediate_size=64,
+    )
     lm = util.random_lm(tmp_path / "b")
     fast, slow = util.segment_jobs(lm, units), util.segment_jobs(lm, units)
     decode(lm, fast)
     util.decode_batched(lm, slow)
-    differing = [j.unit.text for j, k in zip(fast, slow, strict=True) if outcome([j]) != outcome([k])]
+    differing = [
+        j.unit.text
+        for j, k in zip(fast, slow, strict=True)
+        if outcome([j]) != outcome([k])
+    ]
     assert differing == []
     assert sum(bool(j.mentions) for j in fast) > 500
     some = random.Random(0).sample(range(len(units)), 40)
@@ -240,7 +314,8 @@ def test_equals_stepwise_on_real_sentences(real_data: Path, tmp_path: Path, nlp:
         _is_marked_copy(lm, job, "segments")
 
 
-# -- Automata ----------------------------------------------------------------------------------------------------
+# -- Automata
+# ----------------------------------------------------------------------------------------------------
 
 
 def _unit(nlp: Language, text: str) -> Unit:
@@ -259,7 +334,9 @@ def _walk(automaton: Any, rng: random.Random) -> tuple[list[int], list[Choice]]:
 
 
 @pytest.mark.parametrize("text", [*util.SENTENCES, *util.ODD])
-def test_every_walk_through_the_native_automaton_is_a_marked_copy(rnd: Any, nlp: Language, text: str) -> None:
+def test_every_walk_through_the_native_automaton_is_a_marked_copy(
+    rnd: Any, nlp: Language, text: str
+) -> None:
     unit = _unit(nlp, text)
     (job,) = util.native_jobs(rnd, [unit])
     for seed in range(5):
@@ -274,7 +351,9 @@ def test_every_walk_through_the_native_automaton_is_a_marked_copy(rnd: Any, nlp:
 
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("text", [*util.SENTENCES, *util.ODD])
-def test_drafts_are_allowed_and_complete_from_every_state(rnd: Any, nlp: Language, text: str, kind: str) -> None:
+def test_drafts_are_allowed_and_complete_from_every_state(
+    rnd: Any, nlp: Language, text: str, kind: str
+) -> None:
     unit = _unit(nlp, text)
     (job,) = MAKERS[kind](rnd, [unit])
     rng = random.Random(0)
@@ -285,7 +364,9 @@ def test_drafts_are_allowed_and_complete_from_every_state(rnd: Any, nlp: Languag
         here = state
         for drafted in job.automaton.draft(state, guess):
             behind = job.automaton.step(here, drafted)
-            assert drafted in job.automaton.allowed(here) or _same_bytes(rnd, drafted, job.automaton.allowed(here))
+            assert drafted in job.automaton.allowed(here) or _same_bytes(
+                rnd, drafted, job.automaton.allowed(here)
+            )
             here = behind
         assert job.automaton.done(here)
         state = job.automaton.step(state, token)
@@ -302,7 +383,9 @@ def test_where_the_text_holds_the_marker_copying_wins(rnd: Any, nlp: Language) -
     marks = {b for b, (s, _) in enumerate(unit.tokens) if unit.text[s] == "#"}
     for seed in range(30):
         _, choices = _walk(job.automaton, random.Random(seed))
-        assert not any(c.marked and c.kind == "open" and c.token in marks for c in choices)
+        assert not any(
+            c.marked and c.kind == "open" and c.token in marks for c in choices
+        )
 
 
 def test_a_mention_is_never_empty(rnd: Any, nlp: Language) -> None:
@@ -330,7 +413,9 @@ def test_neighbouring_mentions_are_told_apart(nlp: Language) -> None:
 def test_marks_do_not_stand_at_white_space(nlp: Language) -> None:
     unit = _unit(nlp, "a \n b")
     assert any(unit.spaces)
-    automaton = SegmentAutomaton([[i] for i in range(1, len(unit.tokens) + 1)], unit.spaces, marker=8, end=9)
+    automaton = SegmentAutomaton(
+        [[i] for i in range(1, len(unit.tokens) + 1)], unit.spaces, marker=8, end=9
+    )
     for seed in range(50):
         _, choices = _walk(automaton, random.Random(seed))
         for s, e in spans_of(unit, choices):
@@ -343,7 +428,9 @@ def test_tokens_across_a_character_border_are_allowed() -> None:
     table: list[bytes | None] = [bytes([i]) for i in range(256)]
     table += [data[:4], data[4:], b"##", b"##" + data[:2], None]
     unit = Unit("東京", ((0, 1), (1, 2)), (False, False))
-    automaton = NativeAutomaton(unit, Vocabulary(table), lambda t: list(t.encode()), marker="##", end=260)
+    automaton = NativeAutomaton(
+        unit, Vocabulary(table), lambda t: list(t.encode()), marker="##", end=260
+    )
     first = automaton.allowed(automaton.start())
     assert {256, 258, 259, data[0]} <= set(first)
     state = automaton.start()
@@ -356,7 +443,9 @@ def test_tokens_across_a_character_border_are_allowed() -> None:
 def test_the_first_of_two_tokens_with_equal_bytes_is_used() -> None:
     table: list[bytes | None] = [b"a", b"a", b"#", b"##", None]
     unit = Unit("a", ((0, 1),), (False,))
-    automaton = NativeAutomaton(unit, Vocabulary(table), lambda t: [1 for _ in t], marker="##", end=4)
+    automaton = NativeAutomaton(
+        unit, Vocabulary(table), lambda t: [1 for _ in t], marker="##", end=4
+    )
     assert set(automaton.allowed(automaton.start())) == {0, 2, 3}
 
 
@@ -376,7 +465,11 @@ class _Fixed:
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         out = []
         for q in queries:
-            table = np.full((len(q.positions), max(map(len, q.candidates), default=0)), -np.inf, dtype=np.float32)
+            table = np.full(
+                (len(q.positions), max(map(len, q.candidates), default=0)),
+                -np.inf,
+                dtype=np.float32,
+            )
             for row, (p, c) in enumerate(zip(q.positions, q.candidates, strict=True)):
                 table[row, : len(c)] = [self.rule(q.ids[: p + 1], token) for token in c]
             out.append(table)
@@ -384,19 +477,32 @@ class _Fixed:
 
 
 def test_a_native_draft_with_an_unusual_token_of_equal_bytes_settles() -> None:
-    """The tokenizer may give another id for the same bytes than the automaton allows; no endless loop."""
+    """The tokenizer may give another id for the same bytes than the automaton allows;
+    no endless loop.
+    """
     table: list[bytes | None] = [b"a", b"a", b"#", b"##", None]
     unit = Unit("aaa", ((0, 1), (1, 2), (2, 3)), (False,) * 3)
-    automaton = NativeAutomaton(unit, Vocabulary(table), lambda t: [1 if c == "a" else 2 for c in t], marker="##", end=4)
+    automaton = NativeAutomaton(
+        unit,
+        Vocabulary(table),
+        lambda t: [1 if c == "a" else 2 for c in t],
+        marker="##",
+        end=4,
+    )
     lm = _Fixed(lambda ids, c: 1.0 if c in (0, 4) else 0.0)
-    fast, slow = Job(unit, [0], automaton, Guess(unit)), Job(unit, [0], automaton, Guess(unit))
+    fast, slow = (
+        Job(unit, [0], automaton, Guess(unit)),
+        Job(unit, [0], automaton, Guess(unit)),
+    )
     decode(lm, [fast])  # type: ignore[arg-type, list-item]
     decode_stepwise(lm, [slow])  # type: ignore[arg-type, list-item]
     assert fast.tokens == slow.tokens == [0, 0, 0, 4]
 
 
 @pytest.mark.parametrize("kind", MAKERS)
-def test_ties_go_to_the_first_candidate_in_both_ways(rnd: Any, nlp: Language, kind: str) -> None:
+def test_ties_go_to_the_first_candidate_in_both_ways(
+    rnd: Any, nlp: Language, kind: str
+) -> None:
     lm = _Fixed(lambda ids, c: 0.0)
     units = util.units(nlp, util.SENTENCES[:3])
     fast, slow = MAKERS[kind](rnd, units), MAKERS[kind](rnd, units)
@@ -410,10 +516,13 @@ def test_a_model_that_marks_everything_settles(rnd: Any, nlp: Language) -> None:
     lm = _Fixed(lambda ids, c: 1.0 if c == mark else 0.0)
     (job,) = util.segment_jobs(rnd, [_unit(nlp, "a b c d e f g h i j")])
     decode(lm, [job])  # type: ignore[arg-type]
-    assert [(m.start, m.end) for m in job.mentions] == [(i, i + 1) for i in range(0, 20, 2)]
+    assert [(m.start, m.end) for m in job.mentions] == [
+        (i, i + 1) for i in range(0, 20, 2)
+    ]
 
 
-# -- Noise and trees ---------------------------------------------------------------------------------------------
+# -- Noise and trees
+# ---------------------------------------------------------------------------------------------
 
 
 def test_noise_depends_on_text_round_state_and_token_only() -> None:
@@ -431,7 +540,11 @@ def test_noise_is_gumbel_distributed() -> None:
     assert values.var() == pytest.approx(np.pi**2 / 6, rel=0.08)
 
 
-@given(st.lists(st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=8))
+@given(
+    st.lists(
+        st.lists(st.integers(0, 3), min_size=1, max_size=6), min_size=1, max_size=8
+    )
+)
 def test_token_tree_keeps_every_sequence(sequences: list[list[int]]) -> None:
     tree = TokenTree()
     ends = [tree.insert(s) for s in sequences]
@@ -442,4 +555,6 @@ def test_token_tree_keeps_every_sequence(sequences: list[list[int]]) -> None:
         assert node_depths(tree.parents)[end] == tree.depths[end] == len(s) - 1
         assert sorted(np.flatnonzero(ancestor_mask(tree.parents)[end])) == path
         assert tree.shared(s) == len(s)
-    assert len(tree) == len({tuple(s[: i + 1]) for s in sequences for i in range(len(s))})
+    assert len(tree) == len(
+        {tuple(s[: i + 1]) for s in sequences for i in range(len(s))}
+    )

@@ -17,19 +17,36 @@ from spacy_cascade.errors import CascadeError
 from spacy_cascade.types import Unit
 from tests import util
 
-NAMES = {"John": ("person",), "Paris": ("location", "city"), "France": ("location", "country"), "New York Times": ("x",)}
+NAMES = {
+    "John": ("person",),
+    "Paris": ("location", "city"),
+    "France": ("location", "country"),
+    "New York Times": ("x",),
+}
 
 
-def _gold(nlp: Language, texts: list[str], names: Any = NAMES) -> list[tuple[Unit, list[tuple[int, int]]]]:
+def _gold(
+    nlp: Language, texts: list[str], names: Any = NAMES
+) -> list[tuple[Unit, list[tuple[int, int]]]]:
     out = []
     lm = util.ScriptedLM(names)
     for unit in util.units(nlp, texts):
-        starts, ends = {s: i for i, (s, _) in enumerate(unit.tokens)}, {e: i + 1 for i, (_, e) in enumerate(unit.tokens)}
+        starts, ends = (
+            {s: i for i, (s, _) in enumerate(unit.tokens)},
+            {e: i + 1 for i, (_, e) in enumerate(unit.tokens)},
+        )
         out.append((unit, [(starts[s], ends[e]) for s, e in lm.mentions(unit.text)]))
     return out
 
 
-TEXTS = ["John saw Paris", "Then John left France .", "He read the New York Times in Paris", "Nothing here .", "In France", "Why ?"]
+TEXTS = [
+    "John saw Paris",
+    "Then John left France .",
+    "He read the New York Times in Paris",
+    "Nothing here .",
+    "In France",
+    "Why ?",
+]
 
 
 def test_tags_and_spans_are_the_same_thing() -> None:
@@ -75,7 +92,9 @@ def test_learning_online_saves_passes(nlp: Language) -> None:
     found, calls = [], []
     for kind in ("Cues", "Tagger"):
         drafter = {"@drafters": f"spacy-cascade.{kind}Drafter.v1"}
-        pipeline, lm = util.scripted(NAMES, stages=["extractor"], extractor={"drafter": drafter})
+        pipeline, lm = util.scripted(
+            NAMES, stages=["extractor"], extractor={"drafter": drafter}
+        )
         for _ in range(8):
             lm.calls = 0
             found.append([util.entities(d) for d in pipeline.pipe(TEXTS, batch_size=1)])
@@ -89,7 +108,12 @@ def test_initialize_teaches_the_drafter(base: Path) -> None:
     pipeline.initialize(lambda: util.examples(pipeline))
     drafter = pipeline.get_pipe("cascade_extractor").drafter  # type: ignore[attr-defined]
     (unit,) = util.units(pipeline, ["John Smith flew to Paris."])
-    assert [k for k, v in drafter.guess(unit, []).known.items() if v] == [("open", 0), ("close", 2), ("open", 4), ("close", 5)]
+    assert [k for k, v in drafter.guess(unit, []).known.items() if v] == [
+        ("open", 0),
+        ("close", 2),
+        ("open", 4),
+        ("close", 5),
+    ]
 
 
 def test_what_the_drafter_learned_is_saved(base: Path, tmp_path: Path) -> None:
@@ -98,10 +122,19 @@ def test_what_the_drafter_learned_is_saved(base: Path, tmp_path: Path) -> None:
     pipe: Any = pipeline.get_pipe("cascade_extractor")
     pipe.to_disk(tmp_path / "pipe")
     (unit,) = util.units(pipeline, ["Mary Jones works in Berlin."])
-    for other in (pipe.__class__(pipeline, "other", pipe.weights.spec, pipe.template, drafter=TaggerDrafter()) for _ in range(2)):
+    for other in (
+        pipe.__class__(
+            pipeline, "other", pipe.weights.spec, pipe.template, drafter=TaggerDrafter()
+        )
+        for _ in range(2)
+    ):
         assert other.drafter.guess(unit, []).known == {}
         other.from_disk(tmp_path / "pipe")
-        assert other.drafter.guess(unit, []).known == pipe.drafter.guess(unit, []).known != {}
+        assert (
+            other.drafter.guess(unit, []).known
+            == pipe.drafter.guess(unit, []).known
+            != {}
+        )
     (tmp_path / "pipe" / "drafter.safetensors").write_bytes(b"broken")
     with pytest.raises(CascadeError) as err:
         pipe.from_disk(tmp_path / "pipe")
@@ -132,7 +165,9 @@ def test_a_mention_that_runs_on_is_drafted_twice_as_far(nlp: Language) -> None:
     assert ends == [4, 5, 9, 17]
 
 
-def test_a_mention_as_long_as_the_text_takes_few_passes(rnd: Any, nlp: Language) -> None:
+def test_a_mention_as_long_as_the_text_takes_few_passes(
+    rnd: Any, nlp: Language
+) -> None:
     (unit,) = util.units(nlp, ["John " + "a " * 60 + "b"])
     lm = util.ScriptedLM({unit.text: ("x",)})
     from spacy_cascade.prompts.compact import CompactExtract

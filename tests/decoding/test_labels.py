@@ -1,4 +1,6 @@
-"""Label scoring: one pass over a token trie gives the log-probability of every label under the constraint."""
+"""Label scoring: one pass over a token trie gives the log-probability of every label
+under the constraint.
+"""
 
 from __future__ import annotations
 
@@ -22,15 +24,26 @@ from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import Asked
 from tests import util
 
-NAMES = ["person", "personal item", "person of the year", "location", "loc", "road", "東京", "x"]
+NAMES = [
+    "person",
+    "personal item",
+    "person of the year",
+    "location",
+    "loc",
+    "road",
+    "東京",
+    "x",
+]
 
 
 Prompt = tuple[Sequence[int], Sequence[int] | None]
 
 
-def brute_force(lm: Any, prompt: Prompt, answers: Sequence[Sequence[int]], end: int) -> list[float]:
-    """Every label by a forward pass of its own over the whole sequence; at each token the softmax is taken over
-    what any label of the list has there.
+def brute_force(
+    lm: Any, prompt: Prompt, answers: Sequence[Sequence[int]], end: int
+) -> list[float]:
+    """Every label by a forward pass of its own over the whole sequence; at each token
+    the softmax is taken over what any label of the list has there.
 
     prompt (tuple): Token ids, and their positions if they are not counted on.
     """
@@ -41,7 +54,14 @@ def brute_force(lm: Any, prompt: Prompt, answers: Sequence[Sequence[int]], end: 
         ids = [*prompt, *answer]
         positions = [*depths, *range(depths[-1] + 1, depths[-1] + 1 + len(answer))]
         with torch.no_grad():
-            logits = lm.model(input_ids=torch.tensor([ids]), position_ids=torch.tensor([positions])).logits[0].double()
+            logits = (
+                lm.model(
+                    input_ids=torch.tensor([ids]),
+                    position_ids=torch.tensor([positions]),
+                )
+                .logits[0]
+                .double()
+            )
         total = 0.0
         for k, token in enumerate(answer):
             options = sorted({a[k] for a in closed if a[:k] == answer[:k]})
@@ -72,7 +92,9 @@ def _prompts(lm: Any, template: CompactClassify, nlp: Language) -> list[Prompt]:
     out = []
     for unit in util.units(nlp, util.SENTENCES[:3]):
         words = [i for i, space in enumerate(unit.spaces) if not space]
-        out += [template.prompt(lm, Asked(unit, i, i + 1), (), NAMES) for i in words[:3]]
+        out += [
+            template.prompt(lm, Asked(unit, i, i + 1), (), NAMES) for i in words[:3]
+        ]
     return out
 
 
@@ -86,10 +108,14 @@ def test_equals_brute_force(rnd: Any, template: CompactClassify, nlp: Language) 
     for prompt in _prompts(rnd, template, nlp):
         job = _job(prompt, LabelTrie(answers, end))
         score_labels(rnd, [job])
-        assert job.log_probs == pytest.approx(brute_force(rnd, prompt, answers, end), abs=1e-4)
+        assert job.log_probs == pytest.approx(
+            brute_force(rnd, prompt, answers, end), abs=1e-4
+        )
 
 
-def test_probabilities_of_a_list_add_up_to_one(rnd: Any, template: CompactClassify, nlp: Language) -> None:
+def test_probabilities_of_a_list_add_up_to_one(
+    rnd: Any, template: CompactClassify, nlp: Language
+) -> None:
     trie = LabelTrie([template.answer(rnd, n) for n in NAMES], template.end_id(rnd))
     jobs = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
     score_labels(rnd, jobs)
@@ -102,19 +128,34 @@ def test_a_label_that_begins_another_keeps_its_own_probability(rnd: Any) -> None
     answers = [[20], [20, 21], [20, 21, 22]]
     job = LabelJob(prompt, LabelTrie(answers, end))
     score_labels(rnd, [job])
-    assert job.log_probs == pytest.approx(brute_force(rnd, (prompt, None), answers, end), abs=1e-4)
+    assert job.log_probs == pytest.approx(
+        brute_force(rnd, (prompt, None), answers, end), abs=1e-4
+    )
     assert (job.log_probs < 0).all()
 
 
-@given(st.lists(st.lists(st.integers(20, 24), min_size=1, max_size=5).map(tuple), min_size=1, max_size=7, unique=True))
-def test_equals_brute_force_on_any_trie(rnd: Any, answers: list[tuple[int, ...]]) -> None:
+@given(
+    st.lists(
+        st.lists(st.integers(20, 24), min_size=1, max_size=5).map(tuple),
+        min_size=1,
+        max_size=7,
+        unique=True,
+    )
+)
+def test_equals_brute_force_on_any_trie(
+    rnd: Any, answers: list[tuple[int, ...]]
+) -> None:
     prompt, end = [5, 6, 7], rnd.token_id("<sep>")
     job = LabelJob(prompt, LabelTrie(answers, end))
     score_labels(rnd, [job])
-    assert job.log_probs == pytest.approx(brute_force(rnd, (prompt, None), answers, end), abs=1e-4)
+    assert job.log_probs == pytest.approx(
+        brute_force(rnd, (prompt, None), answers, end), abs=1e-4
+    )
 
 
-def test_jobs_in_shared_rows_score_as_alone(rnd: Any, template: CompactClassify, nlp: Language) -> None:
+def test_jobs_in_shared_rows_score_as_alone(
+    rnd: Any, template: CompactClassify, nlp: Language
+) -> None:
     trie = LabelTrie([template.answer(rnd, n) for n in NAMES], template.end_id(rnd))
     together = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
     alone = [_job(p, trie) for p in _prompts(rnd, template, nlp)]
@@ -127,7 +168,9 @@ def test_jobs_in_shared_rows_score_as_alone(rnd: Any, template: CompactClassify,
         assert c.log_probs == pytest.approx(b.log_probs, abs=1e-5)
 
 
-def test_shared_prompts_run_once(rnd: Any, template: CompactClassify, nlp: Language) -> None:
+def test_shared_prompts_run_once(
+    rnd: Any, template: CompactClassify, nlp: Language
+) -> None:
     trie = LabelTrie([template.answer(rnd, n) for n in NAMES], template.end_id(rnd))
     prompts = _prompts(rnd, template, nlp)[:3]
     sizes: list[int] = []
@@ -147,7 +190,9 @@ def test_shared_prompts_run_once(rnd: Any, template: CompactClassify, nlp: Langu
     assert sizes[0] < 0.7 * sum(sizes[1:])
 
 
-def test_without_tree_masks_the_scores_are_the_same(no_trees: Any, template: CompactClassify, nlp: Language) -> None:
+def test_without_tree_masks_the_scores_are_the_same(
+    no_trees: Any, template: CompactClassify, nlp: Language
+) -> None:
     lm = no_trees
     answers, end = [template.answer(lm, n) for n in NAMES], template.end_id(lm)
     chains = [_job(p, LabelTrie(answers, end)) for p in _prompts(lm, template, nlp)]
@@ -165,7 +210,9 @@ def test_different_lists_in_one_batch(rnd: Any) -> None:
     jobs = [LabelJob([5, 6, 7, 8], LabelTrie(answers, end)) for answers in lists]
     score_labels(rnd, jobs)
     for job, answers in zip(jobs, lists, strict=True):
-        assert job.log_probs == pytest.approx(brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4)
+        assert job.log_probs == pytest.approx(
+            brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4
+        )
 
 
 def test_a_single_label_needs_no_model() -> None:
@@ -179,17 +226,39 @@ def test_no_jobs() -> None:
     score_labels(util.ScriptedLM({}), [])
 
 
-# -- Strategies --------------------------------------------------------------------------------------------------
+# -- Strategies
+# --------------------------------------------------------------------------------------------------
 
-TREE = Taxonomy({"person": ["athlete", "artist"], "location": {"city": ["capital", "town"], "country": None}, "x": None})
+TREE = Taxonomy(
+    {
+        "person": ["athlete", "artist"],
+        "location": {"city": ["capital", "town"], "country": None},
+        "x": None,
+    }
+)
 
 
-def _type(lm: Any, nlp: Language, strategy: str, *, width: int = 3, floor: float = 0.0, unknown: bool = False, taxonomy: Taxonomy = TREE) -> list[Any]:
-    asked = [(Asked(u, i, i + 1), taxonomy) for u in util.units(nlp, util.SENTENCES) for i in (0, 1)]
+def _type(
+    lm: Any,
+    nlp: Language,
+    strategy: str,
+    *,
+    width: int = 3,
+    floor: float = 0.0,
+    unknown: bool = False,
+    taxonomy: Taxonomy = TREE,
+) -> list[Any]:
+    asked = [
+        (Asked(u, i, i + 1), taxonomy)
+        for u in util.units(nlp, util.SENTENCES)
+        for i in (0, 1)
+    ]
     return Typer(CompactClassify(), strategy, width, floor, unknown)(lm, asked)
 
 
-def _path_probabilities(lm: Any, asked: Asked, taxonomy: Taxonomy) -> dict[tuple[str, ...], float]:
+def _path_probabilities(
+    lm: Any, asked: Asked, taxonomy: Taxonomy
+) -> dict[tuple[str, ...], float]:
     """Product over levels of each leaf's probabilities, by brute force."""
     template, out = CompactClassify(), {}
     for leaf in taxonomy.leaves:
@@ -197,7 +266,9 @@ def _path_probabilities(lm: Any, asked: Asked, taxonomy: Taxonomy) -> dict[tuple
         for level in range(len(leaf)):
             types = [p[-1] for p in taxonomy.children(leaf[:level])]
             prompt = template.prompt(lm, asked, leaf[:level], types)
-            values = brute_force(lm, prompt, [template.answer(lm, t) for t in types], template.end_id(lm))
+            values = brute_force(
+                lm, prompt, [template.answer(lm, t) for t in types], template.end_id(lm)
+            )
             total += values[types.index(leaf[level])]
         out[leaf] = math.exp(total)
     return out
@@ -206,31 +277,46 @@ def _path_probabilities(lm: Any, asked: Asked, taxonomy: Taxonomy) -> dict[tuple
 def test_beam_of_width_one_is_progressive(rnd: Any, nlp: Language) -> None:
     one, progressive = _type(rnd, nlp, "beam", width=1), _type(rnd, nlp, "progressive")
     assert [r.path for r in one] == [r.path for r in progressive]
-    assert [r.score for r in one] == pytest.approx([r.score for r in progressive], rel=1e-5)
+    assert [r.score for r in one] == pytest.approx(
+        [r.score for r in progressive], rel=1e-5
+    )
 
 
 def test_a_wide_beam_finds_the_likeliest_leaf(rnd: Any, nlp: Language) -> None:
     found = _type(rnd, nlp, "beam", width=50)
     units = util.units(nlp, util.SENTENCES)
     for k in (0, 5, 9):
-        all_paths = _path_probabilities(rnd, Asked(units[k // 2], k % 2, k % 2 + 1), TREE)
+        all_paths = _path_probabilities(
+            rnd, Asked(units[k // 2], k % 2, k % 2 + 1), TREE
+        )
         assert found[k].path == max(all_paths, key=lambda p: all_paths[p])
         assert found[k].score == pytest.approx(max(all_paths.values()), rel=1e-3)
 
 
-def test_progressive_takes_the_best_child_level_by_level(rnd: Any, nlp: Language) -> None:
+def test_progressive_takes_the_best_child_level_by_level(
+    rnd: Any, nlp: Language
+) -> None:
     unit = util.units(nlp, util.SENTENCES)[0]
     template = CompactClassify()
     path: tuple[str, ...] = ()
     while TREE.children(path):
         types = [p[-1] for p in TREE.children(path)]
-        values = brute_force(rnd, template.prompt(rnd, Asked(unit, 0, 1), path, types), [template.answer(rnd, t) for t in types], template.end_id(rnd))
+        values = brute_force(
+            rnd,
+            template.prompt(rnd, Asked(unit, 0, 1), path, types),
+            [template.answer(rnd, t) for t in types],
+            template.end_id(rnd),
+        )
         path = (*path, types[int(np.argmax(values))])
     assert _type(rnd, nlp, "progressive")[0].path == path
 
 
-def test_path_scores_are_the_leaves_of_one_distribution(rnd: Any, nlp: Language) -> None:
-    """With a template that continues, the leaves' probabilities are the same products as level by level."""
+def test_path_scores_are_the_leaves_of_one_distribution(
+    rnd: Any, nlp: Language
+) -> None:
+    """With a template that continues, the leaves' probabilities are the same products
+    as level by level.
+    """
     unit = util.units(nlp, util.SENTENCES)[0]
     all_paths = _path_probabilities(rnd, Asked(unit, 0, 1), TREE)
     assert sum(all_paths.values()) == pytest.approx(1.0, abs=1e-4)
@@ -240,7 +326,9 @@ def test_path_scores_are_the_leaves_of_one_distribution(rnd: Any, nlp: Language)
 
 
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
-def test_scores_are_probabilities_and_paths_are_leaves(rnd: Any, nlp: Language, strategy: str) -> None:
+def test_scores_are_probabilities_and_paths_are_leaves(
+    rnd: Any, nlp: Language, strategy: str
+) -> None:
     for r in _type(rnd, nlp, strategy):
         assert r.path in TREE.leaves
         assert len(r.step_scores) == len(r.path)
@@ -249,7 +337,9 @@ def test_scores_are_probabilities_and_paths_are_leaves(rnd: Any, nlp: Language, 
 
 
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
-def test_min_score_stops_at_the_deepest_level_above_it(rnd: Any, nlp: Language, strategy: str) -> None:
+def test_min_score_stops_at_the_deepest_level_above_it(
+    rnd: Any, nlp: Language, strategy: str
+) -> None:
     full = _type(rnd, nlp, strategy)
     floor = 0.4
     for whole, kept in zip(full, _type(rnd, nlp, strategy, floor=floor), strict=True):
@@ -277,7 +367,9 @@ def test_different_taxonomies_in_one_batch(nlp: Language) -> None:
     lm = util.ScriptedLM({"John": ("agent", "human")})
     unit = util.units(nlp, ["John Smith"])[0]
     two = Taxonomy({"thing": None, "agent": ["human", "robot"]})
-    results = Typer(CompactClassify(), "progressive", 1, 0.0, False)(lm, [(Asked(unit, 0, 1), TREE), (Asked(unit, 0, 1), two)])
+    results = Typer(CompactClassify(), "progressive", 1, 0.0, False)(
+        lm, [(Asked(unit, 0, 1), TREE), (Asked(unit, 0, 1), two)]
+    )
     assert results[0].path in TREE.leaves
     assert results[1].path == ("agent", "human")
 
@@ -293,13 +385,14 @@ def test_a_mention_across_windows_still_gets_a_context(nlp: Language) -> None:
 def test_progressive_types_all_mentions_of_a_level_in_one_call(nlp: Language) -> None:
     lm = util.ScriptedLM({"a": ("person", "artist"), "b": ("location", "city", "town")})
     unit = util.units(nlp, ["a b"])[0]
-    Typer(CompactClassify(), "progressive", 1, 0.0, False)(lm, [(Asked(unit, i, i + 1), TREE) for i in (0, 1)] * 5)
+    Typer(CompactClassify(), "progressive", 1, 0.0, False)(
+        lm, [(Asked(unit, i, i + 1), TREE) for i in (0, 1)] * 5
+    )
     assert lm.calls == 3
 
 
-
-
-# -- What is run once --------------------------------------------------------------------------------------------
+# -- What is run once
+# --------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -308,7 +401,8 @@ def seen(rnd: Any) -> Iterator[list[int]]:
     sizes: list[int] = []
     before = rnd.cache_tokens
     hook = rnd.decoder.register_forward_pre_hook(
-        lambda _, __, kwargs: sizes.append(kwargs["input_ids"].numel()), with_kwargs=True
+        lambda _, __, kwargs: sizes.append(kwargs["input_ids"].numel()),
+        with_kwargs=True,
     )
     yield sizes
     hook.remove()
@@ -316,7 +410,9 @@ def seen(rnd: Any) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
-def test_what_is_remembered_does_not_change_the_types(rnd: Any, nlp: Language, strategy: str, seen: list[int]) -> None:
+def test_what_is_remembered_does_not_change_the_types(
+    rnd: Any, nlp: Language, strategy: str, seen: list[int]
+) -> None:
     found, costs = [], []
     for kept in (0, 150, 16384):
         rnd.cache_tokens = kept
@@ -325,12 +421,16 @@ def test_what_is_remembered_does_not_change_the_types(rnd: Any, nlp: Language, s
         costs.append(sum(seen))
     for other in found[1:]:
         assert [r.path for r in other] == [r.path for r in found[0]]
-        assert [r.step_scores for r in other] == [pytest.approx(r.step_scores, rel=1e-4) for r in found[0]]
+        assert [r.step_scores for r in other] == [
+            pytest.approx(r.step_scores, rel=1e-4) for r in found[0]
+        ]
     if strategy != "path":
         assert costs[2] < 0.75 * costs[0], "later levels go on from the first one"
 
 
-def test_rows_that_begin_alike_share_their_beginning(rnd: Any, nlp: Language, seen: list[int]) -> None:
+def test_rows_that_begin_alike_share_their_beginning(
+    rnd: Any, nlp: Language, seen: list[int]
+) -> None:
     template = ChatClassify()
     asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
     found, costs = [], []
@@ -340,7 +440,9 @@ def test_rows_that_begin_alike_share_their_beginning(rnd: Any, nlp: Language, se
         found.append(Typer(template, "progressive", 1, 0.0, False)(rnd, asked))
         costs.append(sum(seen))
     assert [r.path for r in found[0]] == [r.path for r in found[1]]
-    assert [r.score for r in found[0]] == pytest.approx([r.score for r in found[1]], rel=1e-4)
+    assert [r.score for r in found[0]] == pytest.approx(
+        [r.score for r in found[1]], rel=1e-4
+    )
     assert costs[1] < 0.8 * costs[0]
 
 
@@ -350,27 +452,38 @@ def test_other_lists_for_the_same_prompt_are_asked_anew(rnd: Any) -> None:
     for answers in ([[20], [21, 22]], [[21], [20, 20], [23]], [[20], [21, 22]]):
         job = LabelJob([5, 6, 7, 8], LabelTrie(answers, end), text="t")
         scorer([job])
-        assert job.log_probs == pytest.approx(brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4)
+        assert job.log_probs == pytest.approx(
+            brute_force(rnd, ([5, 6, 7, 8], None), answers, end), abs=1e-4
+        )
 
 
-# -- Joint probabilities -----------------------------------------------------------------------------------------
+# -- Joint probabilities
+# -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("strategy", "width"), [("path", 1), ("beam", 50)])
-def test_all_paths_of_a_taxonomy_add_up_to_one(rnd: Any, nlp: Language, strategy: str, width: int) -> None:
+def test_all_paths_of_a_taxonomy_add_up_to_one(
+    rnd: Any, nlp: Language, strategy: str, width: int
+) -> None:
     asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
-    results = Typer(CompactClassify(), strategy, width, 0.0, False, n_best=100)(rnd, asked)
+    results = Typer(CompactClassify(), strategy, width, 0.0, False, n_best=100)(
+        rnd, asked
+    )
     for result in results:
         paths, values = zip(*result.n_best, strict=True)
         assert sorted(paths) == sorted(TREE.leaves)
         assert sum(values) == pytest.approx(1.0, abs=1e-5)
         assert list(values) == sorted(values, reverse=True)
         assert paths[0] == result.path
-    assert dict(results[0].n_best) == pytest.approx(_path_probabilities(rnd, asked[0][0], TREE), rel=1e-3)
+    assert dict(results[0].n_best) == pytest.approx(
+        _path_probabilities(rnd, asked[0][0], TREE), rel=1e-3
+    )
 
 
 def test_n_best_paths_are_kept_on_the_doc(nlp: Language) -> None:
-    pipeline, _ = util.scripted({"Paris": ("location", "city")}, classifier={"strategy": "path", "n_best": 2})
+    pipeline, _ = util.scripted(
+        {"Paris": ("location", "city")}, classifier={"strategy": "path", "n_best": 2}
+    )
     doc = pipeline("Paris")
     (best,) = doc.spans["cascade"].attrs["n_best"]
     assert len(best) == 2

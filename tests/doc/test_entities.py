@@ -16,16 +16,27 @@ from spacy_cascade.doc.annotations import fuse, set_candidates, set_ents
 from spacy_cascade.taxonomy import Taxonomy
 from tests import util
 
-# -- Candidates and fusion -----------------------------------------------------------------------------------------
+# -- Candidates and fusion
+# -----------------------------------------------------------------------------------------
 
 
 def test_fuse_prefers_longer_then_likelier_then_earlier() -> None:
-    assert fuse([(0, 2, 0.9), (1, 4, 0.1), (5, 6, 0.2), (5, 6, 0.3), (4, 5, 0.0)]) == [1, 4, 3]
+    assert fuse([(0, 2, 0.9), (1, 4, 0.1), (5, 6, 0.2), (5, 6, 0.3), (4, 5, 0.0)]) == [
+        1,
+        4,
+        3,
+    ]
     assert fuse([]) == []
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 4), st.floats(0, 1)), max_size=12))
-def test_fused_spans_never_overlap_and_nothing_free_is_lost(items: list[tuple[int, int, float]]) -> None:
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 9), st.integers(1, 4), st.floats(0, 1)), max_size=12
+    )
+)
+def test_fused_spans_never_overlap_and_nothing_free_is_lost(
+    items: list[tuple[int, int, float]],
+) -> None:
     spans = [(s, s + n, p) for s, n, p in items]
     kept = [spans[i] for i in fuse(spans)]
     assert all(a[1] <= b[0] for a, b in itertools.pairwise(kept))
@@ -43,12 +54,17 @@ def test_nested_candidates_stay_in_the_spans(lively: Path) -> None:
         overlapping += sum(a.end > b.start for a, b in itertools.pairwise(group))
         assert {(e.start, e.end) for e in doc.ents} <= {(s.start, s.end) for s in group}
         attrs = doc.spans["cascade"].attrs
-        assert {len(attrs[k]) for k in ("scores", "paths", "path_scores", "step_scores")} == {len(group)}
+        assert {
+            len(attrs[k]) for k in ("scores", "paths", "path_scores", "step_scores")
+        } == {len(group)}
     assert overlapping
 
 
 def test_three_rounds_give_a_superset_of_one(lively: Path) -> None:
-    one, three = (util.cascade(lively, extractor={"rounds": n, "temperature": 2.0}) for n in (1, 3))
+    one, three = (
+        util.cascade(lively, extractor={"rounds": n, "temperature": 2.0})
+        for n in (1, 3)
+    )
     more = 0
     for t in util.SENTENCES:
         docs = one(t), three(t)
@@ -74,29 +90,49 @@ def test_extractor_alone_labels_mentions() -> None:
 
 
 def test_annotate_ents_off() -> None:
-    nlp, _ = util.scripted(util.NAMES, stages=["extractor"], extractor={"annotate_ents": False})
+    nlp, _ = util.scripted(
+        util.NAMES, stages=["extractor"], extractor={"annotate_ents": False}
+    )
     doc = nlp("John saw Paris.")
     assert not doc.ents
     assert len(doc.spans["cascade"]) == 2
 
 
 def _with_ruler(overwrite: bool) -> Language:
-    nlp, _ = util.scripted(util.NAMES, extractor={"overwrite_ents": overwrite}, classifier={"overwrite_ents": overwrite})
+    nlp, _ = util.scripted(
+        util.NAMES,
+        extractor={"overwrite_ents": overwrite},
+        classifier={"overwrite_ents": overwrite},
+    )
     ruler = nlp.add_pipe("entity_ruler", first=True)
-    ruler.add_patterns([{"label": "RULE", "pattern": "saw Paris"}, {"label": "RULE", "pattern": "today"}])  # type: ignore[attr-defined]
+    ruler.add_patterns(
+        [
+            {"label": "RULE", "pattern": "saw Paris"},
+            {"label": "RULE", "pattern": "today"},
+        ]
+    )  # type: ignore[attr-defined]
     return nlp
 
 
 def test_entities_of_earlier_components_stay() -> None:
     """gliner-spacy erased them."""
     doc = _with_ruler(False)("John saw Paris in France today")
-    assert [(e.text, e.label_) for e in doc.ents] == [("John", "person"), ("saw Paris", "RULE"), ("France", "country"), ("today", "RULE")]
+    assert [(e.text, e.label_) for e in doc.ents] == [
+        ("John", "person"),
+        ("saw Paris", "RULE"),
+        ("France", "country"),
+        ("today", "RULE"),
+    ]
 
 
 def test_overwrite_ents_reaches_the_component() -> None:
     """SpanMarker's `overwrite_entities` never did."""
     doc = _with_ruler(True)("John saw Paris in France today")
-    assert [(e.text, e.label_) for e in doc.ents] == [("John", "person"), ("Paris", "city"), ("France", "country")]
+    assert [(e.text, e.label_) for e in doc.ents] == [
+        ("John", "person"),
+        ("Paris", "city"),
+        ("France", "country"),
+    ]
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
@@ -105,8 +141,14 @@ def test_set_ents(nlp: Language, overwrite: bool) -> None:
     mention = Span(doc, 3, 4, label="MENTION")
     doc.set_ents([Span(doc, 0, 2, label="OLD"), mention])
     set_candidates(doc, "cascade", [mention], untyped=[mention])
-    set_ents(doc, [Span(doc, 1, 2, label="NEW"), Span(doc, 2, 3, label="NEW")], overwrite=overwrite)
-    expected = [(1, 2, "NEW"), (2, 3, "NEW")] if overwrite else [(0, 2, "OLD"), (2, 3, "NEW")]
+    set_ents(
+        doc,
+        [Span(doc, 1, 2, label="NEW"), Span(doc, 2, 3, label="NEW")],
+        overwrite=overwrite,
+    )
+    expected = (
+        [(1, 2, "NEW"), (2, 3, "NEW")] if overwrite else [(0, 2, "OLD"), (2, 3, "NEW")]
+    )
     assert [(e.start, e.end, e.label_) for e in doc.ents] == expected
 
 
@@ -114,10 +156,16 @@ def test_drafts_from_entities_change_nothing_but_the_passes() -> None:
     counts, found = [], []
     for kind in ("Cues", "Ents"):
         drafter = {"@drafters": f"spacy-cascade.{kind}Drafter.v1"}
-        nlp, lm = util.scripted(util.NAMES, stages=["extractor"], extractor={"drafter": drafter, "overwrite_ents": True})
+        nlp, lm = util.scripted(
+            util.NAMES,
+            stages=["extractor"],
+            extractor={"drafter": drafter, "overwrite_ents": True},
+        )
         ruler = nlp.add_pipe("entity_ruler", first=True)
         ruler.add_patterns([{"label": "X", "pattern": n} for n in util.NAMES])  # type: ignore[attr-defined]
-        found.append(util.entities(nlp("john met John and Paris Hilton in Paris, France")))
+        found.append(
+            util.entities(nlp("john met John and Paris Hilton in Paris, France"))
+        )
         counts.append(lm.calls)
     assert found[0] == found[1] != []
     assert counts[1] == 1 < counts[0]
@@ -127,34 +175,61 @@ def test_wrong_drafts_change_nothing(lively: Path) -> None:
     found = []
     for kind in ("Cues", "Ents", "Tagger"):
         drafter = {"@drafters": f"spacy-cascade.{kind}Drafter.v1"}
-        nlp = util.cascade(lively, extractor={"drafter": drafter, "overwrite_ents": True}, classifier={"overwrite_ents": True})
+        nlp = util.cascade(
+            lively,
+            extractor={"drafter": drafter, "overwrite_ents": True},
+            classifier={"overwrite_ents": True},
+        )
         ruler = nlp.add_pipe("entity_ruler", first=True)
-        ruler.add_patterns([{"label": "X", "pattern": w} for t in util.SENTENCES for w in t.split()[:2]])  # type: ignore[attr-defined]
+        ruler.add_patterns(
+            [
+                {"label": "X", "pattern": w}
+                for t in util.SENTENCES
+                for w in t.split()[:2]
+            ]
+        )  # type: ignore[attr-defined]
         found.append([util.spans(d) for d in nlp.pipe(util.SENTENCES)])
     assert found[0] == found[1] == found[2]
 
 
-# -- Types ---------------------------------------------------------------------------------------------------------
+# -- Types
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_label_sets_of_tuples_reach_other_processes() -> None:
     nlp, _ = util.scripted({"Ann": ("person",)})
-    pairs = [("Ann left", {"cascade_labels": ["person", "place"], "id": 1}), ("Ann came", {"id": 2})]
+    pairs = [
+        ("Ann left", {"cascade_labels": ["person", "place"], "id": 1}),
+        ("Ann came", {"id": 2}),
+    ]
     one = [(util.entities(d), c) for d, c in nlp.pipe(pairs, as_tuples=True)]
-    two = [(util.entities(d), c) for d, c in nlp.pipe(pairs, as_tuples=True, n_process=2, batch_size=1)]
+    two = [
+        (util.entities(d), c)
+        for d, c in nlp.pipe(pairs, as_tuples=True, n_process=2, batch_size=1)
+    ]
     assert one == two
     assert [c["id"] for _, c in two] == [1, 2]
 
 
 def test_set_taxonomy_at_run_time() -> None:
     nlp, _ = util.scripted({"John": ("agent", "human"), "Paris": ("place",)})
-    nlp.get_pipe("cascade_classifier").set_taxonomy({"agent": ["human", "robot"], "place": None})  # type: ignore[attr-defined]
+    nlp.get_pipe("cascade_classifier").set_taxonomy(
+        {"agent": ["human", "robot"], "place": None}
+    )  # type: ignore[attr-defined]
     doc = nlp("John saw Paris.")
     assert [e._.cascade_path for e in doc.ents] == ["agent > human", "place"]
-    assert nlp.get_pipe("cascade_classifier").labels == ("agent", "human", "robot", "place")  # type: ignore[attr-defined]
+    assert nlp.get_pipe("cascade_classifier").labels == (
+        "agent",
+        "human",
+        "robot",
+        "place",
+    )  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("value", [["agent > human", "place"], Taxonomy.from_labels(["agent > human", "place"])])
+@pytest.mark.parametrize(
+    "value",
+    [["agent > human", "place"], Taxonomy.from_labels(["agent > human", "place"])],
+)
 def test_label_set_of_one_doc(value: Any) -> None:
     nlp, _ = util.scripted({"John": ("agent", "human"), "Paris": ("place",)})
     doc, other = nlp.make_doc("John saw Paris."), nlp.make_doc("John saw Paris.")
@@ -167,14 +242,22 @@ def test_label_set_of_one_doc(value: Any) -> None:
 def test_label_sets_through_pipe_with_tuples() -> None:
     nlp, _ = util.scripted({"John": ("agent", "human")})
     stream = []
-    for i, labels in enumerate((["agent > human", "x"], None, ["thing", "agent > human"])):
+    for i, labels in enumerate(
+        (["agent > human", "x"], None, ["thing", "agent > human"])
+    ):
         doc = nlp.make_doc("John")
         if labels:
             doc._.cascade_labels = labels
         stream.append((doc, i))
     done = list(nlp.pipe(stream, as_tuples=True, batch_size=2))
     assert [i for _, i in done] == [0, 1, 2]
-    assert [bool(d.ents and d.ents[0]._.cascade_path == "agent > human") for d, _ in done] == [True, False, True]
+    assert [
+        bool(d.ents and d.ents[0]._.cascade_path == "agent > human") for d, _ in done
+    ] == [
+        True,
+        False,
+        True,
+    ]
 
 
 def test_label_set_of_one_doc_with_two_processes() -> None:
@@ -182,7 +265,9 @@ def test_label_set_of_one_doc_with_two_processes() -> None:
     docs = [nlp.make_doc("John") for _ in range(3)]
     for doc in docs:
         doc._.cascade_labels = ["agent > human", "x"]
-    assert [d.ents[0]._.cascade_path for d in nlp.pipe(docs, n_process=2, batch_size=1)] == ["agent > human"] * 3
+    assert [
+        d.ents[0]._.cascade_path for d in nlp.pipe(docs, n_process=2, batch_size=1)
+    ] == ["agent > human"] * 3
 
 
 def test_a_taxonomy_as_label_set_survives_to_bytes(nlp: Language) -> None:
@@ -210,7 +295,9 @@ def test_texts_with_the_same_words_in_another_order_are_different() -> None:
 
 
 def test_unknown_mentions_are_no_entities() -> None:
-    nlp, _ = util.scripted({"John": ("person",), "Foo": ("unknown",)}, classifier={"unknown": True})
+    nlp, _ = util.scripted(
+        {"John": ("person",), "Foo": ("unknown",)}, classifier={"unknown": True}
+    )
     doc = nlp("John likes Foo.")
     assert util.entities(doc) == [(0, 4, "person")]
     assert util.spans(doc)[1] == (11, 14, "unknown", "")
@@ -219,13 +306,19 @@ def test_unknown_mentions_are_no_entities() -> None:
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
 def test_min_score_backs_off_to_the_coarse_type(strategy: str) -> None:
     """The model knows `location`, but not which."""
-    nlp, _ = util.scripted({"Paris": ("location",)}, classifier={"min_score": 0.7, "strategy": strategy})
+    nlp, _ = util.scripted(
+        {"Paris": ("location",)}, classifier={"min_score": 0.7, "strategy": strategy}
+    )
     doc = nlp("Paris")
-    assert [(e.label_, e._.cascade_path) for e in doc.ents] == [("location", "location")]
+    assert [(e.label_, e._.cascade_path) for e in doc.ents] == [
+        ("location", "location")
+    ]
 
 
 def test_a_mention_below_min_score_at_the_coarse_level_has_no_type() -> None:
-    nlp, _ = util.scripted({"Paris": ("location", "city")}, margin=0.1, classifier={"min_score": 0.99})
+    nlp, _ = util.scripted(
+        {"Paris": ("location", "city")}, margin=0.1, classifier={"min_score": 0.99}
+    )
     nlp.get_pipe("cascade_extractor").open_threshold = 0.01  # type: ignore[attr-defined]
     doc = nlp("Paris")
     assert len(doc.spans["cascade"]) >= 1
@@ -235,24 +328,38 @@ def test_a_mention_below_min_score_at_the_coarse_level_has_no_type() -> None:
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
 def test_all_strategies_type_what_the_model_is_sure_of(strategy: str) -> None:
     nlp, _ = util.scripted(util.NAMES, classifier={"strategy": strategy})
-    assert [e._.cascade_path for e in nlp("John saw Paris in France").ents] == ["person", "location > city", "location > country"]
+    assert [e._.cascade_path for e in nlp("John saw Paris in France").ents] == [
+        "person",
+        "location > city",
+        "location > country",
+    ]
 
 
-# -- Refining the entities of another component --------------------------------------------------------------------
+# -- Refining the entities of another component
+# --------------------------------------------------------------------
 
 
 def _refine(**classifier: Any) -> Language:
-    nlp, _ = util.scripted(util.NAMES, stages=["classifier"], classifier={"source": "ents", **classifier})
+    nlp, _ = util.scripted(
+        util.NAMES, stages=["classifier"], classifier={"source": "ents", **classifier}
+    )
     ruler = nlp.add_pipe("entity_ruler", first=True)
     ruler.add_patterns(  # type: ignore[attr-defined]
-        [{"label": "LOC", "pattern": "Paris", "id": "paris"}, {"label": "PER", "pattern": "John"}, {"label": "MISC", "pattern": "Foo"}]
+        [
+            {"label": "LOC", "pattern": "Paris", "id": "paris"},
+            {"label": "PER", "pattern": "John"},
+            {"label": "MISC", "pattern": "Foo"},
+        ]
     )
     return nlp
 
 
 def test_refine_entities_of_an_entity_ruler() -> None:
     doc = _refine()("John saw Paris in France")
-    assert [(e.text, e.label_, e._.cascade_path) for e in doc.ents] == [("John", "person", "person"), ("Paris", "city", "location > city")]
+    assert [(e.text, e.label_, e._.cascade_path) for e in doc.ents] == [
+        ("John", "person", "person"),
+        ("Paris", "city", "location > city"),
+    ]
 
 
 def test_refining_keeps_the_ids_that_the_other_component_set() -> None:
@@ -263,7 +370,10 @@ def test_refining_keeps_the_ids_that_the_other_component_set() -> None:
 def test_refining_keeps_the_old_label_of_what_stays_unknown() -> None:
     nlp = _refine(min_score=0.6)
     doc = nlp("Foo saw Paris")
-    assert [(e.text, e.label_) for e in doc.ents] == [("Foo", "MISC"), ("Paris", "city")]
+    assert [(e.text, e.label_) for e in doc.ents] == [
+        ("Foo", "MISC"),
+        ("Paris", "city"),
+    ]
 
 
 def test_refining_nothing(nlp: Language) -> None:

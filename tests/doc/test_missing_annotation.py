@@ -31,7 +31,11 @@ TEXT = "John met Mary in Paris ."
 
 
 def doc(
-    nlp: Language, text: str, mentions: list[tuple[str, str]], *, default: str | None = "outside"
+    nlp: Language,
+    text: str,
+    mentions: list[tuple[str, str]],
+    *,
+    default: str | None = "outside",
 ) -> Doc:
     """Entities by name and label; default None: no annotation at all."""
     made = nlp.make_doc(text)
@@ -44,7 +48,9 @@ def doc(
     return made
 
 
-def found(nlp: Language, text: str, mentions: list[tuple[str, str]], reference: Doc) -> Example:
+def found(
+    nlp: Language, text: str, mentions: list[tuple[str, str]], reference: Doc
+) -> Example:
     return Example(doc(nlp, text, mentions), reference)
 
 
@@ -71,7 +77,12 @@ def test_what_is_missing() -> None:
         doc(nlp, TEXT, [("Mary", "person")], default="missing"),
         doc(nlp, TEXT, []),
     )
-    assert [is_annotated(d) for d in (full, none, partial, empty)] == [True, False, True, True]
+    assert [is_annotated(d) for d in (full, none, partial, empty)] == [
+        True,
+        False,
+        True,
+        True,
+    ]
     assert missing_ranges(full) == missing_ranges(empty) == []
     assert missing_ranges(none) == [(0, len(TEXT))]
     assert [TEXT[s:e] for s, e in missing_ranges(partial)] == ["John met", "in Paris ."]
@@ -83,7 +94,9 @@ def test_what_is_missing() -> None:
 @pytest.mark.parametrize("n", [1, 2, 3, 4])
 def test_scores_are_those_of_spacy(mixed: list[Example], n: int) -> None:
     scores, spacys = cascade_score(mixed[:n]), get_ner_prf(mixed[:n])
-    assert [scores[f"cascade_typed_{k}"] for k in "prf"] == [spacys[f"ents_{k}"] for k in "prf"]
+    assert [scores[f"cascade_typed_{k}"] for k in "prf"] == [
+        spacys[f"ents_{k}"] for k in "prf"
+    ]
     assert [scores[f"ents_{k}"] for k in ("p", "r", "f", "per_type")] == [
         spacys[f"ents_{k}"] for k in ("p", "r", "f", "per_type")
     ]
@@ -92,7 +105,14 @@ def test_scores_are_those_of_spacy(mixed: list[Example], n: int) -> None:
 
 def test_the_scorer_gives_spacys_figures_by_exact_label(nlp: Language) -> None:
     scores = cascade_score(
-        [found(nlp, TEXT, [("John", "person"), ("Paris", "town")], doc(nlp, TEXT, PREDICTED))]
+        [
+            found(
+                nlp,
+                TEXT,
+                [("John", "person"), ("Paris", "town")],
+                doc(nlp, TEXT, PREDICTED),
+            )
+        ]
     )
     assert (scores["ents_p"], scores["ents_r"]) == (0.5, 0.5)
     assert scores["ents_per_type"]["person"] == {"p": 1.0, "r": 1.0, "f": 1.0}
@@ -112,10 +132,14 @@ def test_spans_alone_are_annotation(nlp: Language) -> None:
     reference = doc(nlp, TEXT, [], default=None)
     reference.spans["gold"] = [reference.char_span(0, 4, label="person")]
     scores = cascade_score([found(nlp, TEXT, PREDICTED, reference)])
-    assert (scores["cascade_extraction_p"], scores["cascade_extraction_r"]) == (0.5, 1.0)
+    assert (scores["cascade_extraction_p"], scores["cascade_extraction_r"]) == (
+        0.5,
+        1.0,
+    )
 
 
-# -- Training ----------------------------------------------------------------------------------------------------
+# -- Training
+# ----------------------------------------------------------------------------------------------------
 
 
 def opened(item: Any) -> int:
@@ -136,7 +160,10 @@ def test_the_extractor_learns_from_what_is_known(lively: Path) -> None:
     assert set(empty.gold) == {0}
     assert opened(empty) == 6  # before each word
     (partial,) = items([("Mary", "person")], "missing")
-    assert partial.gold == [1, 1]  # Mary opens, Mary closes; of all others nothing is known
+    assert partial.gold == [
+        1,
+        1,
+    ]  # Mary opens, Mary closes; of all others nothing is known
     (full,) = items([("Mary", "person")], "outside")
     assert opened(full) == 7  # and behind Mary
     assert sum(full.gold) == 2
@@ -152,9 +179,12 @@ def test_neither_do_the_others_learn_from_what_is_not_known(lively: Path) -> Non
         },
     )
     pipe: Any = nlp.get_pipe("open_ner")
-    gold = [doc(nlp, TEXT, PREDICTED[:1], default=d) for d in (None, "missing", "outside")]
+    gold = [
+        doc(nlp, TEXT, PREDICTED[:1], default=d) for d in (None, "missing", "outside")
+    ]
     assert [
-        len(i) for i in pipe.training_items([Example(nlp.make_doc(TEXT), g) for g in gold])
+        len(i)
+        for i in pipe.training_items([Example(nlp.make_doc(TEXT), g) for g in gold])
     ] == [0, 0, 1]
 
 
@@ -170,7 +200,9 @@ def test_calibration_leaves_them_out(lively: Path) -> None:
 
 def test_counts_are_reported(lively: Path, caplog: pytest.LogCaptureFixture) -> None:
     nlp = util.cascade(lively)
-    gold = [doc(nlp, TEXT, PREDICTED, default=d) for d in ("outside", "missing", None, None)]
+    gold = [
+        doc(nlp, TEXT, PREDICTED, default=d) for d in ("outside", "missing", None, None)
+    ]
     with caplog.at_level(logging.WARNING, "spacy_cascade"):
         nlp.initialize(lambda: [Example(nlp.make_doc(TEXT), g) for g in gold])
     assert (
@@ -182,10 +214,13 @@ def test_counts_are_reported(lively: Path, caplog: pytest.LogCaptureFixture) -> 
 def test_names_are_not_replaced_in_what_is_only_partly_known(nlp: Language) -> None:
     replacer = MentionReplacer({"": {("person",): ["Peter"]}}, rate=1.0)
     assert replacer(nlp, doc(nlp, TEXT, [("John", "person")])) is not None
-    assert replacer(nlp, doc(nlp, TEXT, [("John", "person")], default="missing")) is None
+    assert (
+        replacer(nlp, doc(nlp, TEXT, [("John", "person")], default="missing")) is None
+    )
 
 
-# -- Files -------------------------------------------------------------------------------------------------------
+# -- Files
+# -------------------------------------------------------------------------------------------------------
 
 
 def write(path: Path, docs: list[Doc]) -> Path:
@@ -194,7 +229,9 @@ def write(path: Path, docs: list[Doc]) -> Path:
 
 
 def test_paths_as_labels_keep_what_is_missing(nlp: Language, tmp_path: Path) -> None:
-    docs = [doc(nlp, TEXT, PREDICTED[:1], default=d) for d in ("outside", "missing", None)]
+    docs = [
+        doc(nlp, TEXT, PREDICTED[:1], default=d) for d in ("outside", "missing", None)
+    ]
     path = write(tmp_path / "a.spacy", docs)
     read = [eg.reference for eg in create_corpus(path, paths=True)(nlp)]
     assert [missing_ranges(d) for d in read] == [missing_ranges(d) for d in docs]
@@ -213,14 +250,19 @@ def test_records_keep_what_is_missing(nlp: Language, default: str | None) -> Non
 
 def test_stats_and_convert_count_them(nlp: Language, tmp_path: Path) -> None:
     path = write(
-        tmp_path / "a.spacy", [doc(nlp, TEXT, [], default=d) for d in ("outside", None, None)]
+        tmp_path / "a.spacy",
+        [doc(nlp, TEXT, [], default=d) for d in ("outside", None, None)],
     )
     found = CliRunner().invoke(app, ["stats", str(path), "--json"])
     assert json.loads(found.stdout)["unannotated"] == 2
     assert "2 Doc(s) have no entity annotation" in " ".join(
         CliRunner().invoke(app, ["stats", str(path)]).stdout.split()
     )
-    out = CliRunner().invoke(app, ["convert", str(path), str(tmp_path / "b.spacy")]).stdout
+    out = (
+        CliRunner()
+        .invoke(app, ["convert", str(path), str(tmp_path / "b.spacy")])
+        .stdout
+    )
     assert "2 Doc(s) have no entity annotation" in " ".join(out.split())
     again = DocBin().from_disk(tmp_path / "b.spacy").get_docs(nlp.vocab)
     assert [is_annotated(d) for d in again] == [True, False, False]
@@ -237,42 +279,65 @@ def test_evaluate_counts_them(nlp: Language, tmp_path: Path) -> None:
     assert scores["cascade_extraction_p"] == 0.5  # John and Paris, once
 
 
-# -- Spans of another name ---------------------------------------------------------------------------------------
+# -- Spans of another name
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def spancat(nlp: Language, tmp_path: Path) -> Path:
     """A DocBin as spancat is trained on: overlapping spans under "sc", no entities."""
     made = nlp.make_doc(TEXT)
-    made.spans["sc"] = [made.char_span(0, 4, label="person"), made.char_span(0, 13, label="pair")]
+    made.spans["sc"] = [
+        made.char_span(0, 4, label="person"),
+        made.char_span(0, 13, label="pair"),
+    ]
     return write(tmp_path / "sc.spacy", [made])
 
 
-def test_other_span_groups_are_named_and_can_be_taken(spancat: Path, tmp_path: Path) -> None:
+def test_other_span_groups_are_named_and_can_be_taken(
+    spancat: Path, tmp_path: Path
+) -> None:
     target = tmp_path / "out.json"
-    plain = CliRunner().invoke(app, ["convert", str(spancat), str(target), "--to", "b2nerd"])
+    plain = CliRunner().invoke(
+        app, ["convert", str(spancat), str(target), "--to", "b2nerd"]
+    )
     assert "doc.spans 'sc' (2 spans)" in " ".join(plain.stdout.split())
     assert json.loads(target.read_text())[0]["entities"] == []
     CliRunner().invoke(
-        app, ["convert", str(spancat), str(target), "--to", "b2nerd", "--spans-key", "sc"]
+        app,
+        ["convert", str(spancat), str(target), "--to", "b2nerd", "--spans-key", "sc"],
     )
     entities = json.loads(target.read_text())[0]["entities"]
     assert {(e["name"], e["type"]) for e in entities} == {
         ("John", "person"),
         ("John met Mary", "pair"),
     }
-    stats = json.loads(CliRunner().invoke(app, ["stats", str(spancat), "--json"]).stdout)
+    stats = json.loads(
+        CliRunner().invoke(app, ["stats", str(spancat), "--json"]).stdout
+    )
     assert (stats["total"]["mentions"], stats["unread_spans"][0]["group"]) == (0, "sc")
     stats = json.loads(
-        CliRunner().invoke(app, ["stats", str(spancat), "--json", "--spans-key", "sc"]).stdout
+        CliRunner()
+        .invoke(app, ["stats", str(spancat), "--json", "--spans-key", "sc"])
+        .stdout
     )
     assert (stats["total"]["mentions"], stats["unread_spans"]) == (2, [])
 
 
-def test_a_group_that_no_doc_has_is_an_error(nlp: Language, spancat: Path, tmp_path: Path) -> None:
+def test_a_group_that_no_doc_has_is_an_error(
+    nlp: Language, spancat: Path, tmp_path: Path
+) -> None:
     failed = CliRunner().invoke(
         app,
-        ["convert", str(spancat), str(tmp_path / "o.json"), "--to", "b2nerd", "--spans-key", "x"],
+        [
+            "convert",
+            str(spancat),
+            str(tmp_path / "o.json"),
+            "--to",
+            "b2nerd",
+            "--spans-key",
+            "x",
+        ],
     )
     assert failed.exit_code == 1
     assert "'sc' (2 spans)" in failed.output
@@ -287,18 +352,26 @@ def test_the_reader_takes_a_group(
     with pytest.raises(CascadeError, match="spans stand in 'sc'"):
         list(create_corpus(spancat)(nlp))
     (example,) = create_corpus(spancat, spans_key="sc")(nlp)
-    assert [TEXT[s:e] for s, e, _ in gold_chars(example.reference)] == ["John", "John met Mary"]
+    assert [TEXT[s:e] for s, e, _ in gold_chars(example.reference)] == [
+        "John",
+        "John met Mary",
+    ]
     assert [e.text for e in example.reference.ents] == ["John met Mary"]
     assert not caplog.records
 
 
-def test_evaluate_names_and_takes_groups(spancat: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_evaluate_names_and_takes_groups(
+    spancat: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     pipeline, _ = util.scripted({"John": ("person",)})
     assert evaluate(pipeline, [spancat])["all"]["unannotated"] == 1
     assert "[CW17]" in caplog.text
     assert "'sc' (2 spans)" in caplog.text
     scores = evaluate(pipeline, [spancat], nested=True, spans_key="sc")["all"]
-    assert (scores["cascade_extraction_p"], scores["cascade_extraction_r"]) == (1.0, 0.5)
+    assert (scores["cascade_extraction_p"], scores["cascade_extraction_r"]) == (
+        1.0,
+        0.5,
+    )
 
 
 def test_a_doc_without_the_group_is_not_annotated(nlp: Language) -> None:
@@ -307,10 +380,13 @@ def test_a_doc_without_the_group_is_not_annotated(nlp: Language) -> None:
     assert not is_annotated(made)
 
 
-# -- White space at the edges ------------------------------------------------------------------------------------
+# -- White space at the edges
+# ------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("text", "expected"), [(" a b ", (1, 4)), ("ab", (0, 2)), ("  ", (2, 2))])
+@pytest.mark.parametrize(
+    ("text", "expected"), [(" a b ", (1, 4)), ("ab", (0, 2)), ("  ", (2, 2))]
+)
 def test_trim(text: str, expected: tuple[int, int]) -> None:
     assert trim(text, 0, len(text)) == expected
 
@@ -332,7 +408,17 @@ def test_white_space_at_the_edges_is_left_out_and_counted(
     path = write(tmp_path / "a.spacy", [made])
     out = (
         CliRunner()
-        .invoke(app, ["convert", str(path), str(tmp_path / "b.json"), "--to", "b2nerd", "--json"])
+        .invoke(
+            app,
+            [
+                "convert",
+                str(path),
+                str(tmp_path / "b.json"),
+                "--to",
+                "b2nerd",
+                "--json",
+            ],
+        )
         .stdout
     )
     assert json.loads(out)["total"]["repaired"] == 1

@@ -26,7 +26,9 @@ def file(tmp_path: Path, gold: list[Example]) -> Path:
     return write(tmp_path / "a.spacy", [eg.reference for eg in gold])
 
 
-def test_reads_every_document_with_its_gold(file: Path, nlp: Language, gold: list[Example]) -> None:
+def test_reads_every_document_with_its_gold(
+    file: Path, nlp: Language, gold: list[Example]
+) -> None:
     found = list(create_corpus(file)(nlp))
     assert [eg.reference.text for eg in found] == [eg.reference.text for eg in gold]
     for a, b in zip(found, gold, strict=True):
@@ -36,7 +38,9 @@ def test_reads_every_document_with_its_gold(file: Path, nlp: Language, gold: lis
 
 
 def test_is_registered(file: Path, nlp: Language) -> None:
-    assert len(list(registry.readers.get("spacy-cascade.Corpus.v1")(file)(nlp))) == len(util.GOLD)
+    assert len(list(registry.readers.get("spacy-cascade.Corpus.v1")(file)(nlp))) == len(
+        util.GOLD
+    )
 
 
 def test_sentences_without_entities_are_read(file: Path, nlp: Language) -> None:
@@ -84,7 +88,9 @@ def test_missing_file(tmp_path: Path, nlp: Language) -> None:
     assert "none.spacy" in str(err)
 
 
-@pytest.mark.parametrize("content", [b"", b"no docbin", b"\x00" * 100, b"PK\x03\x04", b'{"a": 1}'])
+@pytest.mark.parametrize(
+    "content", [b"", b"no docbin", b"\x00" * 100, b"PK\x03\x04", b'{"a": 1}']
+)
 def test_not_a_docbin(tmp_path: Path, nlp: Language, content: bytes) -> None:
     (tmp_path / "x.spacy").write_bytes(content)
     assert "can't be read" in str(_fails(tmp_path / "x.spacy", nlp))
@@ -104,7 +110,9 @@ def test_empty_directory(tmp_path: Path, nlp: Language) -> None:
     _fails(tmp_path, nlp)
 
 
-def test_inside_read_once_a_corpus_is_read_from_disk_once(nlp: Any, tmp_path: Path) -> None:
+def test_inside_read_once_a_corpus_is_read_from_disk_once(
+    nlp: Any, tmp_path: Path
+) -> None:
     doc = nlp.make_doc("Ann left.")
     doc.set_ents([doc.char_span(0, 3, label="person")])
     path = tmp_path / "a.spacy"

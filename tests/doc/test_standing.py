@@ -1,5 +1,6 @@
-"""What stands on a Doc stays: entities, ids, blocked tokens, groups and attributes of other components, whatever they do to
-the tokens."""
+"""What stands on a Doc stays: entities, ids, blocked tokens, groups and attributes of
+other components, whatever they do to the tokens.
+"""
 
 from __future__ import annotations
 
@@ -35,19 +36,42 @@ def with_step(step: Callable[[Doc], Doc], **where: str) -> Language:
     return nlp
 
 
-# -- Retokenizers ----------------------------------------------------------------------------------------------------------
+# -- Retokenizers
+# ----------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("text", ["Ann Lee left New York", "Ann Lee left New York. John saw Paris and France, and much more.", ""])
-@pytest.mark.parametrize("where", [{"after": "cascade_extractor"}, {"last": True}, {"before": "cascade_extractor"}])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Ann Lee left New York",
+        "Ann Lee left New York. John saw Paris and France, and much more.",
+        "",
+    ],
+)
+@pytest.mark.parametrize(
+    "where",
+    [{"after": "cascade_extractor"}, {"last": True}, {"before": "cascade_extractor"}],
+)
 def test_merge_entities_changes_no_entity(text: str, where: dict[str, Any]) -> None:
     plain, _ = util.scripted(NAMES)
-    expected = [(*e, p) for e, p in zip(util.entities(plain(text)), (x._.cascade_path for x in plain(text).ents), strict=True)]
+    expected = [
+        (*e, p)
+        for e, p in zip(
+            util.entities(plain(text)),
+            (x._.cascade_path for x in plain(text).ents),
+            strict=True,
+        )
+    ]
     nlp, _ = util.scripted(NAMES)
     nlp.add_pipe("merge_entities", **where)
     docs = [nlp(text), *nlp.pipe([text, text])]
     for doc in docs:
-        assert [(*e, p) for e, p in zip(util.entities(doc), (x._.cascade_path for x in doc.ents), strict=True)] == expected
+        assert [
+            (*e, p)
+            for e, p in zip(
+                util.entities(doc), (x._.cascade_path for x in doc.ents), strict=True
+            )
+        ] == expected
         assert all(e._.cascade_score > 0.9 for e in doc.ents)
     if where != {"before": "cascade_extractor"}:
         assert all(len(e) == 1 for doc in docs for e in doc.ents)
@@ -62,10 +86,14 @@ def test_a_model_reads_the_text_in_the_tokens_it_was_marked_in(lively: Any) -> N
         assert [(e.start_char, e.end_char, e._.cascade_path) for e in a.ents] == [
             (e.start_char, e.end_char, e._.cascade_path) for e in b.ents
         ]
-        assert [e._.cascade_score for e in b.ents] == pytest.approx([e._.cascade_score for e in a.ents], abs=1e-5)
+        assert [e._.cascade_score for e in b.ents] == pytest.approx(
+            [e._.cascade_score for e in a.ents], abs=1e-5
+        )
 
 
-def test_entities_are_refined_in_the_tokens_that_the_extractor_read(lively: Any) -> None:
+def test_entities_are_refined_in_the_tokens_that_the_extractor_read(
+    lively: Any,
+) -> None:
     found = []
     for merge in (False, True):
         nlp = util.cascade(lively, classifier={"source": "ents"})
@@ -84,7 +112,11 @@ def test_a_mention_of_which_a_merge_left_a_part_has_a_type() -> None:
         return doc
 
     doc = with_step(merge, after="cascade_extractor")("John saw Paris Hilton in France")
-    expected = [("John", "person"), ("saw Paris Hilton", "person"), ("France", "country")]
+    expected = [
+        ("John", "person"),
+        ("saw Paris Hilton", "person"),
+        ("France", "country"),
+    ]
     assert named(doc) == expected
 
 
@@ -112,7 +144,9 @@ def test_tokens_that_are_split_between_the_stages() -> None:
 
 
 @pytest.mark.parametrize(("first", "last"), [(2, 4), (1, 3), (0, 3)])
-def test_a_token_that_holds_a_mention_and_more_takes_its_type(first: int, last: int) -> None:
+def test_a_token_that_holds_a_mention_and_more_takes_its_type(
+    first: int, last: int
+) -> None:
     def merge(doc: Doc) -> Doc:
         with doc.retokenize() as retokenizer:
             retokenizer.merge(doc[first:last])
@@ -139,11 +173,16 @@ def test_tokens_of_ones_own_are_read_as_they_are() -> None:
 def test_a_pipeline_with_a_retokenizer_is_scored() -> None:
     nlp, _ = util.scripted(NAMES)
     nlp.add_pipe("merge_entities")
-    eg = util.example(nlp, "Ann Lee left New York", [("Ann Lee", "person"), ("New York", "location > city")])
+    eg = util.example(
+        nlp,
+        "Ann Lee left New York",
+        [("Ann Lee", "person"), ("New York", "location > city")],
+    )
     assert nlp.evaluate([eg])["cascade_typed_f"] == 1.0
 
 
-# -- Entities that are called MENTION ---------------------------------------------------------------------------------------
+# -- Entities that are called MENTION
+# ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("pattern", ["Paris", "saw Paris", "today"])
@@ -156,16 +195,29 @@ def test_another_components_mentions_stay(pattern: str) -> None:
         assert [e.ent_id_ for e in doc.ents if e.text == pattern] == ["m1"]
         assert ("John", "person") in named(doc)
     gold = util.example(nlp, TEXT, [(pattern, "MENTION")])
-    gold.predicted.set_ents([Span(gold.predicted, e.start, e.end, "MENTION") for e in gold.reference.ents])
+    gold.predicted.set_ents(
+        [Span(gold.predicted, e.start, e.end, "MENTION") for e in gold.reference.ents]
+    )
     assert cascade_score([gold])["cascade_typed_f"] == 1.0
 
 
 def test_a_type_may_be_called_mention() -> None:
-    nlp, _ = util.scripted({"John": ("mention",), "Paris": ("city",)}, ["MENTION", "city"])
+    nlp, _ = util.scripted(
+        {"John": ("mention",), "Paris": ("city",)}, ["MENTION", "city"]
+    )
     doc = nlp("John saw Paris")
     assert named(doc) == [("John", "MENTION"), ("Paris", "city")]
     assert not placeholders(doc)
-    assert nlp.evaluate([util.example(nlp, "John saw Paris", [("John", "MENTION"), ("Paris", "city")])])["cascade_fine_f"] == 1.0
+    assert (
+        nlp.evaluate(
+            [
+                util.example(
+                    nlp, "John saw Paris", [("John", "MENTION"), ("Paris", "city")]
+                )
+            ]
+        )["cascade_fine_f"]
+        == 1.0
+    )
 
 
 @pytest.mark.parametrize("way", ["bytes", "docbin", "json"])
@@ -177,7 +229,9 @@ def test_stages_in_two_processes(way: str) -> None:
     if way == "bytes":
         doc = Doc(second.vocab).from_bytes(doc.to_bytes())
     elif way == "docbin":
-        (doc,) = DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(second.vocab)
+        (doc,) = (
+            DocBin().from_bytes(DocBin(docs=[doc]).to_bytes()).get_docs(second.vocab)
+        )
     else:
         doc = Doc(second.vocab).from_json(json.loads(json.dumps(doc.to_json())))
     assert named(second(doc)) == FOUND
@@ -191,7 +245,8 @@ def test_a_second_run_of_the_extractor_replaces_its_own_mentions_alone() -> None
     assert [e.text for e in again(doc).ents] == ["France", "today"]
 
 
-# -- Ids, blocked and missing tokens, groups, attributes --------------------------------------------------------------------
+# -- Ids, blocked and missing tokens, groups, attributes
+# --------------------------------------------------------------------
 
 
 def link(doc: Doc) -> Doc:
@@ -204,7 +259,9 @@ def link(doc: Doc) -> Doc:
 
 def test_links_that_are_set_between_the_stages_stay() -> None:
     doc = with_step(link, after="cascade_extractor")(TEXT)
-    assert [(e.text, e.label_, e.kb_id_) for e in doc.ents] == [(n, label, f"Q-{n}") for n, label in FOUND]
+    assert [(e.text, e.label_, e.kb_id_) for e in doc.ents] == [
+        (n, label, f"Q-{n}") for n, label in FOUND
+    ]
 
 
 @pytest.mark.parametrize("source", ["spans", "ents"])
@@ -217,14 +274,23 @@ def test_ids_of_a_ruler_stay(source: str) -> None:
     nlp.add_pipe("tests_linker", after="entity_ruler")
     doc = nlp(TEXT)
     (paris,) = [e for e in doc.ents if e.text == "Paris"]
-    assert (paris.ent_id_, paris.id_, paris.kb_id_) == ("paris-fr", "paris-fr", "Q-Paris")
+    assert (paris.ent_id_, paris.id_, paris.kb_id_) == (
+        "paris-fr",
+        "paris-fr",
+        "Q-Paris",
+    )
     assert paris.label_ == ("city" if source == "ents" else "PLACE")
 
 
 def test_a_ruler_behind_adds_to_what_was_found() -> None:
     nlp, _ = util.scripted(NAMES)
     ruler: Any = nlp.add_pipe("entity_ruler")
-    ruler.add_patterns([{"label": "DATE", "pattern": "today", "id": "d"}, {"label": "X", "pattern": "Paris"}])
+    ruler.add_patterns(
+        [
+            {"label": "DATE", "pattern": "today", "id": "d"},
+            {"label": "X", "pattern": "Paris"},
+        ]
+    )
     doc = nlp(TEXT)
     assert named(doc) == [*FOUND, ("today", "DATE")]
     assert doc.ents[-1].ent_id_ == "d"
@@ -232,9 +298,15 @@ def test_a_ruler_behind_adds_to_what_was_found() -> None:
 
 
 @pytest.mark.parametrize("overwrite", [False, True])
-def test_blocked_tokens_stay_blocked_and_missing_ones_are_outside(overwrite: bool) -> None:
+def test_blocked_tokens_stay_blocked_and_missing_ones_are_outside(
+    overwrite: bool,
+) -> None:
     """As with spaCy's ner."""
-    nlp, _ = util.scripted(NAMES, extractor={"overwrite_ents": overwrite}, classifier={"overwrite_ents": overwrite})
+    nlp, _ = util.scripted(
+        NAMES,
+        extractor={"overwrite_ents": overwrite},
+        classifier={"overwrite_ents": overwrite},
+    )
     doc = nlp.make_doc(TEXT)
     doc.set_ents([], blocked=[doc[2:3], doc[6:8]], default="missing")
     doc = nlp(doc)
@@ -248,21 +320,35 @@ def test_blocked_tokens_stay_blocked_and_missing_ones_are_outside(overwrite: boo
 def test_refining_leaves_other_tokens_as_they_are() -> None:
     nlp, _ = util.scripted(NAMES, stages=["classifier"], classifier={"source": "ents"})
     doc = nlp.make_doc(TEXT)
-    doc.set_ents([Span(doc, 0, 1, "PER", kb_id="Q1", span_id="p")], blocked=[doc[2:3]], default="missing")
+    doc.set_ents(
+        [Span(doc, 0, 1, "PER", kb_id="Q1", span_id="p")],
+        blocked=[doc[2:3]],
+        default="missing",
+    )
     doc = nlp(doc)
-    assert [(e.text, e.label_, e.kb_id_, e.id_) for e in doc.ents] == [("John", "person", "Q1", "p")]
+    assert [(e.text, e.label_, e.kb_id_, e.id_) for e in doc.ents] == [
+        ("John", "person", "Q1", "p")
+    ]
     assert [t.ent_iob for t in doc[:4]] == [3, 0, 3, 0]
 
 
 def test_open_ner_keeps_what_was_there(lively: Any) -> None:
     nlp = util.blank()
-    nlp.add_pipe("open_ner", config={"model": util.model_config(lively), "taxonomy": ["PERSON", "city"]})
+    nlp.add_pipe(
+        "open_ner",
+        config={"model": util.model_config(lively), "taxonomy": ["PERSON", "city"]},
+    )
     text = "John Smith flew from New York to Paris."
     doc = nlp.make_doc(text)
     ent = Span(doc, 0, 2, "MENTION", kb_id="Q1", span_id="p")
     doc.set_ents([ent], blocked=[doc[4:6]])
     doc = nlp(doc)
-    assert (doc.ents[0].text, doc.ents[0].label_, doc.ents[0].kb_id_, doc.ents[0].id_) == ("John Smith", "MENTION", "Q1", "p")
+    assert (
+        doc.ents[0].text,
+        doc.ents[0].label_,
+        doc.ents[0].kb_id_,
+        doc.ents[0].id_,
+    ) == ("John Smith", "MENTION", "Q1", "p")
     assert all(t.ent_iob == 3 and not t.ent_type for t in doc[4:6])
 
 
@@ -276,7 +362,13 @@ def test_groups_data_and_attributes_of_others_stay() -> None:
     doc[2:3]._.tests_note = "of my own"
     doc = nlp(doc)
     (span,) = doc.spans["mine"]
-    assert (span.text, span.label_, span.kb_id_, span.id_, doc.spans["mine"].attrs) == ("Paris in France", "X", "Q9", "s", {"scores": [0.25]})
+    assert (span.text, span.label_, span.kb_id_, span.id_, doc.spans["mine"].attrs) == (
+        "Paris in France",
+        "X",
+        "Q9",
+        "s",
+        {"scores": [0.25]},
+    )
     assert doc.user_data["mine"] == {"a": 1}
     assert doc.ents[1]._.tests_note == "of my own"
     Span.remove_extension("tests_note")
@@ -287,14 +379,21 @@ def test_spans_that_are_fused_keep_their_ids_and_leave_others_alone() -> None:
     nlp.add_pipe("span_fuser")
     doc = nlp.make_doc(TEXT)
     doc.set_ents([Span(doc, 4, 5, "OLD")])
-    doc.spans["sc"] = [Span(doc, 2, 3, "city", kb_id="Q90", span_id="p"), Span(doc, 3, 5, "x")]
-    assert [(e.text, e.label_, e.kb_id_, e.id_) for e in nlp(doc).ents] == [("Paris", "city", "Q90", "p"), ("France", "OLD", "", "")]
+    doc.spans["sc"] = [
+        Span(doc, 2, 3, "city", kb_id="Q90", span_id="p"),
+        Span(doc, 3, 5, "x"),
+    ]
+    assert [(e.text, e.label_, e.kb_id_, e.id_) for e in nlp(doc).ents] == [
+        ("Paris", "city", "Q90", "p"),
+        ("France", "OLD", "", ""),
+    ]
     over = util.blank()
     over.add_pipe("span_fuser", config={"overwrite_ents": True})
     assert named(over(doc)) == [("Paris", "city"), ("in France", "x")]
 
 
-# -- JSON --------------------------------------------------------------------------------------------------------------------
+# -- JSON
+# --------------------------------------------------------------------------------------------------------------------
 
 
 def test_entities_and_coverage_come_back_from_json() -> None:
@@ -302,19 +401,47 @@ def test_entities_and_coverage_come_back_from_json() -> None:
     ruler: Any = nlp.add_pipe("entity_ruler")
     ruler.add_patterns([{"label": "DATE", "pattern": "today"}])
     doc = nlp(TEXT)
-    data = json.loads(json.dumps(doc.to_json(underscore=["cascade_entities", "cascade_coverage"])))
+    data = json.loads(
+        json.dumps(doc.to_json(underscore=["cascade_entities", "cascade_coverage"]))
+    )
     back = Doc(spacy.blank("en").vocab).from_json(data)
     assert back._.cascade_entities == doc._.cascade_entities
-    assert [e["path"] for e in back._.cascade_entities] == ["person", "location > city", "location > country", ""]
+    assert [e["path"] for e in back._.cascade_entities] == [
+        "person",
+        "location > city",
+        "location > country",
+        "",
+    ]
     assert back._.cascade_coverage == doc._.cascade_coverage != []
-    assert json.loads(json.dumps(back.to_json(underscore=["cascade_entities", "cascade_coverage"])))["_"] == data["_"]
+    assert (
+        json.loads(
+            json.dumps(
+                back.to_json(underscore=["cascade_entities", "cascade_coverage"])
+            )
+        )["_"]
+        == data["_"]
+    )
     joined = Doc.from_docs([back, back])
-    assert [e["path"] for e in joined._.cascade_entities] == [e["path"] for e in doc._.cascade_entities] * 2
+    assert [e["path"] for e in joined._.cascade_entities] == [
+        e["path"] for e in doc._.cascade_entities
+    ] * 2
     part = back[2:5].as_doc(copy_user_data=True)
-    assert [(e["path"], e["score"]) for e in part._.cascade_entities] == [(e["path"], e["score"]) for e in doc._.cascade_entities[1:3]]
+    assert [(e["path"], e["score"]) for e in part._.cascade_entities] == [
+        (e["path"], e["score"]) for e in doc._.cascade_entities[1:3]
+    ]
 
 
-@pytest.mark.parametrize("value", ["x", 3, [3], [{"start": 0}], [{"start": 0, "end": 1, "path": 3}], [{"start": 0, "end": 1, "score": "x"}]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        "x",
+        3,
+        [3],
+        [{"start": 0}],
+        [{"start": 0, "end": 1, "path": 3}],
+        [{"start": 0, "end": 1, "score": "x"}],
+    ],
+)
 def test_entities_that_are_none_are_refused(nlp: Language, value: Any) -> None:
     doc = nlp.make_doc("x")
     with pytest.raises(CascadeError) as err:

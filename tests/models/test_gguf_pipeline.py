@@ -43,14 +43,22 @@ def package(tmp_path: Path, monkeypatch: Any) -> Path:
 
 def pipeline(save_weights: str = "adapter", sha256: str = "", **model: Any) -> Language:
     """Both stages with chat templates and adapters of random weights."""
-    spec = {"@causal_lms": "spacy-cascade.GGUF.v1", "name": "package:tiny_base/tiny.gguf", **model}
+    spec = {
+        "@causal_lms": "spacy-cascade.GGUF.v1",
+        "name": "package:tiny_base/tiny.gguf",
+        **model,
+    }
     settings = {"save_weights": save_weights, "adapter": {"rank": 4, "alpha": 8}}
     extract = {"@prompts": "spacy-cascade.ChatLabeledExtract.v1", **CHAT}
     classify = {"@prompts": "spacy-cascade.ChatClassifyContinued.v1", **CHAT}
     nlp = util.blank()
     model = {**spec, "sha256": sha256, "device": "cpu"}
     extractor = {"model": model, "template": extract, **settings}
-    classifier = {"model": util.SHARED, "taxonomy": util.labels_config(), "template": classify}
+    classifier = {
+        "model": util.SHARED,
+        "taxonomy": util.labels_config(),
+        "template": classify,
+    }
     nlp.add_pipe("cascade_extractor", config=extractor)
     nlp.add_pipe("cascade_classifier", config={**classifier, **settings})
     for seed, name in enumerate(nlp.pipe_names):
@@ -85,7 +93,9 @@ def elsewhere(folder: Path, tmp_path: Path, monkeypatch: Any) -> Any:
     return json.loads(run.stdout)
 
 
-def test_an_adapter_finds_its_base_again(package: Path, tmp_path: Path, monkeypatch: Any) -> None:
+def test_an_adapter_finds_its_base_again(
+    package: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
     nlp = pipeline(sha256=sha256_of(package / "tiny.gguf"))
     expected = found(nlp)
     assert sum(map(len, expected)) > 3
@@ -107,7 +117,9 @@ def test_saving_again_asks_no_hub(package: Path, tmp_path: Path) -> None:
 def test_the_base_is_recorded(package: Path, tmp_path: Path) -> None:
     nlp = pipeline()
     nlp.to_disk(tmp_path / "nlp")
-    meta = json.loads((tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text())
+    meta = json.loads(
+        (tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text()
+    )
     assert meta["base"] == {
         "kind": "gguf",
         "name": "package:tiny_base/tiny.gguf",
@@ -120,24 +132,34 @@ def test_the_base_is_recorded(package: Path, tmp_path: Path) -> None:
 def test_the_version_of_the_package_is_recorded(package: Path, tmp_path: Path) -> None:
     info = package.parent / "tiny_base-1.2.dist-info"
     info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tiny-base\nVersion: 1.2\n")
+    (info / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: tiny-base\nVersion: 1.2\n"
+    )
     (info / "top_level.txt").write_text("tiny_base\n")
     pipeline().to_disk(tmp_path / "nlp")
-    meta = json.loads((tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text())
+    meta = json.loads(
+        (tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text()
+    )
     assert meta["base"]["version"] == "tiny-base==1.2"
 
 
 def test_a_base_that_has_changed(package: Path, tmp_path: Path) -> None:
     pipeline().to_disk(tmp_path / "nlp")
-    gguf_files.write(package / "tiny.gguf", kind="Q8_0", model=gguf_files.tiny_llama(seed=1))
+    gguf_files.write(
+        package / "tiny.gguf", kind="Q8_0", model=gguf_files.tiny_llama(seed=1)
+    )
     with pytest.raises(CascadeError, match=r"package:tiny_base/tiny\.gguf") as err:
         spacy.load(tmp_path / "nlp")
     assert err.value.code == "C016"
 
 
-def test_a_base_that_has_changed_under_a_pinned_hash(package: Path, tmp_path: Path) -> None:
+def test_a_base_that_has_changed_under_a_pinned_hash(
+    package: Path, tmp_path: Path
+) -> None:
     pipeline(sha256=sha256_of(package / "tiny.gguf")).to_disk(tmp_path / "nlp")
-    gguf_files.write(package / "tiny.gguf", kind="Q8_0", model=gguf_files.tiny_llama(seed=1))
+    gguf_files.write(
+        package / "tiny.gguf", kind="Q8_0", model=gguf_files.tiny_llama(seed=1)
+    )
     with pytest.raises(CascadeError) as err:
         spacy.load(tmp_path / "nlp")
     assert err.value.code == "C097"
@@ -151,26 +173,38 @@ def test_a_base_that_is_not_installed(package: Path, tmp_path: Path) -> None:
     assert err.value.code == "C092"
 
 
-def test_what_is_installed_is_the_version_that_was_recorded(package: Path, tmp_path: Path) -> None:
+def test_what_is_installed_is_the_version_that_was_recorded(
+    package: Path, tmp_path: Path
+) -> None:
     pipeline().to_disk(tmp_path / "nlp")
     record = tmp_path / "nlp" / "cascade_extractor" / "cascade.json"
     meta = json.loads(record.read_text())
     meta["base"]["version"] = "tiny-base==1.2"
     record.write_text(json.dumps(meta))
     package.rename(tmp_path / "gone")
-    with pytest.raises(CascadeError, match=r"pip install --no-deps tiny-base==1\.2`") as err:
+    with pytest.raises(
+        CascadeError, match=r"pip install --no-deps tiny-base==1\.2`"
+    ) as err:
         spacy.load(tmp_path / "nlp")
     assert err.value.code == "C092"
 
 
 def test_characters_that_no_token_writes(package: Path) -> None:
-    """SmolLM2's vocabulary, for one, lacks some control characters: they are left out of the copy."""
+    """SmolLM2's vocabulary, for one, lacks some control characters: they are left out
+    of the copy.
+    """
     chars = {byte: char for char, byte in byte_level_alphabet().items()}
     tokens, merges = gguf_files.vocabulary([*util.SENTENCES, *util.ODD] * 3)
     left = [t for t in tokens if t not in (chars[0x04], chars[0x16], chars[0xF1])]
     gguf_files.write(package / "tiny.gguf", tokens=(left, merges))
     nlp = pipeline()
-    texts = [*util.SENTENCES, "John\x04 Smith in \x16 Paris", "\x04", "\x04 Ann \x04", "a\U00045678b c"]
+    texts = [
+        *util.SENTENCES,
+        "John\x04 Smith in \x16 Paris",
+        "\x04",
+        "\x04 Ann \x04",
+        "a\U00045678b c",
+    ]
     docs = list(nlp.pipe(texts))
     extractor: Any = nlp.get_pipe("cascade_extractor")
     assert not any(b and b"\x04" in b for b in extractor.lm.token_bytes())

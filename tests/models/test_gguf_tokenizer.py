@@ -49,14 +49,20 @@ TEXTS = (
 def reference(gguf: GGUFFile, *, digits: bool) -> Callable[[str], list[int]]:
     """Byte-level BPE by the book: cut, map bytes to characters, merge by rank."""
     ids = {token: i for i, token in enumerate(gguf.get("tokenizer.ggml.tokens"))}
-    ranks = {tuple(line.split(" ")): i for i, line in enumerate(gguf.get("tokenizer.ggml.merges"))}
+    ranks = {
+        tuple(line.split(" ")): i
+        for i, line in enumerate(gguf.get("tokenizer.ggml.merges"))
+    }
     chars = {byte: char for char, byte in byte_level_alphabet().items()}
 
     @lru_cache(None)
     def merged(piece: str) -> tuple[int, ...]:
         parts = [chars[b] for b in piece.encode("utf8")]
         while len(parts) > 1:
-            pairs = [(ranks.get(pair, len(ranks)), i) for i, pair in enumerate(pairwise(parts))]
+            pairs = [
+                (ranks.get(pair, len(ranks)), i)
+                for i, pair in enumerate(pairwise(parts))
+            ]
             rank, at = min(pairs)
             if rank == len(ranks):
                 break
@@ -84,15 +90,27 @@ def plain(tokenizer: Any, text: str) -> list[int]:
 def strings(n: int, seed: int = 0) -> list[str]:
     """Random Unicode without surrogates, NUL and what older tables of characters do not know."""
     rng = random.Random(seed)
-    pools = [range(32, 127), range(0xA0, 0x250), range(0x370, 0x600), range(0x900, 0xE00)]
+    pools = [
+        range(32, 127),
+        range(0xA0, 0x250),
+        range(0x370, 0x600),
+        range(0x900, 0xE00),
+    ]
     pools += [range(0x3040, 0x3100), range(0x4E00, 0x9000), range(0xAC00, 0xD000)]
     pools += [range(0x1F300, 0x1F600)]
-    known = [[c for c in map(chr, pool) if unicodedata.category(c) != "Cn"] for pool in pools]
-    known += [list("0123456789"), [" ", "  ", "\n", "\t", "'s", "'ll", "\u3000", "\u00a0"]]
+    known = [
+        [c for c in map(chr, pool) if unicodedata.category(c) != "Cn"] for pool in pools
+    ]
+    known += [
+        list("0123456789"),
+        [" ", "  ", "\n", "\t", "'s", "'ll", "\u3000", "\u00a0"],
+    ]
     out = []
     for _ in range(n):
         pool = rng.choices(known, k=3)
-        out.append("".join(rng.choice(rng.choice(pool)) for _ in range(rng.randrange(1, 30))))
+        out.append(
+            "".join(rng.choice(rng.choice(pool)) for _ in range(rng.randrange(1, 30)))
+        )
     return out
 
 
@@ -143,7 +161,12 @@ def test_control_tokens_of_smollm2(smollm2: tuple[GGUFFile, Any]) -> None:
         assert tokenizer.encode(f"a{name}b", add_special_tokens=False)[1] == i
         assert i not in plain(tokenizer, f"a{name}b")
         assert table[i] is None
-    roles = (tokenizer.bos_token, tokenizer.eos_token, tokenizer.unk_token, tokenizer.pad_token)
+    roles = (
+        tokenizer.bos_token,
+        tokenizer.eos_token,
+        tokenizer.unk_token,
+        tokenizer.pad_token,
+    )
     assert roles == ("<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|im_end|>")
     assert tokenizer("hi")["input_ids"] == plain(tokenizer, "hi")
 
@@ -151,8 +174,13 @@ def test_control_tokens_of_smollm2(smollm2: tuple[GGUFFile, Any]) -> None:
 @needs_smollm2
 def test_chat_template_of_smollm2(smollm2: tuple[GGUFFile, Any]) -> None:
     _, tokenizer = smollm2
-    messages = [{"role": "system", "content": "NER"}, {"role": "user", "content": "Ann 12"}]
-    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    messages = [
+        {"role": "system", "content": "NER"},
+        {"role": "user", "content": "Ann 12"},
+    ]
+    text = tokenizer.apply_chat_template(
+        messages, tokenize=False, add_generation_prompt=True
+    )
     assert text == (
         "<|im_start|>system\nNER<|im_end|>\n<|im_start|>user\nAnn 12<|im_end|>\n"
         "<|im_start|>assistant\n"
@@ -167,7 +195,9 @@ def test_smollm2_knows_english(tmp_path_factory: Any, monkeypatch: Any) -> None:
 
     monkeypatch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
     lm = gguf_spec(SMOLLM2, sha256=SMOLLM2_SHA256, device="cpu").load()
-    text = "The first president of the United States, George Washington, was born in 1732."
+    text = (
+        "The first president of the United States, George Washington, was born in 1732."
+    )
     ids = torch.tensor([lm.encode(text)])
     with torch.no_grad():
         loss = float(lm.model(input_ids=ids, labels=ids).loss)
@@ -201,7 +231,9 @@ def test_kinds_that_cut_like_gpt2(tmp_path: Path, kind: str, digits: bool) -> No
         ("llama-bpe", ["In", " ", "202", "4", ",", " it", "'s", "\n\n", " ", " x"]),
     ],
 )
-def test_kinds_that_cut_by_a_pattern(tmp_path: Path, kind: str, pieces: list[str]) -> None:
+def test_kinds_that_cut_by_a_pattern(
+    tmp_path: Path, kind: str, pieces: list[str]
+) -> None:
     _, tokenizer = tiny(tmp_path, **{"tokenizer.ggml.pre": kind})
     text = "In 2024, it's\n\n  x"
     cut = tokenizer.backend_tokenizer.pre_tokenizer.pre_tokenize_str(text)

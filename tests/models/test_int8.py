@@ -1,4 +1,6 @@
-"""Linear layers in int8: close to the float ones, and invisible to adapters, training and saving."""
+"""Linear layers in int8: close to the float ones, and invisible to adapters, training
+and saving.
+"""
 
 from __future__ import annotations
 
@@ -68,17 +70,30 @@ def test_a_row_of_zeros_stays_one(linear: nn.Linear) -> None:
 
 
 def test_a_model_in_int8(base: Path) -> None:
-    exact, rough = (HFSpec(str(base), device="cpu", quantization=q).load(private=True) for q in (None, "int8"))
-    assert sum(isinstance(m, Int8Linear) for m in rough.model.modules()) == 14  # two layers of seven
-    assert (rough.rows, rough.trees, rough.exact_rows) == (exact.rows, exact.trees, exact.exact_rows)
+    exact, rough = (
+        HFSpec(str(base), device="cpu", quantization=q).load(private=True)
+        for q in (None, "int8")
+    )
+    assert (
+        sum(isinstance(m, Int8Linear) for m in rough.model.modules()) == 14
+    )  # two layers of seven
+    assert (rough.rows, rough.trees, rough.exact_rows) == (
+        exact.rows,
+        exact.trees,
+        exact.exact_rows,
+    )
     assert rough.fingerprint() == exact.fingerprint()
     query = Query([5, 20, 30, 40], [1, 3], [range(100), range(100)])
     (a,), (b,) = exact.candidate_logits([query]), rough.candidate_logits([query])
     assert 0 < _error(torch.from_numpy(b), torch.from_numpy(a)) < 0.05
 
 
-def test_adapters_are_trained_saved_and_loaded(base: Path, gold: list[Any], tmp_path: Path) -> None:
-    nlp = util.cascade(base, extractor={"model": util.model_config(base, quantization="int8")})
+def test_adapters_are_trained_saved_and_loaded(
+    base: Path, gold: list[Any], tmp_path: Path
+) -> None:
+    nlp = util.cascade(
+        base, extractor={"model": util.model_config(base, quantization="int8")}
+    )
     optimizer = nlp.initialize(lambda: gold)
     for _ in range(2):
         nlp.update(gold, sgd=optimizer)

@@ -1,4 +1,6 @@
-"""One adapter for both stages: trained on both, saved once, and stage 2 goes on from what stage 1 has run."""
+"""One adapter for both stages: trained on both, saved once, and stage 2 goes on from
+what stage 1 has run.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def joint(base: Path, *, model: dict[str, Any] = JOINT, **options: Any) -> Langu
     extract = {"@prompts": "spacy-cascade.ChatLabeledExtract.v1", **WORDS}
     classify = {"@prompts": "spacy-cascade.ChatClassifyContinued.v1", **WORDS}
     own = util.model_config(base, **options)
-    extractor = {"template": extract, "adapter": LORA, "model": own, "open_threshold": 0.2}
+    extractor = {
+        "template": extract,
+        "adapter": LORA,
+        "model": own,
+        "open_threshold": 0.2,
+    }
     classifier = {"template": classify, "adapter": LORA, "model": model}
     return util.cascade(base, extractor=extractor, classifier=classifier)
 
@@ -50,7 +57,14 @@ def trained(chat: Path, tmp_path_factory: Any) -> Path:
     out = tmp_path_factory.mktemp("joint")
     nlp = joint(chat)
     nlp.initialize(lambda: util.examples(nlp))
-    loop = SFT(list(STAGES), max_steps=12, batch_size=8, learn_rate=0.01, replace_rate=0.0, save_every=5)
+    loop = SFT(
+        list(STAGES),
+        max_steps=12,
+        batch_size=8,
+        learn_rate=0.01,
+        replace_rate=0.0,
+        save_every=5,
+    )
     result = loop.run(nlp, util.examples(nlp), util.examples(nlp), out)
     assert result["steps"] == 12
     return out
@@ -61,7 +75,10 @@ def _pipes(nlp: Language) -> list[Any]:
 
 
 def _answers(nlp: Language) -> list[Any]:
-    return [(util.spans(d), [round(x, 4) for x in util.scores(d)]) for d in nlp.pipe(util.SENTENCES)]
+    return [
+        (util.spans(d), [round(x, 4) for x in util.scores(d)])
+        for d in nlp.pipe(util.SENTENCES)
+    ]
 
 
 def test_both_stages_train_the_same_tensors(chat: Path) -> None:
@@ -76,13 +93,21 @@ def test_both_stages_train_the_same_tensors(chat: Path) -> None:
     optimizer.learn_rate = 0.01
     with nlp.select_pipes(disable=[STAGES[0]]):
         nlp.update(util.examples(nlp), sgd=optimizer)
-    assert any(not torch.equal(before[n], p) for n, p in first.start_training().parameters.items())
+    assert any(
+        not torch.equal(before[n], p)
+        for n, p in first.start_training().parameters.items()
+    )
 
 
 def test_the_adapter_learns_both_and_is_saved_once(trained: Path) -> None:
-    log = [json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()]
+    log = [
+        json.loads(line) for line in (trained / "log.jsonl").read_text().splitlines()
+    ]
     assert set(log[-1]["losses"]) == set(STAGES)
-    files = sorted(str(p.relative_to(trained)) for p in (trained / "model-last").rglob("*.safetensors"))
+    files = sorted(
+        str(p.relative_to(trained))
+        for p in (trained / "model-last").rglob("*.safetensors")
+    )
     assert files == [
         "model-last/cascade_extractor/adapter/adapter_model.safetensors",
         "model-last/cascade_extractor/drafter.safetensors",
@@ -90,10 +115,19 @@ def test_the_adapter_learns_both_and_is_saved_once(trained: Path) -> None:
     ]
 
 
-def test_a_loaded_pipeline_answers_like_the_trained_one(chat: Path, tmp_path: Path) -> None:
+def test_a_loaded_pipeline_answers_like_the_trained_one(
+    chat: Path, tmp_path: Path
+) -> None:
     nlp = joint(chat)
     nlp.initialize(lambda: util.examples(nlp))
-    loop = SFT(list(STAGES), max_steps=3, batch_size=8, learn_rate=0.01, replace_rate=0.0, save_every=0)
+    loop = SFT(
+        list(STAGES),
+        max_steps=3,
+        batch_size=8,
+        learn_rate=0.01,
+        replace_rate=0.0,
+        save_every=0,
+    )
     loop.run(nlp, util.examples(nlp), [], tmp_path / "run")
     expected = _answers(nlp)
     assert any(spans for spans, _ in expected)
@@ -124,7 +158,9 @@ def test_stage_two_goes_on_from_stage_one(trained: Path) -> None:
     assert run[1] < 0.7 * run[0]
 
 
-def test_assembled_stages_share_it_whatever_the_config_says(trained: Path, tmp_path: Path) -> None:
+def test_assembled_stages_share_it_whatever_the_config_says(
+    trained: Path, tmp_path: Path
+) -> None:
     """`configs/pipeline.cfg` is for one adapter and for two."""
     from tests.cli.test_cli import call, find_config
 
@@ -136,7 +172,9 @@ def test_assembled_stages_share_it_whatever_the_config_says(trained: Path, tmp_p
     assert second.weights.adapter is not None
 
 
-def test_the_stages_of_different_runs_do_not_go_together(trained: Path, chat: Path, tmp_path: Path) -> None:
+def test_the_stages_of_different_runs_do_not_go_together(
+    trained: Path, chat: Path, tmp_path: Path
+) -> None:
     other = joint(chat)
     other.initialize(lambda: util.examples(other))
     with pytest.raises(CascadeError, match=r"C107.*cascade_classifier"):
@@ -146,19 +184,28 @@ def test_the_stages_of_different_runs_do_not_go_together(trained: Path, chat: Pa
         alone.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])  # type: ignore[attr-defined]
 
 
-# -- Merged for inference ------------------------------------------------------------------------------------------
+# -- Merged for inference
+# ------------------------------------------------------------------------------------------
 
 
-def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(trained: Path) -> None:
+def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(
+    trained: Path,
+) -> None:
     plain = spacy.load(trained / "model-last")
-    merged = spacy.load(trained / "model-last", config={"components": {STAGES[0]: {"model": {"merge_adapter": True}}}})
+    merged = spacy.load(
+        trained / "model-last",
+        config={"components": {STAGES[0]: {"model": {"merge_adapter": True}}}},
+    )
     assert _pipes(plain)[0].lm is not _pipes(merged)[0].lm
     calls = []
     for nlp in (plain, merged):
         peft = _pipes(nlp)[0].lm._peft
         used: list[str] = []
         products = [m for n, m in peft.named_modules() if ".lora_A." in n]
-        hooks = [m.register_forward_hook(lambda *_, used=used: used.append("run")) for m in products]
+        hooks = [
+            m.register_forward_hook(lambda *_, used=used: used.append("run"))
+            for m in products
+        ]
         found = [util.spans(d) for d in nlp.pipe(util.SENTENCES)]
         calls.append((found, len(used)))
         for hook in hooks:
@@ -169,18 +216,29 @@ def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(trained:
 
 
 def test_merging_leaves_no_trace_in_the_base(trained: Path, tmp_path: Path) -> None:
-    nlp = spacy.load(trained / "model-last", config={"components": {STAGES[0]: {"model": {"merge_adapter": True}}}})
+    nlp = spacy.load(
+        trained / "model-last",
+        config={"components": {STAGES[0]: {"model": {"merge_adapter": True}}}},
+    )
     nlp(util.SENTENCES[0])
     assert _pipes(nlp)[0].lm._merged
     nlp.to_disk(tmp_path)
     file = "cascade_extractor/model/model.safetensors"
-    assert (tmp_path / file).read_bytes() == (trained / "model-last" / file).read_bytes()
+    assert (tmp_path / file).read_bytes() == (
+        trained / "model-last" / file
+    ).read_bytes()
     # a sum of products, and the product of a sum: equal but for the last digits
-    pairs = zip(_answers(spacy.load(tmp_path)), _answers(spacy.load(trained / "model-last")), strict=True)
+    pairs = zip(
+        _answers(spacy.load(tmp_path)),
+        _answers(spacy.load(trained / "model-last")),
+        strict=True,
+    )
     for (merged, x), (apart, y) in pairs:
         assert merged == apart
         assert x == pytest.approx(y, abs=1e-3)
     optimizer = nlp.resume_training()
     nlp.update(util.examples(nlp), sgd=optimizer)
     _pipes(nlp)[0].lm.save(tmp_path / "again")
-    assert (tmp_path / "again/model.safetensors").read_bytes() == (tmp_path / file).read_bytes()
+    assert (tmp_path / "again/model.safetensors").read_bytes() == (
+        tmp_path / file
+    ).read_bytes()

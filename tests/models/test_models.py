@@ -11,12 +11,24 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import (
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
 
 from spacy_cascade.decoding.tree import TokenTree
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.casing import join_case, split_case
-from spacy_cascade.models.files import atomic_dir, check_safetensors, files_hash, pack_dir, unpack_dir
+from spacy_cascade.models.files import (
+    atomic_dir,
+    check_safetensors,
+    files_hash,
+    pack_dir,
+    unpack_dir,
+)
 from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base, build_model, train_tokenizer
@@ -31,7 +43,8 @@ def load(path: Path, **more: Any) -> HFCausalLM:
     return HFSpec(str(path), device="cpu", **more).load(private=True)
 
 
-# -- Case marks and the tiny tokenizer ---------------------------------------------------------------------------
+# -- Case marks and the tiny tokenizer
+# ---------------------------------------------------------------------------
 
 
 @given(TEXT)
@@ -39,7 +52,25 @@ def test_case_split_is_lossless(text: str) -> None:
     assert join_case(*split_case(text)) == text
 
 
-@pytest.mark.parametrize("text", [" Paris", "PARIS", "paris", " pArIs", "Straße", "STRASSE", "ẞ", "İ", "ǅ", "ﬁ", "O'Neil", " 42", "ΑΣ", "Σας"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        " Paris",
+        "PARIS",
+        "paris",
+        " pArIs",
+        "Straße",
+        "STRASSE",
+        "ẞ",
+        "İ",
+        "ǅ",
+        "ﬁ",
+        "O'Neil",
+        " 42",
+        "ΑΣ",
+        "Σας",
+    ],
+)
 def test_case_split_is_lossless_on_hard_words(text: str) -> None:
     assert join_case(*split_case(text)) == text
 
@@ -52,12 +83,28 @@ def test_words_share_their_letters_tokens_whatever_their_case(rnd: Any) -> None:
 
 @given(text=TEXT)
 def test_token_bytes_spell_the_text(rnd: Any, text: str) -> None:
-    assert util.written_segments(rnd, rnd.encode(text), -1, -1, [len(rnd.encode(text))]) == [text]
+    assert util.written_segments(
+        rnd, rnd.encode(text), -1, -1, [len(rnd.encode(text))]
+    ) == [text]
 
 
-@pytest.mark.parametrize("text", ["<mark>", "a<s>b", "</s>", "<sep> <type>", "<cap>x", "<pad>"])
+@pytest.mark.parametrize(
+    "text", ["<mark>", "a<s>b", "</s>", "<sep> <type>", "<cap>x", "<pad>"]
+)
 def test_text_that_spells_a_special_token_stays_text(rnd: Any, text: str) -> None:
-    specials = {rnd.token_id(t) for t in ("<mark>", "<s>", "</s>", "<sep>", "<type>", "<cap>", "<upper>", "<pad>")}
+    specials = {
+        rnd.token_id(t)
+        for t in (
+            "<mark>",
+            "<s>",
+            "</s>",
+            "<sep>",
+            "<type>",
+            "<cap>",
+            "<upper>",
+            "<pad>",
+        )
+    }
     assert not specials & set(rnd.encode(text))
 
 
@@ -71,7 +118,9 @@ def test_encode_hands_out_a_copy(rnd: Any) -> None:
 
 
 def test_special_tokens_have_no_bytes(rnd: Any) -> None:
-    assert all(rnd.token_bytes()[rnd.token_id(t)] is None for t in ("<mark>", "<s>", "</s>"))
+    assert all(
+        rnd.token_bytes()[rnd.token_id(t)] is None for t in ("<mark>", "<s>", "</s>")
+    )
 
 
 def test_every_byte_can_be_written(rnd: Any) -> None:
@@ -79,7 +128,15 @@ def test_every_byte_can_be_written(rnd: Any) -> None:
 
 
 def test_base_without_case_marks(tmp_path: Path) -> None:
-    build_base(tmp_path / "b", ["Hello", " World"] * 5, vocab_size=300, case_marks=False, hidden_size=32, layers=1, heads=2)
+    build_base(
+        tmp_path / "b",
+        ["Hello", " World"] * 5,
+        vocab_size=300,
+        case_marks=False,
+        hidden_size=32,
+        layers=1,
+        heads=2,
+    )
     lm = load(tmp_path / "b")
     assert not lm.case_marks
     assert util.written_bytes(lm, lm.encode("Hello WORLD")) == b"Hello WORLD"
@@ -87,7 +144,15 @@ def test_base_without_case_marks(tmp_path: Path) -> None:
 
 def test_build_is_reproducible(tmp_path: Path) -> None:
     for name in "ab":
-        build_base(tmp_path / name, ["one", " two"] * 5, vocab_size=300, hidden_size=32, layers=1, heads=2, seed=3)
+        build_base(
+            tmp_path / name,
+            ["one", " two"] * 5,
+            vocab_size=300,
+            hidden_size=32,
+            layers=1,
+            heads=2,
+            seed=3,
+        )
     assert files_hash(tmp_path / "a") == files_hash(tmp_path / "b")
 
 
@@ -95,7 +160,8 @@ def test_tokenizer_training_takes_any_iterable() -> None:
     assert len(train_tokenizer(iter(["a b", "東京"]), vocab_size=300)) >= 256
 
 
-# -- Logits ------------------------------------------------------------------------------------------------------
+# -- Logits
+# ------------------------------------------------------------------------------------------------------
 
 
 def _reference(lm: Any, ids: list[int]) -> np.ndarray:
@@ -109,7 +175,13 @@ def test_candidate_logits_are_the_models_own(rnd: Any) -> None:
     for n in (3, 9, 5, 17):
         ids = [rng.randrange(20, 500) for _ in range(n)]
         positions = sorted(rng.sample(range(n), 3))
-        queries.append(Query(ids, positions, [[rng.randrange(500) for _ in range(k + 1)] for k in range(3)]))
+        queries.append(
+            Query(
+                ids,
+                positions,
+                [[rng.randrange(500) for _ in range(k + 1)] for k in range(3)],
+            )
+        )
     with rnd.adapter(None):
         for q, found in zip(queries, rnd.candidate_logits(queries), strict=True):
             full = _reference(rnd, q.ids)
@@ -125,7 +197,9 @@ def test_trees_give_the_logits_of_separate_sequences(rnd: Any) -> None:
     tree = TokenTree()
     ends = [tree.insert([*stem, *b]) for b in branches]
     (found,) = rnd.candidate_logits([Query(tree.ids, ends, [[7, 8]] * 3, tree.parents)])
-    apart = rnd.candidate_logits([Query([*stem, *b], [len(stem) + len(b) - 1], [[7, 8]]) for b in branches])
+    apart = rnd.candidate_logits(
+        [Query([*stem, *b], [len(stem) + len(b) - 1], [[7, 8]]) for b in branches]
+    )
     assert found == pytest.approx(np.concatenate(apart), abs=1e-4)
 
 
@@ -147,7 +221,10 @@ def test_batches_respect_the_token_budget(base: Path) -> None:
     queries = [Query([1] * n) for n in (10, 20, 49, 80, 3, 3)]
     batches = list(lm.batches(queries))
     assert sorted(i for b in batches for i in b) == list(range(6))
-    assert all(len(b) == 1 or len(b) * max(len(queries[i].ids) for i in b) <= 50 for b in batches)
+    assert all(
+        len(b) == 1 or len(b) * max(len(queries[i].ids) for i in b) <= 50
+        for b in batches
+    )
 
 
 def test_max_length_comes_from_the_config_and_may_be_lowered(base: Path) -> None:
@@ -167,7 +244,9 @@ def test_eager_attention_gives_the_same(base: Path) -> None:
     tree = TokenTree()
     ends = [tree.insert([5, 6, 7]), tree.insert([5, 6, 8, 9])]
     query = Query(tree.ids, ends, [[3, 4]] * 2, tree.parents)
-    a, b = (load(base, attention=x).candidate_logits([query])[0] for x in ("sdpa", "eager"))
+    a, b = (
+        load(base, attention=x).candidate_logits([query])[0] for x in ("sdpa", "eager")
+    )
     assert a == pytest.approx(b, abs=1e-4)
 
 
@@ -176,7 +255,8 @@ def test_the_protocol_is_followed(rnd: Any) -> None:
     assert isinstance(util.ScriptedLM({}), CausalLM)
 
 
-# -- Other architectures -----------------------------------------------------------------------------------------
+# -- Other architectures
+# -----------------------------------------------------------------------------------------
 
 
 def _other(tmp_path: Path, base: Path, kind: str) -> Path:
@@ -184,10 +264,20 @@ def _other(tmp_path: Path, base: Path, kind: str) -> Path:
     n = len(tokenizer)
     model: Any
     if kind == "gpt2":
-        model = GPT2LMHeadModel(GPT2Config(vocab_size=n, n_embd=32, n_layer=2, n_head=2, n_positions=256))
+        model = GPT2LMHeadModel(
+            GPT2Config(vocab_size=n, n_embd=32, n_layer=2, n_head=2, n_positions=256)
+        )
     else:
         model = LlamaForCausalLM(
-            LlamaConfig(vocab_size=n, hidden_size=32, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=1, intermediate_size=64, tie_word_embeddings=False)
+            LlamaConfig(
+                vocab_size=n,
+                hidden_size=32,
+                num_hidden_layers=2,
+                num_attention_heads=2,
+                num_key_value_heads=1,
+                intermediate_size=64,
+                tie_word_embeddings=False,
+            )
         )
     model.save_pretrained(str(tmp_path / kind))
     tokenizer.save_pretrained(str(tmp_path / kind))
@@ -195,7 +285,9 @@ def _other(tmp_path: Path, base: Path, kind: str) -> Path:
 
 
 @pytest.mark.parametrize("kind", ["gpt2", "llama"])
-def test_other_architectures_load_and_answer(tmp_path: Path, base: Path, kind: str) -> None:
+def test_other_architectures_load_and_answer(
+    tmp_path: Path, base: Path, kind: str
+) -> None:
     lm = load(_other(tmp_path, base, kind))
     ids = [30, 40, 50, 60]
     (found,) = lm.candidate_logits([Query(ids, [3], [[7, 8, 9]])])
@@ -203,10 +295,13 @@ def test_other_architectures_load_and_answer(tmp_path: Path, base: Path, kind: s
     tree = TokenTree()
     ends = [tree.insert([30, 40, 50]), tree.insert([30, 40, 60, 61])]
     (found,) = lm.candidate_logits([Query(tree.ids, ends, [[7, 8]] * 2, tree.parents)])
-    assert found[1] == pytest.approx(_reference(lm, [30, 40, 60, 61])[3, [7, 8]], abs=1e-4)
+    assert found[1] == pytest.approx(
+        _reference(lm, [30, 40, 60, 61])[3, [7, 8]], abs=1e-4
+    )
 
 
-# -- Adapters ----------------------------------------------------------------------------------------------------
+# -- Adapters
+# ----------------------------------------------------------------------------------------------------
 
 
 def _shake(lm: HFCausalLM, name: str) -> None:
@@ -252,10 +347,17 @@ def test_adapter_round_trip(base: Path, tmp_path: Path) -> None:
     lm.save_adapter("x", tmp_path / "x")
     other.load_adapter("y", tmp_path / "x")
     assert _ask(other, "y") == pytest.approx(_ask(lm, "x"))
-    assert sorted(p.name for p in (tmp_path / "x").iterdir() if p.suffix not in (".md",)) == ["adapter_config.json", "adapter_model.safetensors"]
+    assert sorted(
+        p.name for p in (tmp_path / "x").iterdir() if p.suffix not in (".md",)
+    ) == [
+        "adapter_config.json",
+        "adapter_model.safetensors",
+    ]
 
 
-def test_fingerprint_ignores_adapters_and_tells_bases_apart(base: Path, other_base: Path) -> None:
+def test_fingerprint_ignores_adapters_and_tells_bases_apart(
+    base: Path, other_base: Path
+) -> None:
     lm = load(base)
     before = lm.fingerprint()
     lm.add_adapter("x", lora_config({"rank": 2}))
@@ -273,7 +375,8 @@ def test_save_leaves_adapters_out(base: Path, tmp_path: Path) -> None:
     assert _ask(again, None) == pytest.approx(_ask(lm, None))
 
 
-# -- Loading -----------------------------------------------------------------------------------------------------
+# -- Loading
+# -----------------------------------------------------------------------------------------------------
 
 
 def test_equal_weights_are_loaded_once(base: Path) -> None:
@@ -293,13 +396,17 @@ def test_a_model_is_freed_with_its_last_user(base: Path) -> None:
     assert gone() is None
 
 
-def test_changed_weights_under_the_same_name_are_not_taken_from_the_cache(base: Path, other_base: Path, tmp_path: Path) -> None:
+def test_changed_weights_under_the_same_name_are_not_taken_from_the_cache(
+    base: Path, other_base: Path, tmp_path: Path
+) -> None:
     """spacy-llm's cache gave the old answers for a changed model."""
     import shutil
 
     shutil.copytree(base, tmp_path / "m")
     first = HFSpec(str(tmp_path / "m"), device="cpu").load()
-    (tmp_path / "m" / "model.safetensors").unlink()  # the first model's tensors are a view of the file
+    (
+        tmp_path / "m" / "model.safetensors"
+    ).unlink()  # the first model's tensors are a view of the file
     shutil.copy(other_base / "model.safetensors", tmp_path / "m" / "model.safetensors")
     second = HFSpec(str(tmp_path / "m"), device="cpu").load()
     assert first.fingerprint() != second.fingerprint()
@@ -325,7 +432,8 @@ def test_subword_noise_is_seeded(rnd: Any) -> None:
     assert found[0] == found[1]
 
 
-# -- Files -------------------------------------------------------------------------------------------------------
+# -- Files
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_a_failed_write_leaves_the_old_directory(tmp_path: Path) -> None:
@@ -362,7 +470,9 @@ def test_unpack_refuses_names_that_lead_out(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("damage", ["cut", "grown", "header", "empty", "huge", "list"])
-def test_damaged_safetensors_are_found_out(base: Path, tmp_path: Path, damage: str) -> None:
+def test_damaged_safetensors_are_found_out(
+    base: Path, tmp_path: Path, damage: str
+) -> None:
     data = (base / "model.safetensors").read_bytes()
     changed = {
         "cut": data[:-100],
@@ -384,9 +494,21 @@ def test_whole_safetensors_pass(base: Path) -> None:
 
 
 def test_type_names_are_single_tokens_only_where_types_are_named() -> None:
-    tokenizer = train_tokenizer([" an", " artist", " or", " other", " person"] * 20, vocab_size=400, types=["artist", "other person"])
-    lm = HFCausalLM(build_model(len(tokenizer), hidden_size=32, heads=1, layers=1), tokenizer, name="x", spec=HFSpec("x"))
-    (artist,), (person,) = lm.encode(" artist", control=True), lm.encode(" other person", control=True)
+    tokenizer = train_tokenizer(
+        [" an", " artist", " or", " other", " person"] * 20,
+        vocab_size=400,
+        types=["artist", "other person"],
+    )
+    lm = HFCausalLM(
+        build_model(len(tokenizer), hidden_size=32, heads=1, layers=1),
+        tokenizer,
+        name="x",
+        spec=HFSpec("x"),
+    )
+    (artist,), (person,) = (
+        lm.encode(" artist", control=True),
+        lm.encode(" other person", control=True),
+    )
     assert artist != person
     assert lm.token_bytes()[artist] is None
     # in a text they are words like all others, and can be copied

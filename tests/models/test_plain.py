@@ -1,4 +1,6 @@
-"""Small decoders run by plain torch give what transformers gives, and turn into transformers' models when asked for them."""
+"""Small decoders run by plain torch give what transformers gives, and turn into
+transformers' models when asked for them.
+"""
 
 from __future__ import annotations
 
@@ -26,8 +28,12 @@ from tests import util
 SPEC = HFSpec("", device="cpu")
 CANDIDATES = [20, 21, 22, 23]
 CHAIN = Query([1, 30, 31, 32, 33, 2], [2, 5], [CANDIDATES, CANDIDATES[:2]])
-PLACED = Query([1, 30, 31, 2, 30, 31], [3, 5], [CANDIDATES] * 2, depths=[0, 1, 2, 0, 1, 2])
-TREE = Query([1, 30, 31, 32, 33, 34], [2, 4, 5], [CANDIDATES] * 3, parents=[-1, 0, 1, 1, 3, 0])
+PLACED = Query(
+    [1, 30, 31, 2, 30, 31], [3, 5], [CANDIDATES] * 2, depths=[0, 1, 2, 0, 1, 2]
+)
+TREE = Query(
+    [1, 30, 31, 32, 33, 34], [2, 4, 5], [CANDIDATES] * 3, parents=[-1, 0, 1, 1, 3, 0]
+)
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +41,15 @@ def folder(tmp_path_factory: Any) -> Path:
     """Three layers of four heads, all weights random, norms and biases, too."""
     path = tmp_path_factory.mktemp("plain") / "base"
     words = util.segments(util.blank(), util.SENTENCES * 3)
-    build_base(path, words, vocab_size=500, hidden_size=64, layers=3, heads=4, intermediate_size=96)
+    build_base(
+        path,
+        words,
+        vocab_size=500,
+        hidden_size=64,
+        layers=3,
+        heads=4,
+        intermediate_size=96,
+    )
     model = Qwen2ForCausalLM.from_pretrained(path)
     torch.manual_seed(1)
     with torch.no_grad():
@@ -60,7 +74,11 @@ def assert_close(found: Any, expected: Any) -> None:
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("queries", [[CHAIN], [PLACED], [TREE], [CHAIN, PLACED, TREE, CHAIN]], ids=["chain", "depths", "tree", "all"])
+@pytest.mark.parametrize(
+    "queries",
+    [[CHAIN], [PLACED], [TREE], [CHAIN, PLACED, TREE, CHAIN]],
+    ids=["chain", "depths", "tree", "all"],
+)
 def test_logits_are_those_of_transformers(folder: Path, queries: list[Query]) -> None:
     lm, other = SPEC.load(folder), general(folder)
     assert type(lm) is PlainLM
@@ -80,18 +98,27 @@ def test_going_on_from_rows(folder: Path) -> None:
     answers = []
     for lm in (SPEC.load(folder), general(folder)):
         rows = [lm.memory(40).row() for _ in range(3)]
-        first = [Query(ids, row=row) for ids, row in zip(([1, 30, 31], [1, 40], [1, 41, 42, 43]), rows, strict=True)]
+        first = [
+            Query(ids, row=row)
+            for ids, row in zip(
+                ([1, 30, 31], [1, 40], [1, 41, 42, 43]), rows, strict=True
+            )
+        ]
         lm.candidate_logits(first)
         assert [len(r) for r in rows] == [3, 2, 4]
         rows[0].truncate(2)
         second = [
             Query([1, 30, 35, 36], [3], [CANDIDATES], row=rows[0]),
-            Query([1, 40, 50, 51, 52], [2, 4], [CANDIDATES, CANDIDATES[:3]], row=rows[1]),
+            Query(
+                [1, 40, 50, 51, 52], [2, 4], [CANDIDATES, CANDIDATES[:3]], row=rows[1]
+            ),
             Query([1, 41, 42, 43, 44], row=rows[2]),
         ]
         answers.append(lm.candidate_logits(second))
     assert_close(answers[0][:2], answers[1][:2])
-    alone = SPEC.load(folder).candidate_logits([Query([1, 40, 50, 51, 52], [2, 4], [CANDIDATES, CANDIDATES[:3]])])
+    alone = SPEC.load(folder).candidate_logits(
+        [Query([1, 40, 50, 51, 52], [2, 4], [CANDIDATES, CANDIDATES[:3]])]
+    )
     assert_close(answers[0][1:2], alone)
 
 
@@ -110,31 +137,51 @@ def test_half_precision_files_run_in_single(folder: Path, tmp_path: Path) -> Non
     lm = SPEC.load(tmp_path / "half")
     assert type(lm) is PlainLM
     assert lm.head.weight.dtype == torch.float32
-    assert_close(lm.candidate_logits([CHAIN, TREE]), general(tmp_path / "half").candidate_logits([CHAIN, TREE]))
+    assert_close(
+        lm.candidate_logits([CHAIN, TREE]),
+        general(tmp_path / "half").candidate_logits([CHAIN, TREE]),
+    )
 
 
 def test_positions_as_transformers_5_saves_them(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text("utf8"))
     state = load_file(str(folder / "model.safetensors"))
-    rest = {k: v for k, v in config.items() if k not in ("rope_theta", "rope_scaling", "rope_parameters")}
+    rest = {
+        k: v
+        for k, v in config.items()
+        if k not in ("rope_theta", "rope_scaling", "rope_parameters")
+    }
     before = {**rest, "rope_theta": 5000.0, "rope_scaling": None}
     now = {**rest, "rope_parameters": {"rope_theta": 5000.0, "rope_type": "default"}}
-    torch.testing.assert_close(PlainDecoder(now, state).turns, PlainDecoder(before, state).turns)
+    torch.testing.assert_close(
+        PlainDecoder(now, state).turns, PlainDecoder(before, state).turns
+    )
 
 
-def test_saving_gives_the_files_back(folder: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setattr(PlainLM, "_read", lambda self: pytest.fail("read by transformers"))
+def test_saving_gives_the_files_back(
+    folder: Path, tmp_path: Path, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr(
+        PlainLM, "_read", lambda self: pytest.fail("read by transformers")
+    )
     lm = PlainLM(folder, name="x", spec=SPEC)
     print_before = lm.fingerprint()
     lm.save(tmp_path)
-    before, after = load_file(str(folder / "model.safetensors")), load_file(str(tmp_path / "model.safetensors"))
+    before, after = (
+        load_file(str(folder / "model.safetensors")),
+        load_file(str(tmp_path / "model.safetensors")),
+    )
     assert before.keys() == after.keys()
     assert all(torch.equal(before[k], after[k]) for k in before)
-    assert {f.name: f.read_bytes() for f in folder.glob("*.json")} == {f.name: f.read_bytes() for f in tmp_path.glob("*.json")}
+    assert {f.name: f.read_bytes() for f in folder.glob("*.json")} == {
+        f.name: f.read_bytes() for f in tmp_path.glob("*.json")
+    }
     assert print_before == general(tmp_path).fingerprint()
 
 
-def test_whoever_asks_for_the_model_gets_it_and_may_change_it(folder: Path, tmp_path: Path) -> None:
+def test_whoever_asks_for_the_model_gets_it_and_may_change_it(
+    folder: Path, tmp_path: Path
+) -> None:
     lm = own(folder, tmp_path)
     before, print_before = lm.candidate_logits([CHAIN, TREE]), lm.fingerprint()
     model = lm.model
@@ -146,10 +193,14 @@ def test_whoever_asks_for_the_model_gets_it_and_may_change_it(folder: Path, tmp_
         model.model.norm.weight.mul_(2)
     assert_close(lm.candidate_logits([CHAIN])[0], 2 * before[0])
     lm.save(tmp_path / "changed")
-    assert_close(general(tmp_path / "changed").candidate_logits([CHAIN])[0], 2 * before[0])
+    assert_close(
+        general(tmp_path / "changed").candidate_logits([CHAIN])[0], 2 * before[0]
+    )
 
 
-def test_rows_that_were_kept_are_forgotten_with_the_plain_model(folder: Path, tmp_path: Path) -> None:
+def test_rows_that_were_kept_are_forgotten_with_the_plain_model(
+    folder: Path, tmp_path: Path
+) -> None:
     lm = own(folder, tmp_path)
     lm.recall.keep("text", Kept([1], None, lm.memory(4).row()))
     assert len(lm.recall) == 1
@@ -165,7 +216,12 @@ def test_an_adapter_brings_transformers_in(folder: Path, tmp_path: Path) -> None
     with lm.adapter(None):
         assert_close(lm.candidate_logits([CHAIN]), before)
     lm.save_adapter("mine", tmp_path / "adapter")
-    assert json.loads((tmp_path / "adapter" / "adapter_config.json").read_text("utf8"))["base_model_name_or_path"] == lm.name
+    assert (
+        json.loads((tmp_path / "adapter" / "adapter_config.json").read_text("utf8"))[
+            "base_model_name_or_path"
+        ]
+        == lm.name
+    )
 
 
 @pytest.mark.parametrize(
@@ -183,17 +239,25 @@ def test_an_adapter_brings_transformers_in(folder: Path, tmp_path: Path) -> None
         ("torch_dtype", "bfloat16"),
     ],
 )
-def test_what_is_left_to_transformers(folder: Path, tmp_path: Path, key: str, value: Any) -> None:
+def test_what_is_left_to_transformers(
+    folder: Path, tmp_path: Path, key: str, value: Any
+) -> None:
     assert runs_plain(SPEC, folder, "cpu")
     shutil.copytree(folder, tmp_path / "other")
     config = json.loads((folder / "config.json").read_text("utf8"))
-    (tmp_path / "other" / "config.json").write_text(json.dumps({**config, key: value}), "utf8")
+    (tmp_path / "other" / "config.json").write_text(
+        json.dumps({**config, key: value}), "utf8"
+    )
     assert not runs_plain(SPEC, tmp_path / "other", "cpu")
 
 
 def test_settings_that_are_left_to_transformers(folder: Path) -> None:
     assert not runs_plain(SPEC, folder, "cuda")
-    for more in ({"attention": "eager"}, {"quantization": "int8"}, {"dtype": "bfloat16"}):
+    for more in (
+        {"attention": "eager"},
+        {"quantization": "int8"},
+        {"dtype": "bfloat16"},
+    ):
         assert not runs_plain(HFSpec("", **more), folder, "cpu")
 
 
@@ -210,7 +274,9 @@ def test_a_weight_that_is_missing_is_named(folder: Path, tmp_path: Path) -> None
     shutil.copytree(folder, tmp_path / "less")
     state = load_file(str(folder / "model.safetensors"))
     del state["model.layers.1.mlp.up_proj.weight"]
-    save_file(state, str(tmp_path / "less" / "model.safetensors"), metadata={"format": "pt"})
+    save_file(
+        state, str(tmp_path / "less" / "model.safetensors"), metadata={"format": "pt"}
+    )
     with pytest.raises(CascadeError, match=r"C011.*layers\.1\.mlp\.up_proj"):
         SPEC.load(tmp_path / "less")
 
@@ -231,5 +297,7 @@ def test_running_imports_no_transformers(folder: Path) -> None:
         "ids = [lm.token_id('<s>'), *lm.encode('Hello'), lm.token_id('<mark>')]\n"
         "print(lm.candidate_logits([Query(ids, [len(ids) - 1], [[4, 5]], row=row)])[0].shape)"
     )
-    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
     assert out.stdout.strip() == "(1, 2)", out.stderr

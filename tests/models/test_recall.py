@@ -1,4 +1,6 @@
-"""Stage 2 goes on from what stage 1 has run, and prompts share what they begin with: fewer tokens, the same results."""
+"""Stage 2 goes on from what stage 1 has run, and prompts share what they begin with:
+fewer tokens, the same results.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ TEXTS = [*util.SENTENCES, *util.ODD, "", util.SENTENCES[0]]
 def counted(lm: Any) -> Iterator[list[int]]:
     """Tokens of every forward pass."""
     tokens: list[int] = []
-    hook = lm.decoder.register_forward_pre_hook(lambda _, __, kw: tokens.append(kw["input_ids"].numel()), with_kwargs=True)
+    hook = lm.decoder.register_forward_pre_hook(
+        lambda _, __, kw: tokens.append(kw["input_ids"].numel()), with_kwargs=True
+    )
     yield tokens
     hook.remove()
 
@@ -38,13 +42,19 @@ def stages(base: Path, request: Any) -> Language:
     """Both stages on one base without adapters, with random weights."""
     more = {"open_threshold": 0.2, "adapter": None}
     prompts: Any = (CHAT, CONTINUED) if request.param == "chat" else ({}, {})
-    nlp = util.cascade(base, extractor={**prompts[0], **more}, classifier={**prompts[1], "adapter": None})
+    nlp = util.cascade(
+        base,
+        extractor={**prompts[0], **more},
+        classifier={**prompts[1], "adapter": None},
+    )
     nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)  # type: ignore[attr-defined]
     return nlp
 
 
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_recalling_changes_no_result_and_saves_tokens(stages: Language, size: int, monkeypatch: Any) -> None:
+def test_recalling_changes_no_result_and_saves_tokens(
+    stages: Language, size: int, monkeypatch: Any
+) -> None:
     classifier: Any = stages.get_pipe("cascade_classifier")
     lm, predict, run = classifier.lm, classifier.predict, []
 
@@ -82,7 +92,9 @@ def test_what_is_recalled_was_run_with_the_same_weights(stages: Language) -> Non
     lm.recall.clear()
     for a, b in zip(docs, fresh, strict=True):
         classifier(a), classifier(b)  # type: ignore[operator]
-        assert a.spans["cascade"].attrs["path_scores"] == pytest.approx(b.spans["cascade"].attrs["path_scores"])
+        assert a.spans["cascade"].attrs["path_scores"] == pytest.approx(
+            b.spans["cascade"].attrs["path_scores"]
+        )
     with torch.no_grad():
         next(lm.model.parameters()).div_(1.5)
 
@@ -114,11 +126,17 @@ def test_there_is_an_end_to_what_is_kept() -> None:
 
 
 def test_what_prompts_begin_with_is_run_once(rnd: Any) -> None:
-    nlp, template = util.blank(), chat_extract(system="You are very thorough, and you never leave anything out.")
+    nlp, template = (
+        util.blank(),
+        chat_extract(system="You are very thorough, and you never leave anything out."),
+    )
     found = util.units(nlp, util.SENTENCES)
     jobs = [template.job(rnd, unit, Guess(unit)) for unit in found]
     alone = [template.job(rnd, unit, Guess(unit)) for unit in found]
-    shared = min(common(Beginning(jobs[0].prompt, None, 999), Beginning(j.prompt, None, 999)) for j in jobs)
+    shared = min(
+        common(Beginning(jobs[0].prompt, None, 999), Beginning(j.prompt, None, 999))
+        for j in jobs
+    )
     assert shared >= SHORTEST
     with counted(rnd) as together:
         decode(rnd, jobs)
@@ -126,7 +144,9 @@ def test_what_prompts_begin_with_is_run_once(rnd: Any) -> None:
         for job in alone:
             decode(rnd, [job])
     assert [j.tokens for j in jobs] == [j.tokens for j in alone]
-    assert [[m.score for m in j.mentions] for j in jobs] == [pytest.approx([m.score for m in j.mentions], abs=1e-5) for j in alone]
+    assert [[m.score for m in j.mentions] for j in jobs] == [
+        pytest.approx([m.score for m in j.mentions], abs=1e-5) for j in alone
+    ]
     assert together[0] == shared
     assert sum(apart) > shared * (len(jobs) - 1) + len(jobs[0].prompt)
 

@@ -33,14 +33,17 @@ def seen(lm: Any) -> Iterator[list[tuple[int, int]]]:
     """(rows, tokens per row) of every forward pass."""
     shapes: list[tuple[int, int]] = []
     hook = lm.decoder.register_forward_pre_hook(
-        lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)), with_kwargs=True
+        lambda _, __, kwargs: shapes.append(tuple(kwargs["input_ids"].shape)),
+        with_kwargs=True,
     )
     yield shapes
     hook.remove()
 
 
 def ask(lm: Any, ids: list[int], row: Any = None, **more: Any) -> np.ndarray:
-    (found,) = lm.candidate_logits([Query(ids, [len(ids) - 1], [ASKED], row=row, **more)])
+    (found,) = lm.candidate_logits(
+        [Query(ids, [len(ids) - 1], [ASKED], row=row, **more)]
+    )
     return found[0]
 
 
@@ -58,16 +61,37 @@ def test_a_model_that_looks_back_a_limited_way_keeps_no_rows(lm: Any) -> None:
     found = []
     for window in (8, None):
         config = MistralConfig(
-            vocab_size=300, hidden_size=32, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
-            num_key_value_heads=1, sliding_window=window, max_position_embeddings=64,
+            vocab_size=300,
+            hidden_size=32,
+            intermediate_size=32,
+            num_hidden_layers=1,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            sliding_window=window,
+            max_position_embeddings=64,
         )
-        made = HFCausalLM(MistralForCausalLM(config), lm.tokenizer, name="mistral", spec=HFSpec("", device="cpu"))
+        made = HFCausalLM(
+            MistralForCausalLM(config),
+            lm.tokenizer,
+            name="mistral",
+            spec=HFSpec("", device="cpu"),
+        )
         found.append((made.rows, made.memory(10) is not None))
     assert found == [(False, False), (True, True)]
 
 
-@given(st.lists(st.tuples(st.integers(0, 12), st.lists(st.integers(5, 30), min_size=1, max_size=6)), min_size=1, max_size=6))
-def test_a_row_cut_back_and_run_on_equals_the_whole_sequence(rnd: Any, edits: list[tuple[int, list[int]]]) -> None:
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 12), st.lists(st.integers(5, 30), min_size=1, max_size=6)
+        ),
+        min_size=1,
+        max_size=6,
+    )
+)
+def test_a_row_cut_back_and_run_on_equals_the_whole_sequence(
+    rnd: Any, edits: list[tuple[int, list[int]]]
+) -> None:
     row, ids = rnd.memory(4).row(), []
     for keep, more in edits:
         ids = ids[:keep] + more
@@ -76,22 +100,38 @@ def test_a_row_cut_back_and_run_on_equals_the_whole_sequence(rnd: Any, edits: li
         assert len(row) == len(ids)
 
 
-def test_rows_of_different_lengths_and_positions_in_one_batch(lm: Any, seen: Any) -> None:
+def test_rows_of_different_lengths_and_positions_in_one_batch(
+    lm: Any, seen: Any
+) -> None:
     memory = lm.memory(200)
     starts = [[5, 6, 7], [8] * 11, [], [9, 9]]
     ends = [[10], [11, 12], [13, 14, 15], [16] * 4]
     rows = [memory.row() for _ in starts]
     depths = [[(3 * i) % 7 for i in range(20)] for _ in starts]
-    lm.candidate_logits([Query(s, row=r, depths=d[: len(s)]) for s, r, d in zip(starts, rows, depths, strict=True) if s])
+    lm.candidate_logits(
+        [
+            Query(s, row=r, depths=d[: len(s)])
+            for s, r, d in zip(starts, rows, depths, strict=True)
+            if s
+        ]
+    )
     del seen[:]
     queries = [
-        Query(s + e, [len(s), len(s + e) - 1], [ASKED, ASKED[:2]], row=r, depths=d[: len(s + e)])
+        Query(
+            s + e,
+            [len(s), len(s + e) - 1],
+            [ASKED, ASKED[:2]],
+            row=r,
+            depths=d[: len(s + e)],
+        )
         for s, e, r, d in zip(starts, ends, rows, depths, strict=True)
     ]
     found = lm.candidate_logits(queries)
     assert seen == [(4, 4)]
     for q, f in zip(queries, found, strict=True):
-        (alone,) = lm.candidate_logits([Query(q.ids, q.positions, q.candidates, depths=q.depths)])
+        (alone,) = lm.candidate_logits(
+            [Query(q.ids, q.positions, q.candidates, depths=q.depths)]
+        )
         assert f == pytest.approx(alone, abs=1e-5)
 
 
@@ -100,8 +140,12 @@ def test_a_tree_grows_in_a_row(lm: Any, seen: Any) -> None:
     row = lm.memory(20).row()
     for n in (3, 5, 7):
         asked = list(range(len(row), n))
-        (grown,) = lm.candidate_logits([Query(ids[:n], asked, [ASKED] * len(asked), parents[:n], row=row)])
-        (whole,) = lm.candidate_logits([Query(ids[:n], asked, [ASKED] * len(asked), parents[:n])])
+        (grown,) = lm.candidate_logits(
+            [Query(ids[:n], asked, [ASKED] * len(asked), parents[:n], row=row)]
+        )
+        (whole,) = lm.candidate_logits(
+            [Query(ids[:n], asked, [ASKED] * len(asked), parents[:n])]
+        )
         assert grown == pytest.approx(whole, abs=1e-5)
     assert [tokens for _, tokens in seen] == [3, 3, 2, 5, 2, 7]
     assert (ancestor_mask(parents, 3) == ancestor_mask(parents)[3:]).all()
@@ -128,10 +172,13 @@ def test_a_fork_goes_its_own_way(lm: Any) -> None:
     ask(lm, [5, 6, 7, 8], row)
     fork = row.fork(2)
     assert ask(lm, [5, 6, 9], fork) == pytest.approx(ask(lm, [5, 6, 9]), abs=1e-5)
-    assert ask(lm, [5, 6, 7, 8, 10], row) == pytest.approx(ask(lm, [5, 6, 7, 8, 10]), abs=1e-5)
+    assert ask(lm, [5, 6, 7, 8, 10], row) == pytest.approx(
+        ask(lm, [5, 6, 7, 8, 10]), abs=1e-5
+    )
 
 
-# -- Decoding ----------------------------------------------------------------------------------------------------
+# -- Decoding
+# ----------------------------------------------------------------------------------------------------
 
 
 def _outcome(jobs: Any) -> Any:
@@ -139,14 +186,18 @@ def _outcome(jobs: Any) -> Any:
 
 
 @pytest.mark.parametrize("kept", [0, 50, 16384])
-def test_what_is_remembered_does_not_change_the_result(lm: Any, nlp: Language, kept: int) -> None:
+def test_what_is_remembered_does_not_change_the_result(
+    lm: Any, nlp: Language, kept: int
+) -> None:
     units = util.units(nlp, util.SENTENCES)
     plain, jobs = util.segment_jobs(lm, units), util.segment_jobs(lm, units)
     decode(lm, plain)
     lm.cache_tokens = kept
     decode(lm, jobs)
     assert _outcome(jobs) == _outcome(plain)
-    assert [m.score for j in jobs for m in j.mentions] == pytest.approx([m.score for j in plain for m in j.mentions])
+    assert [m.score for j in jobs for m in j.mentions] == pytest.approx(
+        [m.score for j in plain for m in j.mentions]
+    )
 
 
 def test_later_passes_run_only_what_changed(lm: Any, nlp: Language, seen: Any) -> None:
@@ -167,16 +218,22 @@ def test_the_same_text_is_run_once(lm: Any, nlp: Language, seen: Any) -> None:
     assert all(rows == 1 for rows, _ in seen)
 
 
-def test_rounds_in_one_batch_equal_rounds_one_by_one(lm: Any, nlp: Language, seen: Any) -> None:
+def test_rounds_in_one_batch_equal_rounds_one_by_one(
+    lm: Any, nlp: Language, seen: Any
+) -> None:
     units = util.units(nlp, util.SENTENCES[:4])
     samplings = [Sampling(temperature=2.0 if r else 0.0, round=r) for r in range(3)]
     jobs = [util.segment_jobs(lm, units) for _ in samplings]
-    decode(lm, [j for part in jobs for j in part], [s for s in samplings for _ in units])
+    decode(
+        lm, [j for part in jobs for j in part], [s for s in samplings for _ in units]
+    )
     together = sum(rows * tokens for rows, tokens in seen)
     del seen[:]
     for sampling in samplings:
         decode(lm, util.segment_jobs(lm, units), sampling)
-    assert together < 0.85 * sum(rows * tokens for rows, tokens in seen), "the first pass is the same for all rounds"
+    assert together < 0.85 * sum(rows * tokens for rows, tokens in seen), (
+        "the first pass is the same for all rounds"
+    )
     for part, sampling in zip(jobs, samplings, strict=True):
         alone = util.segment_jobs(lm, units)
         decode_stepwise(lm, alone, sampling)
@@ -184,7 +241,9 @@ def test_rounds_in_one_batch_equal_rounds_one_by_one(lm: Any, nlp: Language, see
 
 
 @pytest.mark.parametrize("kept", [0, 16384])
-def test_batches_are_halved_until_they_fit(lm: Any, nlp: Language, kept: int, seen: Any) -> None:
+def test_batches_are_halved_until_they_fit(
+    lm: Any, nlp: Language, kept: int, seen: Any
+) -> None:
     """As if the device held no more than three rows at a time."""
     units = util.units(nlp, util.SENTENCES)
     plain, jobs = util.segment_jobs(lm, units), util.segment_jobs(lm, units)

@@ -11,7 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.pipeline.calibration import METHODS, Calibration, expected_calibration_error
+from spacy_cascade.pipeline.calibration import (
+    METHODS,
+    Calibration,
+    expected_calibration_error,
+)
 from tests import util
 
 
@@ -34,7 +38,9 @@ def test_calibration_lowers_the_error_on_other_data(method: str) -> None:
 
 
 def test_the_temperature_is_found() -> None:
-    assert Calibration.fit("temperature", *_overconfident()).values[0] == pytest.approx(3.0, rel=0.1)
+    assert Calibration.fit("temperature", *_overconfident()).values[0] == pytest.approx(
+        3.0, rel=0.1
+    )
 
 
 @given(
@@ -42,7 +48,9 @@ def test_the_temperature_is_found() -> None:
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=1, max_size=30),
     st.lists(st.floats(0, 1), min_size=1, max_size=30),
 )
-def test_calibrated_scores_are_probabilities_in_the_same_order(method: str, seen: list[tuple[float, bool]], scores: list[float]) -> None:
+def test_calibrated_scores_are_probabilities_in_the_same_order(
+    method: str, seen: list[tuple[float, bool]], scores: list[float]
+) -> None:
     fitted = Calibration.fit(method, [p for p, _ in seen], [y for _, y in seen])
     out = fitted(sorted(scores))
     assert ((out >= 0) & (out <= 1)).all()
@@ -51,7 +59,9 @@ def test_calibrated_scores_are_probabilities_in_the_same_order(method: str, seen
 
 
 def test_isotonic_pools_what_falls() -> None:
-    fitted = Calibration.fit("isotonic", [0.1, 0.2, 0.3, 0.4, 0.9], [False, True, False, False, True])
+    fitted = Calibration.fit(
+        "isotonic", [0.1, 0.2, 0.3, 0.4, 0.9], [False, True, False, False, True]
+    )
     assert fitted.values == pytest.approx([0, 1 / 3, 1])
     assert fitted.xs == pytest.approx([0.1, 0.3, 0.9])
 
@@ -63,27 +73,38 @@ def test_the_error_of_a_calibrated_score_is_zero() -> None:
 
 
 def test_bad_input() -> None:
-    for code, args in (("C020", ("platt", [0.5], [True])), ("C030", ("isotonic", [], []))):
+    for code, args in (
+        ("C020", ("platt", [0.5], [True])),
+        ("C030", ("isotonic", [], [])),
+    ):
         with pytest.raises(CascadeError) as err:
             Calibration.fit(*args)
         assert err.value.code == code
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_components_are_calibrated_and_saved(lively: Path, tmp_path: Path, method: str) -> None:
+def test_components_are_calibrated_and_saved(
+    lively: Path, tmp_path: Path, method: str
+) -> None:
     nlp = util.cascade(lively)
     examples = util.examples(nlp)
     before = [util.scores(d) for d in nlp.pipe(e.reference.text for e in examples)]
     spans = [util.spans(d) for d in nlp.pipe(e.reference.text for e in examples)]
-    pipes: list[Any] = [nlp.get_pipe(n) for n in ("cascade_extractor", "cascade_classifier")]
+    pipes: list[Any] = [
+        nlp.get_pipe(n) for n in ("cascade_extractor", "cascade_classifier")
+    ]
     for pipe in pipes:
         report = pipe.calibrate(examples, method=method)
         assert report["n"] == len(pipe.scored(examples)[0]) > 5
         scores, right = pipe.scored(examples)
-        assert np.mean(pipe.calibrated(scores)) == pytest.approx(np.mean(right), abs=0.35)
+        assert np.mean(pipe.calibrated(scores)) == pytest.approx(
+            np.mean(right), abs=0.35
+        )
     after = [util.scores(d) for d in nlp.pipe(e.reference.text for e in examples)]
     assert after != before
-    assert spans == [util.spans(d) for d in nlp.pipe(e.reference.text for e in examples)], "no decision changes"
+    assert spans == [
+        util.spans(d) for d in nlp.pipe(e.reference.text for e in examples)
+    ], "no decision changes"
     for pipe in pipes:
         pipe.to_disk(tmp_path / pipe.name, exclude=["weights"])
         found, pipe.calibration = pipe.calibration, None

@@ -31,17 +31,25 @@ def aware(base: Path, **extractor: Any) -> Any:
     return util.cascade(
         base,
         extractor={"adapter": None, "template": EXTRACT, **extractor},
-        classifier={"adapter": None, "template": CLASSIFY, "taxonomy": util.labels_config(TYPES)},
+        classifier={
+            "adapter": None,
+            "template": CLASSIFY,
+            "taxonomy": util.labels_config(TYPES),
+        },
     )
 
 
 def own(nlp: Any, labels: list[str] = TYPES) -> Example:
-    example = util.example(nlp, "Ann left Rome.", [("Ann", "person"), ("Rome", "place")])
+    example = util.example(
+        nlp, "Ann left Rome.", [("Ann", "person"), ("Rome", "place")]
+    )
     example.reference._.cascade_labels = labels
     return example
 
 
-def test_the_prompt_names_the_labels_of_the_doc_the_classifier_or_the_extractor(base: Path) -> None:
+def test_the_prompt_names_the_labels_of_the_doc_the_classifier_or_the_extractor(
+    base: Path,
+) -> None:
     nlp = aware(base, taxonomy=util.labels_config(["river"]))
     pipe = nlp.get_pipe("cascade_extractor")
     lm = pipe.lm
@@ -66,34 +74,57 @@ def test_the_prompt_names_the_labels_of_the_doc_the_classifier_or_the_extractor(
     nlp.remove_pipe("cascade_classifier")
     assert begins(doc, "river")
     pipe.set_taxonomy(None)
-    assert prompt(doc)[1:] == [*(t for s in ("Ann", " left", " Rome", ".") for t in lm.encode(s)), lm.token_id("<sep>")]
+    assert prompt(doc)[1:] == [
+        *(t for s in ("Ann", " left", " Rome", ".") for t in lm.encode(s)),
+        lm.token_id("<sep>"),
+    ]
 
 
-def test_other_labels_other_output_and_none_for_a_template_without_labels(lively: Path) -> None:
+def test_other_labels_other_output_and_none_for_a_template_without_labels(
+    lively: Path,
+) -> None:
     text = "Ann left Rome with Bob and the Queen Mary for the river Rhine."
 
     def found(nlp: Any, labels: list[str]) -> list[tuple[int, int, float]]:
         doc = next(nlp.pipe([(text, {"cascade_labels": labels})], as_tuples=True))[0]
         group = doc.spans["cascade"]
-        return [(s.start, s.end, p) for s, p in zip(group, group.attrs["scores"], strict=True)]
+        return [
+            (s.start, s.end, p)
+            for s, p in zip(group, group.attrs["scores"], strict=True)
+        ]
 
     nlp = aware(lively)
     assert found(nlp, ["person"]) != found(nlp, ["ship", "river"])
-    # a pipeline for each: one that has seen a text drafts it better, so that products have other shapes, and round otherwise
-    one, other = (util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None}) for _ in range(2))
+    # a pipeline for each: one that has seen a text drafts it better, so that products
+    # have other shapes, and round otherwise
+    one, other = (
+        util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None})
+        for _ in range(2)
+    )
     assert found(one, ["person"]) == found(other, ["ship", "river"])
 
 
 def test_both_stages_share_the_prompt_in_training(base: Path) -> None:
     nlp = aware(base)
     example = own(nlp)
-    items = [pipe.training_items([Example(nlp.make_doc("Ann left Rome."), example.reference)])[0] for _, pipe in nlp.components]
+    items = [
+        pipe.training_items(
+            [Example(nlp.make_doc("Ann left Rome."), example.reference)]
+        )[0]
+        for _, pipe in nlp.components
+    ]
     merged = merge_items(items)
     assert len(merged) == 1
-    assert len(merged[0].query.ids) < len(items[0][0].query.ids) + len(items[1][0].query.ids) / 2
+    assert (
+        len(merged[0].query.ids)
+        < len(items[0][0].query.ids) + len(items[1][0].query.ids) / 2
+    )
     # labels stand at position 0, so that their order means nothing
     depths = merged[0].query.depths
-    names = sum(len(nlp.get_pipe("cascade_extractor").lm.encode(f" {t}", control=True)) for t in TYPES)
+    names = sum(
+        len(nlp.get_pipe("cascade_extractor").lm.encode(f" {t}", control=True))
+        for t in TYPES
+    )
     assert depths is not None
     assert depths[: names + 2] == [0] * (names + 2)
     assert depths[names + 2] == 1
@@ -118,7 +149,11 @@ def test_reduced_label_sets_lose_the_mentions_of_what_is_left_out(base: Path) ->
 def test_gold_paths_are_read_in_the_label_set_of_their_text(base: Path) -> None:
     """Corpora under standardized names have full paths as gold, and label sets of bare names."""
     nlp = aware(base)
-    reference = gold_doc(nlp, "Acme sold oil.", [(0, 4, ("organization", "company")), (10, 13, ("substance",))])
+    reference = gold_doc(
+        nlp,
+        "Acme sold oil.",
+        [(0, 4, ("organization", "company")), (10, 13, ("substance",))],
+    )
     reference._.cascade_labels = ("company", "substance", "ship", "product -> others")
     taxonomy = labels_of(reference)
     assert taxonomy is not None
@@ -130,21 +165,38 @@ def test_gold_paths_are_read_in_the_label_set_of_their_text(base: Path) -> None:
     seen = set()
     for seed in range(50):
         doc = ListNoise(random.Random(seed), 1.0, 0.5).reduced(nlp, reference)
-        assert {e.label_ for e in doc.ents} == {"company", "substance"} & set(doc._.cascade_labels)
+        assert {e.label_ for e in doc.ents} == {"company", "substance"} & set(
+            doc._.cascade_labels
+        )
         seen.add(len(doc.ents))
     assert seen == {0, 1, 2}
     predicted = nlp.make_doc(reference.text)
-    predicted.set_ents([predicted.char_span(0, 4, label="company"), predicted.char_span(10, 13, label="ship")])
+    predicted.set_ents(
+        [
+            predicted.char_span(0, 4, label="company"),
+            predicted.char_span(10, 13, label="ship"),
+        ]
+    )
     scores = cascade_score([Example(predicted, reference)])
     assert scores["cascade_typed_f"] == 0.5
-    assert dev_scores(nlp, nlp.get_pipe("cascade_classifier"), [example])["acc1"] in (0.0, 0.5, 1.0)
+    assert dev_scores(nlp, nlp.get_pipe("cascade_classifier"), [example])["acc1"] in (
+        0.0,
+        0.5,
+        1.0,
+    )
 
 
 def test_the_loop_reduces_label_sets_and_learns(base: Path, tmp_path: Path) -> None:
     nlp = aware(base)
     examples = [own(nlp) for _ in range(8)]
     nlp.initialize(lambda: examples)
-    settings = SFT(["cascade_extractor", "cascade_classifier"], max_steps=3, label_sets=1.0, replace_rate=0.0, save_every=0)
+    settings = SFT(
+        ["cascade_extractor", "cascade_classifier"],
+        max_steps=3,
+        label_sets=1.0,
+        replace_rate=0.0,
+        save_every=0,
+    )
     run = Run(settings, nlp, examples, examples, tmp_path, lambda info: None)
     found = {tuple(run.data.example(0, i).reference._.cascade_labels) for i in range(8)}
     assert len(found) > 1
@@ -154,7 +206,12 @@ def test_the_loop_reduces_label_sets_and_learns(base: Path, tmp_path: Path) -> N
 def test_the_taxonomy_of_the_extractor_is_saved(base: Path, tmp_path: Path) -> None:
     nlp = aware(base, taxonomy=util.labels_config(["river"]))
     nlp.to_disk(tmp_path / "nlp")
-    pipe = type(nlp).from_config(nlp.config).from_disk(tmp_path / "nlp").get_pipe("cascade_extractor")
+    pipe = (
+        type(nlp)
+        .from_config(nlp.config)
+        .from_disk(tmp_path / "nlp")
+        .get_pipe("cascade_extractor")
+    )
     assert pipe.taxonomy.roots == ("river",)
 
 
@@ -173,9 +230,15 @@ def test_chat_template_names_the_types(base: Path, nlp: Any) -> None:
 
     lm = aware(base).get_pipe("cascade_extractor").lm
     unit = replace(util.units(nlp, ["Ann left {Rome}."])[0], labels=("person", "place"))
-    text = lm.tokenizer.decode(chat_labeled_extract().job(lm, unit, Guess(unit)).prompt).lower()
+    text = lm.tokenizer.decode(
+        chat_labeled_extract().job(lm, unit, Guess(unit)).prompt
+    ).lower()
     assert "types: person, place" in text
     assert not chat_extract().labels
-    assert chat_labeled_extract(instruction='Types: {types}. Answer {"like this"}.').job(lm, unit, Guess(unit)).prompt
+    assert (
+        chat_labeled_extract(instruction='Types: {types}. Answer {"like this"}.')
+        .job(lm, unit, Guess(unit))
+        .prompt
+    )
     with pytest.raises(CascadeError, match="C020"):
         chat_labeled_extract(instruction="Mark everything.")

@@ -18,7 +18,9 @@ TYPES = [f"type {i}" for i in range(12)]
 
 
 @given(st.integers(1, 12), st.integers(0, 99), st.floats(0, 1), st.floats(0, 1))
-def test_the_gold_type_stays_and_no_type_is_made_up(n: int, seed: int, dynamic: float, dropout: float) -> None:
+def test_the_gold_type_stays_and_no_type_is_made_up(
+    n: int, seed: int, dynamic: float, dropout: float
+) -> None:
     types = TYPES[:n]
     gold = types[seed % n]
     found = ListNoise(random.Random(seed), dynamic, dropout)(types, gold)
@@ -48,16 +50,34 @@ def test_dynamic_lists_have_all_sizes_and_orders() -> None:
     assert len({f.index(TYPES[0]) for f in found}) == 12
 
 
-def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(base: Path, tmp_path: Path) -> None:
+def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(
+    base: Path, tmp_path: Path
+) -> None:
     types = util.labels_config([*util.LABELS, *TYPES])
-    nlp = util.cascade(base, extractor={"adapter": None}, classifier={"adapter": None, "taxonomy": types})
+    nlp = util.cascade(
+        base,
+        extractor={"adapter": None},
+        classifier={"adapter": None, "taxonomy": types},
+    )
     examples = util.examples(nlp)
     nlp.initialize(lambda: examples)
     pipe: Any = nlp.get_pipe("cascade_classifier")
 
     def options(**settings: Any) -> int:
-        run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
-        return sum(len(c) for _, items in run.data.work(0, 0, range(len(examples))) for i in items for c in i.query.candidates)
+        run = Run(
+            SFT(["cascade_classifier"], max_steps=1, **settings),
+            nlp,
+            examples,
+            [],
+            tmp_path,
+            lambda info: None,
+        )
+        return sum(
+            len(c)
+            for _, items in run.data.work(0, 0, range(len(examples)))
+            for i in items
+            for c in i.query.candidates
+        )
 
     assert options(label_dropout=0.5) < options()
     assert options(dynamic_lists=1.0) < options()
@@ -67,19 +87,36 @@ def test_the_loop_trains_on_shorter_lists_and_leaves_the_component_as_it_was(bas
 def test_mentions_bring_their_own_lists(base: Path, tmp_path: Path) -> None:
     """As `corpus_tools dynamic` writes them: the answer may be a synonym, on any level."""
     nlp = util.cascade(base, extractor={"adapter": None}, classifier={"adapter": None})
-    examples = util.examples(nlp, [("Ann left Rome.", [("Ann", "person"), ("Rome", "place")])])
+    examples = util.examples(
+        nlp, [("Ann left Rome.", [("Ann", "person"), ("Rome", "place")])]
+    )
     nlp.initialize(lambda: examples)
     doc = examples[0].reference
     spans = [Span(doc, 0, 1, label="human being"), Span(doc, 2, 3, label="place")]
-    attrs = {"paths": ["person", "place"], "type_lists": [["human being", "town", "ship"], ["place", "thing"]]}
+    attrs = {
+        "paths": ["person", "place"],
+        "type_lists": [["human being", "town", "ship"], ["place", "thing"]],
+    }
     doc.spans["gold"] = SpanGroup(doc, name="gold", spans=spans, attrs=attrs)
 
     pipe: Any = nlp.get_pipe("cascade_classifier")
     answer = pipe.lm.encode(" human being", control=True)
 
     def asked(**settings: Any) -> bool:
-        run = Run(SFT(["cascade_classifier"], max_steps=1, **settings), nlp, examples, [], tmp_path, lambda info: None)
-        tokens = [t for _, items in run.data.work(0, 0, [0]) for i in items for t in i.query.ids]
+        run = Run(
+            SFT(["cascade_classifier"], max_steps=1, **settings),
+            nlp,
+            examples,
+            [],
+            tmp_path,
+            lambda info: None,
+        )
+        tokens = [
+            t
+            for _, items in run.data.work(0, 0, [0])
+            for i in items
+            for t in i.query.ids
+        ]
         return any(tokens[k : k + len(answer)] == answer for k in range(len(tokens)))
 
     assert asked(own_lists=True)

@@ -32,13 +32,16 @@ def same(a: Doc, b: Doc) -> None:
     assert a._.cascade_coverage == b._.cascade_coverage
 
 
-# -- One by one and in a stream ------------------------------------------------------------------------------------
+# -- One by one and in a stream
+# ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 32])
 def test_pipe_equals_single_calls(both: Language, batch_size: int) -> None:
     single = [both(t) for t in ALL]
-    assert sum(len(d.ents) for d in single) > 5, "the model must find something, or nothing is tested"
+    assert sum(len(d.ents) for d in single) > 5, (
+        "the model must find something, or nothing is tested"
+    )
     for a, b in zip(single, both.pipe(ALL, batch_size=batch_size), strict=True):
         same(a, b)
 
@@ -61,7 +64,13 @@ nlp.get_pipe("cascade_extractor").lm.tokenizer(["many", "texts"] * 50)
 print(len(list(nlp.pipe(["Mary lives in Rome."] * 4, n_process=2, batch_size=2))), "TOKENIZERS_PARALLELISM" in os.environ)
 """
     env = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
-    found = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, env=env, check=True)
+    found = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=True,
+    )
     assert found.stdout.split() == ["4", "False"]
     assert "forked" not in found.stderr
 
@@ -103,7 +112,9 @@ def test_nothing_but_white_space(both: Language, text: str) -> None:
 
 
 @pytest.mark.parametrize("text", [t for t in ALL if t.strip()])
-def test_mentions_lie_on_tokens_and_coverage_spans_the_text(both: Language, text: str) -> None:
+def test_mentions_lie_on_tokens_and_coverage_spans_the_text(
+    both: Language, text: str
+) -> None:
     doc = both(text)
     assert doc.text == text
     for s in doc.spans["cascade"]:
@@ -128,7 +139,8 @@ def test_a_lone_surrogate_in_user_data_is_no_obstacle(both: Language) -> None:
     assert both(doc).user_data["note"] == "\ud800"
 
 
-# -- Offsets -------------------------------------------------------------------------------------------------------
+# -- Offsets
+# -------------------------------------------------------------------------------------------------------
 
 
 def test_repeated_mentions_are_told_apart() -> None:
@@ -155,26 +167,39 @@ def test_offsets_are_exact(text: str, names: Any) -> None:
     doc = nlp(text)
     assert doc.text == text
     assert [(s, e) for s, e, _ in util.entities(doc)] == lm.mentions(text)
-    assert [label for *_, label in util.entities(doc)] == [names[text[s:e]][-1] for s, e in lm.mentions(text)]
+    assert [label for *_, label in util.entities(doc)] == [
+        names[text[s:e]][-1] for s, e in lm.mentions(text)
+    ]
 
 
 def test_case_of_the_mention_is_kept_at_every_level() -> None:
     """CascadeNER's infer.py lower-cased the mention at levels 2 and 3."""
-    nlp, _ = util.scripted({"PARIS": ("location", "country"), "Paris": ("location", "city")})
+    nlp, _ = util.scripted(
+        {"PARIS": ("location", "country"), "Paris": ("location", "city")}
+    )
     assert [e.label_ for e in nlp("PARIS and Paris").ents] == ["country", "city"]
 
 
-# -- Failures ------------------------------------------------------------------------------------------------------
+# -- Failures
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_one_failing_doc_does_not_take_the_batch_down() -> None:
     nlp, _ = util.scripted(util.NAMES, fail_on="BOOM")
     failed: list[tuple[str, list[str], str]] = []
-    nlp.set_error_handler(lambda name, proc, docs, err: failed.append((name, [d.text for d in docs], str(err))))
+    nlp.set_error_handler(
+        lambda name, proc, docs, err: failed.append(
+            (name, [d.text for d in docs], str(err))
+        )
+    )
     texts = ["John", "BOOM John", "Paris", "France"]
     docs = list(nlp.pipe(texts, batch_size=4))
     assert [d.text for d in docs] == ["John", "Paris", "France"]
-    assert [util.entities(d) for d in docs] == [[(0, 4, "person")], [(0, 5, "city")], [(0, 6, "country")]]
+    assert [util.entities(d) for d in docs] == [
+        [(0, 4, "person")],
+        [(0, 5, "city")],
+        [(0, 6, "country")],
+    ]
     assert [(n, t) for n, t, _ in failed] == [("cascade_extractor", ["BOOM John"])]
     assert "scripted failure" in failed[0][2]
 
@@ -198,18 +223,23 @@ def test_a_failed_doc_says_so() -> None:
 def test_a_bad_label_set_fails_its_doc_only() -> None:
     nlp, _ = util.scripted(util.NAMES)
     failed = []
-    nlp.set_error_handler(lambda name, proc, docs, err: failed.append(getattr(err, "code", "")))
+    nlp.set_error_handler(
+        lambda name, proc, docs, err: failed.append(getattr(err, "code", ""))
+    )
     docs = [nlp.make_doc("John") for _ in range(3)]
     docs[1]._.cascade_labels = 7
     assert len(list(nlp.pipe(docs, batch_size=3))) == 2
     assert failed == ["C024"]
 
 
-# -- Living in a pipeline ------------------------------------------------------------------------------------------
+# -- Living in a pipeline
+# ------------------------------------------------------------------------------------------
 
 
 def test_both_stages_share_one_model(both: Language) -> None:
-    assert both.get_pipe("cascade_extractor").lm is both.get_pipe("cascade_classifier").lm  # type: ignore[attr-defined]
+    assert (
+        both.get_pipe("cascade_extractor").lm is both.get_pipe("cascade_classifier").lm
+    )  # type: ignore[attr-defined]
 
 
 def test_pipe_analysis_finds_no_problem(both: Language) -> None:
@@ -219,14 +249,22 @@ def test_pipe_analysis_finds_no_problem(both: Language) -> None:
 
 def test_select_pipes(both: Language) -> None:
     with both.select_pipes(disable="cascade_classifier"):
-        assert {e.label_ for d in both.pipe(util.SENTENCES) for e in d.ents} == {"MENTION"}
+        assert {e.label_ for d in both.pipe(util.SENTENCES) for e in d.ents} == {
+            "MENTION"
+        }
 
 
 def test_two_extractors_may_have_other_names(lively: Path) -> None:
     nlp = util.blank()
-    nlp.add_pipe("cascade_extractor", name="first", config={"model": util.model_config(lively)})
+    nlp.add_pipe(
+        "cascade_extractor", name="first", config={"model": util.model_config(lively)}
+    )
     shared = {"@causal_lms": "spacy-cascade.SharedLM.v1", "component": "first"}
-    nlp.add_pipe("cascade_extractor", name="second", config={"model": shared, "rounds": 3, "overwrite_ents": True})
+    nlp.add_pipe(
+        "cascade_extractor",
+        name="second",
+        config={"model": shared, "rounds": 3, "overwrite_ents": True},
+    )
     assert nlp(util.SENTENCES[0]).text == util.SENTENCES[0]
 
 
@@ -248,7 +286,13 @@ def test_gold_and_predictions_keep_apart(both: Language) -> None:
 
 def test_evaluate_reports_the_cascade_scores(both: Language) -> None:
     scores = both.evaluate(util.examples(both))
-    assert {"cascade_extraction_f", "cascade_coarse_f", "cascade_fine_f", "cascade_hierarchical_f", "cascade_accuracy"} <= set(scores)
+    assert {
+        "cascade_extraction_f",
+        "cascade_coarse_f",
+        "cascade_fine_f",
+        "cascade_hierarchical_f",
+        "cascade_accuracy",
+    } <= set(scores)
 
 
 def test_a_label_set_of_a_text_may_be_nested(lively: Path) -> None:
@@ -258,4 +302,8 @@ def test_a_label_set_of_a_text_may_be_nested(lively: Path) -> None:
     found = [util.spans(doc) for doc, _ in nlp.pipe(texts, as_tuples=True)]
     nlp.get_pipe("cascade_classifier").set_taxonomy(own)  # type: ignore[attr-defined]
     assert found == [util.spans(doc) for doc in nlp.pipe(util.SENTENCES)]
-    assert any(path.startswith("place > ") or path == "agent" for doc in found for *_, path in doc)
+    assert any(
+        path.startswith("place > ") or path == "agent"
+        for doc in found
+        for *_, path in doc
+    )

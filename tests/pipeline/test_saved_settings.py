@@ -54,13 +54,18 @@ OPEN_NER: dict[str, Any] = {
     "save_weights": "none",
     "adapter": {"rank": 3, "alpha": 4, "dropout": 0.0},
 }
-ALL = {"cascade_extractor": EXTRACTOR, "cascade_classifier": CLASSIFIER, "open_ner": OPEN_NER}
+ALL = {
+    "cascade_extractor": EXTRACTOR,
+    "cascade_classifier": CLASSIFIER,
+    "open_ner": OPEN_NER,
+}
 
 
 def pipeline(base: Path) -> Language:
     nlp = util.cascade(base)
     nlp.add_pipe(
-        "open_ner", config={"model": util.model_config(base), "taxonomy": util.labels_config()}
+        "open_ner",
+        config={"model": util.model_config(base), "taxonomy": util.labels_config()},
     )
     return nlp
 
@@ -76,7 +81,10 @@ def values(nlp: Language) -> dict[str, dict[str, Any]]:
     out = {}
     for name in nlp.pipe_names:
         pipe: Any = nlp.get_pipe(name)
-        out[name] = {option: getattr(pipe, s.name) for option, s in settings_of(type(pipe)).items()}
+        out[name] = {
+            option: getattr(pipe, s.name)
+            for option, s in settings_of(type(pipe)).items()
+        }
     return out
 
 
@@ -99,18 +107,26 @@ Way = Callable[[Language, Path], Language]
 
 
 @pytest.mark.parametrize("way", WAYS)
-def test_every_setting_that_was_changed_is_saved(lively: Path, tmp_path: Path, way: Way) -> None:
+def test_every_setting_that_was_changed_is_saved(
+    lively: Path, tmp_path: Path, way: Way
+) -> None:
     nlp = pipeline(lively)
     change(nlp)
     assert values(nlp) == ALL
     again = values(way(nlp, tmp_path / "nlp"))
     for name, options in ALL.items():
-        assert {k: (again[name][k], v) for k, v in options.items() if again[name][k] != v} == {}
+        assert {
+            k: (again[name][k], v) for k, v in options.items() if again[name][k] != v
+        } == {}
     shown = nlp.config["components"]
-    assert {name: {k: shown[name][k] for k in options} for name, options in ALL.items()} == ALL
+    assert {
+        name: {k: shown[name][k] for k in options} for name, options in ALL.items()
+    } == ALL
 
 
-def test_every_option_of_the_config_that_can_be_changed_is_a_setting(lively: Path) -> None:
+def test_every_option_of_the_config_that_can_be_changed_is_a_setting(
+    lively: Path,
+) -> None:
     nlp = pipeline(lively)
     objects = {"factory", "model", "template", "taxonomy", "drafter", "scorer"}
     for name in nlp.pipe_names:
@@ -126,7 +142,9 @@ def test_a_config_given_when_loading_counts_most(lively: Path, tmp_path: Path) -
     nlp.to_disk(tmp_path / "nlp")
     for given in (0.5, 0.7, 0.05):  # the first is what was there before the change
         config = {"components": {"cascade_extractor": {"open_threshold": given}}}
-        loaded: Any = spacy.load(tmp_path / "nlp", config=config).get_pipe("cascade_extractor")
+        loaded: Any = spacy.load(tmp_path / "nlp", config=config).get_pipe(
+            "cascade_extractor"
+        )
         assert (loaded.open_threshold, loaded.rounds) == (given, 2)
 
 
@@ -141,10 +159,14 @@ def test_a_config_edited_by_hand_counts(lively: Path, tmp_path: Path) -> None:
     assert spacy.load(tmp_path / "nlp").get_pipe("cascade_classifier").min_score == 0.1  # type: ignore[attr-defined]
 
 
-def test_settings_of_a_sourced_component_are_saved(lively: Path, tmp_path: Path) -> None:
+def test_settings_of_a_sourced_component_are_saved(
+    lively: Path, tmp_path: Path
+) -> None:
     """It does not know the pipeline that it was put into, whose config so shows the old value."""
     nlp = util.blank()
-    pipe: Any = nlp.add_pipe("cascade_extractor", source=util.cascade(lively), name="finder")
+    pipe: Any = nlp.add_pipe(
+        "cascade_extractor", source=util.cascade(lively), name="finder"
+    )
     pipe.open_threshold = 0.05
     loaded: Any = through_disk(nlp, tmp_path / "nlp").get_pipe("finder")
     assert loaded.open_threshold == 0.05
@@ -181,7 +203,9 @@ def test_a_wrong_value_is_refused_when_it_is_set(
     assert getattr(pipe, option) == before
 
 
-def test_settings_that_do_not_go_together_are_not_saved(lively: Path, tmp_path: Path) -> None:
+def test_settings_that_do_not_go_together_are_not_saved(
+    lively: Path, tmp_path: Path
+) -> None:
     nlp = util.cascade(lively)
     pipe: Any = nlp.get_pipe("cascade_extractor")
     pipe.max_tokens = 64  # and overlap 64
@@ -211,19 +235,26 @@ def test_the_level_of_open_ner_changes_its_labels(lively: Path) -> None:
     assert pipe.labels == ("person", "location")
 
 
-# -- Label sets --------------------------------------------------------------------------------------------------
+# -- Label sets
+# --------------------------------------------------------------------------------------------------
 
 OWN = util.labels_config(["agent", "place->town"])
 DYNAMIC = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
 
 
-@pytest.mark.parametrize("name", ["cascade_extractor", "cascade_classifier", "open_ner"])
-@pytest.mark.parametrize(("given", "roots"), [(OWN, ("agent", "place")), (DYNAMIC, None)])
+@pytest.mark.parametrize(
+    "name", ["cascade_extractor", "cascade_classifier", "open_ner"]
+)
+@pytest.mark.parametrize(
+    ("given", "roots"), [(OWN, ("agent", "place")), (DYNAMIC, None)]
+)
 def test_a_label_set_given_when_loading_counts(
     lively: Path, tmp_path: Path, name: str, given: Any, roots: Any
 ) -> None:
     pipeline(lively).to_disk(tmp_path / "nlp")
-    nlp = spacy.load(tmp_path / "nlp", config={"components": {name: {"taxonomy": given}}})
+    nlp = spacy.load(
+        tmp_path / "nlp", config={"components": {name: {"taxonomy": given}}}
+    )
     found = nlp.get_pipe(name).taxonomy.roots  # type: ignore[attr-defined]
     assert found == roots if roots else len(found) == 8
     again = through_disk(nlp, tmp_path / "again").get_pipe(name)
@@ -255,7 +286,10 @@ def test_a_changed_label_set_is_saved_and_another_can_be_given(
     before = spacy.util.load_config_from_str(nlp.config.to_str())
     pipe: Any = nlp.get_pipe("cascade_classifier")
     pipe.set_taxonomy(
-        {"tree": {"agent": ["human"], "place": None}, "descriptions": {"agent": "who acts"}}
+        {
+            "tree": {"agent": ["human"], "place": None},
+            "descriptions": {"agent": "who acts"},
+        }
     )
     nlp.to_disk(tmp_path / "nlp")
     if old:  # whose config showed what was there before
@@ -266,7 +300,9 @@ def test_a_changed_label_set_is_saved_and_another_can_be_given(
     assert loaded.taxonomy.description(("agent",)) == "who acts"
     for given, n in ((util.labels_config(["x"]), 1), (DYNAMIC, 8)):
         config = {"components": {"cascade_classifier": {"taxonomy": given}}}
-        other: Any = spacy.load(tmp_path / "nlp", config=config).get_pipe("cascade_classifier")
+        other: Any = spacy.load(tmp_path / "nlp", config=config).get_pipe(
+            "cascade_classifier"
+        )
         assert len(other.taxonomy.roots) == n
 
 
@@ -285,14 +321,16 @@ def test_assembling_takes_weights_and_a_label_set_that_is_not_the_default(
     trained = util.cascade(lively, classifier={"min_score": 0.4})
     trained("warm up")
     trained.to_disk(tmp_path / "nlp")
-    pipe: Any = util.cascade(lively, classifier={"taxonomy": given, "min_score": 0.2}).get_pipe(
-        "cascade_classifier"
-    )
+    pipe: Any = util.cascade(
+        lively, classifier={"taxonomy": given, "min_score": 0.2}
+    ).get_pipe("cascade_classifier")
     pipe.initialize(weights=tmp_path / "nlp" / "cascade_classifier")
     assert (pipe.min_score, pipe.taxonomy.roots) == (0.2, roots)
 
 
-def test_a_component_by_itself_loads_all_that_was_saved(lively: Path, tmp_path: Path) -> None:
+def test_a_component_by_itself_loads_all_that_was_saved(
+    lively: Path, tmp_path: Path
+) -> None:
     nlp = util.cascade(lively)
     pipe: Any = nlp.get_pipe("cascade_classifier")
     pipe.min_score = 0.9
@@ -304,7 +342,8 @@ def test_a_component_by_itself_loads_all_that_was_saved(lively: Path, tmp_path: 
     assert (fresh.min_score, fresh.taxonomy.roots) == (0.9, ("person", "location"))
 
 
-# -- Bases that are shared ---------------------------------------------------------------------------------------
+# -- Bases that are shared
+# ---------------------------------------------------------------------------------------
 
 
 def found(nlp: Language) -> list[Any]:
@@ -313,7 +352,8 @@ def found(nlp: Language) -> list[Any]:
 
 def models(path: Path) -> list[str]:
     return sorted(
-        str(p.parent.parent.relative_to(path)) for p in path.rglob("model/model.safetensors")
+        str(p.parent.parent.relative_to(path))
+        for p in path.rglob("model/model.safetensors")
     )
 
 
@@ -347,7 +387,9 @@ def test_renamed_owner(lively: Path, tmp_path: Path, run: bool) -> None:
     "names", [("finder", "typer"), ("cascade_extractor", "cascade_classifier")]
 )
 @pytest.mark.parametrize("run", [False, True])
-def test_both_sourced(lively: Path, tmp_path: Path, names: tuple[str, str], run: bool) -> None:
+def test_both_sourced(
+    lively: Path, tmp_path: Path, names: tuple[str, str], run: bool
+) -> None:
     source = trained(lively, tmp_path)
     expected = found(spacy.load(tmp_path / "source"))
     if run:
@@ -364,13 +406,17 @@ def test_both_sourced(lively: Path, tmp_path: Path, names: tuple[str, str], run:
 
 
 def refined(nlp: Language) -> list[Any]:
-    return [util.entities(d) for d in nlp.pipe(["She lives in Paris.", "Paris and Rome"])]
+    return [
+        util.entities(d) for d in nlp.pipe(["She lives in Paris.", "Paris and Rome"])
+    ]
 
 
 @pytest.mark.parametrize("how", ["full", "adapter"])
 @pytest.mark.parametrize("way", ["removed", "sourced", "sourced under its name"])
 @pytest.mark.parametrize("run", [False, True])
-def test_an_owner_that_is_gone(lively: Path, tmp_path: Path, how: str, way: str, run: bool) -> None:
+def test_an_owner_that_is_gone(
+    lively: Path, tmp_path: Path, how: str, way: str, run: bool
+) -> None:
     source = trained(lively, tmp_path, source="ents", save_weights=how)
     if run:
         source("warm up")
@@ -381,7 +427,9 @@ def test_an_owner_that_is_gone(lively: Path, tmp_path: Path, how: str, way: str,
         nlp = util.blank()
         name = "typer" if way == "sourced" else "cascade_classifier"
         nlp.add_pipe("cascade_classifier", source=source, name=name)
-    nlp.add_pipe("entity_ruler", first=True).add_patterns([{"label": "X", "pattern": "Paris"}])  # type: ignore[attr-defined]
+    nlp.add_pipe("entity_ruler", first=True).add_patterns(
+        [{"label": "X", "pattern": "Paris"}]
+    )  # type: ignore[attr-defined]
     again = through_disk(nlp, tmp_path / "nlp")
     expected = refined(nlp)
     shutil.rmtree(tmp_path / "source")
@@ -393,14 +441,19 @@ def test_an_owner_that_is_gone(lively: Path, tmp_path: Path, how: str, way: str,
     assert refined(twice) == expected
 
 
-# -- What is given in short --------------------------------------------------------------------------------------
+# -- What is given in short
+# --------------------------------------------------------------------------------------
 
 
 def test_a_model_given_as_a_string(lively: Path) -> None:
     nlp = util.blank()
     nlp.add_pipe(
         "cascade_extractor",
-        config={"model": str(lively), "template": "CompactExtract.v1", "drafter": "CuesDrafter.v1"},
+        config={
+            "model": str(lively),
+            "template": "CompactExtract.v1",
+            "drafter": "CuesDrafter.v1",
+        },
     )
     plain = util.blank()
     plain.add_pipe("cascade_extractor", config={"model": util.model_config(lively)})
@@ -410,7 +463,8 @@ def test_a_model_given_as_a_string(lively: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given", "n"), [("dynamicner", 8), ("spacy-cascade.DynamicNER.v1", 8), (["a", "b"], 2)]
+    ("given", "n"),
+    [("dynamicner", 8), ("spacy-cascade.DynamicNER.v1", 8), (["a", "b"], 2)],
 )
 def test_a_taxonomy_given_in_short(given: Any, n: int) -> None:
     pipe: Any = util.blank().add_pipe("cascade_classifier", config={"taxonomy": given})
@@ -421,11 +475,17 @@ def test_a_taxonomy_given_in_short(given: Any, n: int) -> None:
     ("option", "value", "parts"),
     [
         ("model", 3, ["'model'", "can't be 3", "SharedLM.v1"]),
-        ("template", "Compact", ["'template'", "'Compact'", "spacy-cascade.CompactExtract.v1"]),
+        (
+            "template",
+            "Compact",
+            ["'template'", "'Compact'", "spacy-cascade.CompactExtract.v1"],
+        ),
         ("drafter", "x", ["'drafter'", "'x'", "spacy-cascade.TaggerDrafter.v1"]),
     ],
 )
-def test_what_can_not_be_understood_is_named(option: str, value: Any, parts: list[str]) -> None:
+def test_what_can_not_be_understood_is_named(
+    option: str, value: Any, parts: list[str]
+) -> None:
     with pytest.raises(CascadeError) as err:
         util.blank().add_pipe("cascade_extractor", config={option: value})
     assert err.value.code == "C080"

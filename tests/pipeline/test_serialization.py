@@ -31,18 +31,28 @@ def shake(nlp: Language) -> Language:
 @pytest.fixture(scope="module")
 def trained(lively: Path) -> Language:
     settings = {"adapter": {"rank": 4, "alpha": 8}}
-    return shake(util.cascade(lively, extractor=settings, classifier={**settings, "save_weights": "adapter"}))
+    return shake(
+        util.cascade(
+            lively,
+            extractor=settings,
+            classifier={**settings, "save_weights": "adapter"},
+        )
+    )
 
 
 def results(nlp: Language) -> list[Any]:
-    return [(util.entities(d), util.spans(d)) for d in nlp.pipe([*util.SENTENCES, *util.ODD])]
+    return [
+        (util.entities(d), util.spans(d))
+        for d in nlp.pipe([*util.SENTENCES, *util.ODD])
+    ]
 
 
 def code(err: Any) -> str:
     return err.value.code
 
 
-# -- Round trips -------------------------------------------------------------------------------------------------
+# -- Round trips
+# -------------------------------------------------------------------------------------------------
 
 
 def test_adapters_matter(trained: Language, lively: Path) -> None:
@@ -59,7 +69,10 @@ def test_to_disk_and_load(trained: Language, tmp_path: Path) -> None:
 
 def test_the_base_is_saved_once(trained: Language, tmp_path: Path) -> None:
     trained.to_disk(tmp_path / "nlp")
-    found = sorted(str(p.relative_to(tmp_path / "nlp")) for p in (tmp_path / "nlp").rglob("*.safetensors"))
+    found = sorted(
+        str(p.relative_to(tmp_path / "nlp"))
+        for p in (tmp_path / "nlp").rglob("*.safetensors")
+    )
     assert found == [
         "cascade_classifier/adapter/adapter_model.safetensors",
         "cascade_extractor/adapter/adapter_model.safetensors",
@@ -72,12 +85,20 @@ def test_no_pickle_is_written(trained: Language, tmp_path: Path) -> None:
     trained.to_disk(tmp_path / "nlp")
     for stage in ("cascade_extractor", "cascade_classifier"):
         for p in (tmp_path / "nlp" / stage).rglob("*"):
-            assert p.is_dir() or p.suffix in (".json", ".safetensors", ".md", ".txt", ".jinja"), p
+            assert p.is_dir() or p.suffix in (
+                ".json",
+                ".safetensors",
+                ".md",
+                ".txt",
+                ".jinja",
+            ), p
             if p.suffix == ".safetensors":
                 check_safetensors(p)
 
 
-def test_load_needs_neither_the_base_nor_the_network(trained: Language, tmp_path: Path) -> None:
+def test_load_needs_neither_the_base_nor_the_network(
+    trained: Language, tmp_path: Path
+) -> None:
     trained.to_disk(tmp_path / "nlp")
     config = spacy.util.load_config(tmp_path / "nlp" / "config.cfg")
     config["components"]["cascade_extractor"]["model"]["name"] = "nobody/nothing"
@@ -98,7 +119,9 @@ def test_saving_twice_and_loading_twice(trained: Language, tmp_path: Path) -> No
 
 
 def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> None:
-    """A base that is shared in this process does not fill up with the adapters of pipelines that are gone."""
+    """A base that is shared in this process does not fill up with the adapters of
+    pipelines that are gone.
+    """
     trained.to_disk(tmp_path / "nlp")
 
     def adapters(nlp: Language) -> set[str]:
@@ -117,7 +140,9 @@ def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> 
     assert results(second) == results(third) == expected
 
 
-def test_saving_over_the_directory_it_was_loaded_from(trained: Language, tmp_path: Path) -> None:
+def test_saving_over_the_directory_it_was_loaded_from(
+    trained: Language, tmp_path: Path
+) -> None:
     trained.to_disk(tmp_path / "a")
     nlp = spacy.load(tmp_path / "a")
     nlp.to_disk(tmp_path / "a")
@@ -125,7 +150,11 @@ def test_saving_over_the_directory_it_was_loaded_from(trained: Language, tmp_pat
 
 
 def test_to_bytes(trained: Language) -> None:
-    nlp = Language.from_config(trained.config) if trained.lang is None else type(trained).from_config(trained.config)
+    nlp = (
+        Language.from_config(trained.config)
+        if trained.lang is None
+        else type(trained).from_config(trained.config)
+    )
     nlp.from_bytes(trained.to_bytes())
     assert results(nlp) == results(trained)
 
@@ -144,7 +173,9 @@ def test_component_round_trips(trained: Language, lively: Path, tmp_path: Path) 
 
 
 def test_taxonomy_is_saved(trained: Language, tmp_path: Path) -> None:
-    nlp = util.blank().from_bytes(trained.to_bytes(), exclude=["cascade_extractor", "cascade_classifier"])
+    nlp = util.blank().from_bytes(
+        trained.to_bytes(), exclude=["cascade_extractor", "cascade_classifier"]
+    )
     assert nlp.pipe_names == []
     pipe: Any = trained.get_pipe("cascade_classifier")
     before = pipe.taxonomy
@@ -163,11 +194,16 @@ def test_exclude_weights(trained: Language, lively: Path, tmp_path: Path) -> Non
     assert not list((tmp_path / "p").rglob("*.safetensors"))
 
 
-# -- Config ------------------------------------------------------------------------------------------------------
+# -- Config
+# ------------------------------------------------------------------------------------------------------
 
 
 def test_config_round_trip(lively: Path) -> None:
-    nlp = util.cascade(lively, extractor={"rounds": 2, "overlap": 32}, classifier={"strategy": "beam", "min_score": 0.2})
+    nlp = util.cascade(
+        lively,
+        extractor={"rounds": 2, "overlap": 32},
+        classifier={"strategy": "beam", "min_score": 0.2},
+    )
     again = type(nlp).from_config(nlp.config)
     assert again.config == nlp.config
     assert again.get_pipe("cascade_extractor").rounds == 2  # type: ignore[attr-defined]
@@ -196,19 +232,29 @@ def test_unknown_settings_are_refused(factory: str) -> None:
         util.blank().add_pipe(factory, config={"no_such_setting": 1})
 
 
-def test_an_untrained_pipeline_saves_without_weights(lively: Path, tmp_path: Path) -> None:
+def test_an_untrained_pipeline_saves_without_weights(
+    lively: Path, tmp_path: Path
+) -> None:
     nlp = util.cascade(lively)
     nlp.to_disk(tmp_path / "nlp")
     assert not list((tmp_path / "nlp").rglob("*.safetensors"))
     assert results(spacy.load(tmp_path / "nlp")) == results(nlp)
 
 
-# -- save_weights ------------------------------------------------------------------------------------------------
+# -- save_weights
+# ------------------------------------------------------------------------------------------------
 
 
 def _alone(base: Path, save_weights: str) -> Language:
     nlp = util.blank()
-    nlp.add_pipe("cascade_extractor", config={"model": util.model_config(base), "save_weights": save_weights, "adapter": {"rank": 4}})
+    nlp.add_pipe(
+        "cascade_extractor",
+        config={
+            "model": util.model_config(base),
+            "save_weights": save_weights,
+            "adapter": {"rank": 4},
+        },
+    )
     pipe: Any = nlp.get_pipe("cascade_extractor")
     trainable = pipe.start_training()
     generator = torch.Generator().manual_seed(5)
@@ -222,8 +268,13 @@ def _found(nlp: Language) -> list[Any]:
     return [util.entities(d) for d in nlp.pipe(util.SENTENCES)]
 
 
-@pytest.mark.parametrize(("value", "model", "adapter"), [("full", True, True), ("adapter", False, True), ("none", False, False)])
-def test_save_weights(lively: Path, tmp_path: Path, value: str, model: bool, adapter: bool) -> None:
+@pytest.mark.parametrize(
+    ("value", "model", "adapter"),
+    [("full", True, True), ("adapter", False, True), ("none", False, False)],
+)
+def test_save_weights(
+    lively: Path, tmp_path: Path, value: str, model: bool, adapter: bool
+) -> None:
     nlp = _alone(lively, value)
     nlp.to_disk(tmp_path / "nlp")
     folder = tmp_path / "nlp" / "cascade_extractor"
@@ -242,24 +293,38 @@ def test_save_weights(lively: Path, tmp_path: Path, value: str, model: bool, ada
 def test_the_base_is_recorded_by_name_and_hash(lively: Path, tmp_path: Path) -> None:
     nlp = _alone(lively, "adapter")
     nlp.to_disk(tmp_path / "nlp")
-    meta = json.loads((tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text())
+    meta = json.loads(
+        (tmp_path / "nlp" / "cascade_extractor" / "cascade.json").read_text()
+    )
     assert meta["base"]["name"] == str(lively)
     assert meta["base"]["hash"] == nlp.get_pipe("cascade_extractor").lm.fingerprint()  # type: ignore[attr-defined]
 
 
-def test_a_fully_trained_shared_base_is_saved_with_its_owner(lively: Path, tmp_path: Path) -> None:
-    nlp = util.cascade(lively, extractor={"adapter": None}, classifier={"adapter": None})
+def test_a_fully_trained_shared_base_is_saved_with_its_owner(
+    lively: Path, tmp_path: Path
+) -> None:
+    nlp = util.cascade(
+        lively, extractor={"adapter": None}, classifier={"adapter": None}
+    )
     nlp.initialize(lambda: util.examples(nlp))
     trainable = nlp.get_pipe("cascade_extractor").start_training()  # type: ignore[attr-defined]
     with torch.no_grad():
         for p in trainable.parameters.values():
             p.mul_(1.3)
     nlp.to_disk(tmp_path / "nlp")
-    assert [str(p.relative_to(tmp_path / "nlp")) for p in (tmp_path / "nlp").rglob("*model.safetensors")] == ["cascade_extractor/model/model.safetensors"]
-    assert results(spacy.load(tmp_path / "nlp")) == results(nlp) != results(util.cascade(lively))
+    assert [
+        str(p.relative_to(tmp_path / "nlp"))
+        for p in (tmp_path / "nlp").rglob("*model.safetensors")
+    ] == ["cascade_extractor/model/model.safetensors"]
+    assert (
+        results(spacy.load(tmp_path / "nlp"))
+        == results(nlp)
+        != results(util.cascade(lively))
+    )
 
 
-# -- Damage ------------------------------------------------------------------------------------------------------
+# -- Damage
+# ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -268,7 +333,9 @@ def saved(trained: Language, tmp_path: Path) -> Path:
     return tmp_path / "nlp"
 
 
-def test_adapter_of_another_base(other_base: Path, lively: Path, tmp_path: Path) -> None:
+def test_adapter_of_another_base(
+    other_base: Path, lively: Path, tmp_path: Path
+) -> None:
     _alone(lively, "adapter").to_disk(tmp_path / "nlp")
     config = spacy.util.load_config(tmp_path / "nlp" / "config.cfg")
     config["components"]["cascade_extractor"]["model"]["name"] = str(other_base)
@@ -279,7 +346,10 @@ def test_adapter_of_another_base(other_base: Path, lively: Path, tmp_path: Path)
     assert "Load the base it was trained on" in str(err.value)
 
 
-@pytest.mark.parametrize("missing", ["adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"])
+@pytest.mark.parametrize(
+    "missing",
+    ["adapter", "adapter/adapter_config.json", "adapter/adapter_model.safetensors"],
+)
 def test_missing_adapter(saved: Path, missing: str) -> None:
     target = saved / "cascade_classifier" / missing
     shutil.rmtree(target) if target.is_dir() else target.unlink()
@@ -289,11 +359,19 @@ def test_missing_adapter(saved: Path, missing: str) -> None:
     assert isinstance(err.value, FileNotFoundError)
 
 
-@pytest.mark.parametrize("file", ["cascade_extractor/model/model.safetensors", "cascade_classifier/adapter/adapter_model.safetensors"])
+@pytest.mark.parametrize(
+    "file",
+    [
+        "cascade_extractor/model/model.safetensors",
+        "cascade_classifier/adapter/adapter_model.safetensors",
+    ],
+)
 @pytest.mark.parametrize("damage", ["cut", "header"])
 def test_damaged_weights(saved: Path, file: str, damage: str) -> None:
     data = (saved / file).read_bytes()
-    (saved / file).write_bytes(data[: len(data) // 2] if damage == "cut" else b"garbage!" * 10)
+    (saved / file).write_bytes(
+        data[: len(data) // 2] if damage == "cut" else b"garbage!" * 10
+    )
     with pytest.raises(CascadeError) as err:
         spacy.load(saved)
     assert code(err) == "C018"
@@ -301,11 +379,17 @@ def test_damaged_weights(saved: Path, file: str, damage: str) -> None:
 
 def test_adapter_of_another_shape(saved: Path, lively: Path) -> None:
     nlp = util.blank()
-    nlp.add_pipe("cascade_extractor", config={"model": util.model_config(lively), "adapter": {"rank": 2}})
+    nlp.add_pipe(
+        "cascade_extractor",
+        config={"model": util.model_config(lively), "adapter": {"rank": 2}},
+    )
     pipe: Any = nlp.get_pipe("cascade_extractor")
     pipe.start_training()
     pipe.lm.save_adapter(pipe.weights.adapter, saved / "other")
-    shutil.copy(saved / "other" / "adapter_model.safetensors", saved / "cascade_extractor" / "adapter" / "adapter_model.safetensors")
+    shutil.copy(
+        saved / "other" / "adapter_model.safetensors",
+        saved / "cascade_extractor" / "adapter" / "adapter_model.safetensors",
+    )
     with pytest.raises(CascadeError) as err:
         spacy.load(saved)
     assert code(err) == "C013"
@@ -338,7 +422,10 @@ def test_missing_base_of_a_full_save(saved: Path) -> None:
 @pytest.mark.parametrize("name", ["cascade_extractor", "cascade_classifier"])
 def test_directory_of_the_other_stage(saved: Path, lively: Path, name: str) -> None:
     """The two stages' directories are easily mixed up in a config."""
-    other = {"cascade_extractor": "cascade_classifier", "cascade_classifier": "cascade_extractor"}[name]
+    other = {
+        "cascade_extractor": "cascade_classifier",
+        "cascade_classifier": "cascade_extractor",
+    }[name]
     with pytest.raises(CascadeError) as err:
         util.cascade(lively).get_pipe(name).from_disk(saved / other)  # type: ignore[attr-defined]
     assert code(err) == "C040"
@@ -365,7 +452,9 @@ def test_bytes_that_lead_out_of_the_directory(lively: Path) -> None:
     assert code(err) == "C018"
 
 
-def test_a_failed_save_leaves_the_old_one(saved: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_save_leaves_the_old_one(
+    saved: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     nlp = spacy.load(saved)
     before = results(nlp)
     pipe: Any = nlp.get_pipe("cascade_extractor")

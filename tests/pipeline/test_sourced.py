@@ -32,14 +32,20 @@ def refiner(base: Path, source: Language, name: str = "cascade_classifier") -> L
     nlp = util.blank()
     ruler: Any = nlp.add_pipe("entity_ruler")
     # not by phrases, which spaCy loses through bytes
-    ruler.add_patterns([{"label": "X", "pattern": [{"TEXT": {"IN": ["Paris", "Berlin"]}}]}])
+    ruler.add_patterns(
+        [{"label": "X", "pattern": [{"TEXT": {"IN": ["Paris", "Berlin"]}}]}]
+    )
     nlp.add_pipe("cascade_classifier", source=source, name=name)
     return nlp
 
 
-def test_the_extractor_looks_for_the_types_of_the_classifier_beside_it(lively: Path) -> None:
+def test_the_extractor_looks_for_the_types_of_the_classifier_beside_it(
+    lively: Path,
+) -> None:
     """Both come from pipelines with another classifier."""
-    named = {"template": {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": True}}
+    named = {
+        "template": {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": True}
+    }
     first = util.cascade(lively, extractor=named)
     second = util.cascade(lively, classifier={"taxonomy": util.labels_config(OTHER)})
     nlp = util.blank()

@@ -26,13 +26,15 @@ ROOT = Path(__file__).parents[2]
 @pytest.fixture
 def corpus(tmp_path: Path) -> Path:
     nlp = util.blank()
-    DocBin(docs=[eg.reference for eg in util.examples(nlp)], store_user_data=True).to_disk(
-        tmp_path / "gold.spacy"
-    )
+    DocBin(
+        docs=[eg.reference for eg in util.examples(nlp)], store_user_data=True
+    ).to_disk(tmp_path / "gold.spacy")
     return tmp_path / "gold.spacy"
 
 
-def test_spacy_train_of_the_classifier_alone(base: Path, corpus: Path, tmp_path: Path) -> None:
+def test_spacy_train_of_the_classifier_alone(
+    base: Path, corpus: Path, tmp_path: Path
+) -> None:
     """configs/classifier.cfg, whose pipeline has nothing that finds mentions: gold mentions are
     typed."""
     labels = util.labels_config()
@@ -46,8 +48,12 @@ def test_spacy_train_of_the_classifier_alone(base: Path, corpus: Path, tmp_path:
         "training.eval_frequency": 1,
     }
     train(ROOT / "configs" / "classifier.cfg", tmp_path / "out", overrides=overrides)
-    scores = spacy.util.load_meta(tmp_path / "out" / "model-best" / "meta.json")["performance"]
-    assert scores["cascade_typed_f"] == scores["cascade_accuracy"] > 0  # all boundaries are right
+    scores = spacy.util.load_meta(tmp_path / "out" / "model-best" / "meta.json")[
+        "performance"
+    ]
+    assert (
+        scores["cascade_typed_f"] == scores["cascade_accuracy"] > 0
+    )  # all boundaries are right
     alone = spacy.load(tmp_path / "out" / "model-best")
     with pytest.raises(CascadeError) as err:
         alone("John saw Paris.")
@@ -60,7 +66,9 @@ def saved(base: Path, path: Path) -> Language:
     return nlp
 
 
-def test_find_threshold_tries_zero_and_one(lively: Path, corpus: Path, tmp_path: Path) -> None:
+def test_find_threshold_tries_zero_and_one(
+    lively: Path, corpus: Path, tmp_path: Path
+) -> None:
     saved(lively, tmp_path / "nlp")
     *_, scores = find_threshold(
         str(tmp_path / "nlp"),
@@ -78,8 +86,12 @@ def test_find_threshold_tries_zero_and_one(lively: Path, corpus: Path, tmp_path:
 def test_the_ends_of_the_threshold(lively: Path, threshold: float, found: bool) -> None:
     nlp = util.cascade(lively, extractor={"open_threshold": threshold, "rounds": 2})
     for doc in nlp.pipe(["John saw Paris.", "x"]):
-        words = {i for span in doc.spans["cascade"] for i in range(span.start, span.end)}
-        assert (0 in words) == found  # a mention opens at the very first word, or nowhere
+        words = {
+            i for span in doc.spans["cascade"] for i in range(span.start, span.end)
+        }
+        assert (
+            0 in words
+        ) == found  # a mention opens at the very first word, or nowhere
         assert bool(words) == found
 
 
@@ -104,7 +116,10 @@ def test_names_that_the_console_lacks(
     import json
 
     data = [
-        {"sentence": "李小龙来了。", "entities": [{"name": "李小龙", "type": "人", "pos": [0, 3]}]}
+        {
+            "sentence": "李小龙来了。",
+            "entities": [{"name": "李小龙", "type": "人", "pos": [0, 3]}],
+        }
     ]
     (tmp_path / "zh.json").write_text(json.dumps(data), encoding="utf8")
     saved(lively, tmp_path / "nlp")
@@ -124,7 +139,9 @@ def test_names_that_the_console_lacks(
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    assert {"corpus_tools": rb"\u4eba", "spacy cascade": rb"\u4e2d\u6587"}[module] in done.stdout
+    assert {"corpus_tools": rb"\u4eba", "spacy cascade": rb"\u4e2d\u6587"}[
+        module
+    ] in done.stdout
 
 
 def test_what_is_printed_as_json_stays_json(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,6 @@
-"""Threads, async servers and generators in turns get what one caller gets, one text after the other."""
+"""Threads, async servers and generators in turns get what one caller gets, one text
+after the other.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ WORDS = """
 
 def some_texts(n: int, longest: int = 12, seed: int = 1) -> list[str]:
     rng = random.Random(seed)
-    return [" ".join(rng.choices(WORDS, k=rng.randint(2, longest))) + "." for _ in range(n)]
+    return [
+        " ".join(rng.choices(WORDS, k=rng.randint(2, longest))) + "." for _ in range(n)
+    ]
 
 
 def found(doc: Any) -> list[tuple[int, int, str]]:
@@ -70,7 +74,8 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, calls))
 
 
-# -- The pipeline that ships ---------------------------------------------------------------------------------------
+# -- The pipeline that ships
+# ---------------------------------------------------------------------------------------
 
 
 def test_a_thousand_calls_from_eight_threads(shipped: Language) -> None:
@@ -86,7 +91,10 @@ def test_a_pipeline_for_each_thread(shipped: Language) -> None:
     texts = some_texts(60)
     right = one_by_one(shipped, texts)
     own = [spacy.load(PIPELINE) for _ in range(2)]
-    assert own[0].get_pipe("cascade_extractor").lm is own[1].get_pipe("cascade_extractor").lm  # type: ignore[attr-defined]
+    assert (
+        own[0].get_pipe("cascade_extractor").lm
+        is own[1].get_pipe("cascade_extractor").lm
+    )  # type: ignore[attr-defined]
     got = in_threads(*(lambda nlp=nlp: one_by_one(nlp, texts) for nlp in own))
     assert got == [right, right]
 
@@ -96,7 +104,12 @@ def test_streams_in_threads(shipped: Language) -> None:
     texts = some_texts(60)
     right = one_by_one(shipped, texts)
     sizes = (3, 16, 128)
-    got = in_threads(*(lambda n=n: [found(d) for d in shipped.pipe(texts, batch_size=n)] for n in sizes))
+    got = in_threads(
+        *(
+            lambda n=n: [found(d) for d in shipped.pipe(texts, batch_size=n)]
+            for n in sizes
+        )
+    )
     assert got == [right] * len(sizes)
 
 
@@ -105,7 +118,9 @@ def test_an_async_server(shipped: Language) -> None:
     right = one_by_one(shipped, texts)
 
     async def serve() -> list[Any]:
-        return await asyncio.gather(*(asyncio.to_thread(shipped, text) for text in texts))
+        return await asyncio.gather(
+            *(asyncio.to_thread(shipped, text) for text in texts)
+        )
 
     assert [found(doc) for doc in asyncio.run(serve())] == right
 
@@ -123,18 +138,24 @@ def test_a_stream_that_threads_hand_on(shipped: Language) -> None:
 
 
 def test_streams_in_turns_with_other_types(shipped: Language) -> None:
-    """One generator advances while another one waits in the middle of a batch, and the types change meanwhile."""
+    """One generator advances while another one waits in the middle of a batch, and the
+    types change meanwhile.
+    """
     texts = some_texts(24)
     few = spacy.load(PIPELINE)
     few.get_pipe("cascade_classifier").set_taxonomy(["person", "location"])  # type: ignore[attr-defined]
     right, other = one_by_one(shipped, texts), one_by_one(few, texts)
     assert right != other
-    turns = zip(shipped.pipe(texts, batch_size=5), few.pipe(texts, batch_size=3), strict=True)
+    turns = zip(
+        shipped.pipe(texts, batch_size=5), few.pipe(texts, batch_size=3), strict=True
+    )
     got = [(found(a), found(b)) for a, b in turns]
     assert got == list(zip(right, other, strict=True))
 
 
-def test_types_that_are_set_while_a_batch_is_under_way(shipped: Language, monkeypatch: Any) -> None:
+def test_types_that_are_set_while_a_batch_is_under_way(
+    shipped: Language, monkeypatch: Any
+) -> None:
     """All Docs of a batch are typed by one taxonomy."""
     nlp, types = spacy.load(PIPELINE), ["person", "location"]
     texts = some_texts(6)
@@ -150,7 +171,8 @@ def test_types_that_are_set_while_a_batch_is_under_way(shipped: Language, monkey
     assert [found(doc) for doc in nlp.pipe(texts)] == right
 
 
-# -- Adapters, and training ----------------------------------------------------------------------------------------
+# -- Adapters, and training
+# ----------------------------------------------------------------------------------------
 
 
 def shake(parameters: dict[str, Any], seed: int) -> None:
@@ -162,7 +184,9 @@ def shake(parameters: dict[str, Any], seed: int) -> None:
 
 def with_adapters(base: Path, seed: int, **settings: Any) -> Language:
     """Both stages on one shared base, each with an adapter of random weights."""
-    nlp = util.cascade(base, extractor={"open_threshold": 0.3, **settings}, classifier=settings)
+    nlp = util.cascade(
+        base, extractor={"open_threshold": 0.3, **settings}, classifier=settings
+    )
     nlp.initialize(lambda: util.examples(nlp))
     for k, name in enumerate(nlp.pipe_names):
         pipe: Any = nlp.get_pipe(name)
@@ -176,7 +200,9 @@ def test_two_adapters_on_one_base_in_two_threads(lively: Path) -> None:
     texts = list(util.SENTENCES)
     right = [[util.spans(nlp(t)) for t in texts] for nlp in (a, b)]
     assert right[0] != right[1]
-    got = in_threads(*(lambda nlp=nlp: [util.spans(nlp(t)) for t in texts] for nlp in (a, b)))
+    got = in_threads(
+        *(lambda nlp=nlp: [util.spans(nlp(t)) for t in texts] for nlp in (a, b))
+    )
     assert got == right
 
 
@@ -216,7 +242,17 @@ def test_training_beside_inference_on_the_same_base(lively: Path) -> None:
 
 
 def test_subword_noise_stays_in_its_thread(rnd: Any) -> None:
-    words = ["the", "unmistakable", "Mary", "Jones", "works", "for", "nobody", "in", "Berlin"]
+    words = [
+        "the",
+        "unmistakable",
+        "Mary",
+        "Jones",
+        "works",
+        "for",
+        "nobody",
+        "in",
+        "Berlin",
+    ]
     plain = [rnd.encode(word) for word in words]
     with rnd.subword_noise(random.Random(0), 1.0):
         assert [rnd.encode(word) for word in words] != plain
@@ -224,11 +260,14 @@ def test_subword_noise_stays_in_its_thread(rnd: Any) -> None:
 
 
 def test_special_tokens_in_texts_and_in_prompts(rnd: Any) -> None:
-    """Whether text may spell special tokens is a setting of the tokenizer, which threads want in two ways."""
+    """Whether text may spell special tokens is a setting of the tokenizer, which
+    threads want in two ways.
+    """
     mark = rnd.token_id("<mark>")
     texts = [f"<mark>{i}" for i in range(400)]
     as_text, as_control = in_threads(
-        lambda: [rnd.encode(t) for t in texts], lambda: [rnd.encode(t, control=True) for t in texts]
+        lambda: [rnd.encode(t) for t in texts],
+        lambda: [rnd.encode(t, control=True) for t in texts],
     )
     assert not any(mark in ids for ids in as_text)
     assert all(ids[0] == mark for ids in as_control)
@@ -240,15 +279,21 @@ def test_a_base_is_loaded_once(lively: Path) -> None:
     assert all(lm is models[0] for lm in models)
 
 
-def test_whoever_asks_for_transformers_model_waits_until_nobody_runs_the_plain_one() -> None:
+def test_whoever_asks_for_transformers_model_waits_until_nobody_runs_the_plain_one() -> (
+    None
+):
     nlp = spacy.load(PIPELINE)
     extractor: Any = nlp.get_pipe("cascade_extractor")
-    lm = type(extractor.lm)(extractor.weights._base_path, name="own", spec=extractor.lm.spec)
+    lm = type(extractor.lm)(
+        extractor.weights._base_path, name="own", spec=extractor.lm.spec
+    )
     for name in ("cascade_extractor", "cascade_classifier"):
         nlp.get_pipe(name).weights.lm = lm  # type: ignore[attr-defined]
     texts = some_texts(40)
     right = one_by_one(nlp, texts)
-    got, model = in_threads(lambda: one_by_one(nlp, texts), lambda: (time.sleep(0.05), lm.model)[1])
+    got, model = in_threads(
+        lambda: one_by_one(nlp, texts), lambda: (time.sleep(0.05), lm.model)[1]
+    )
     assert got == right
     assert lm.decoder is model.model
 
@@ -268,7 +313,8 @@ def test_tables_of_positions_for_short_and_long_texts() -> None:
     in_threads(*(lambda p=p: run(p) for p in places))
 
 
-# -- Turns ---------------------------------------------------------------------------------------------------------
+# -- Turns
+# ---------------------------------------------------------------------------------------------------------
 
 
 def test_the_same_state_is_shared_and_another_waits() -> None:

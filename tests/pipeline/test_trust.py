@@ -61,7 +61,9 @@ def _nothing_granted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 
 def _change(file: Path, **more: Any) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text("utf8")), **more}), encoding="utf8")
+    file.write_text(
+        json.dumps({**json.loads(file.read_text("utf8")), **more}), encoding="utf8"
+    )
 
 
 def _with_code(model: Path, part: str, marker: Path) -> None:
@@ -78,7 +80,9 @@ def _with_code(model: Path, part: str, marker: Path) -> None:
 @pytest.fixture(scope="session")
 def saved(base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     nlp = util.blank()
-    nlp.add_pipe("cascade_extractor", config={"model": util.model_config(base), "adapter": None})
+    nlp.add_pipe(
+        "cascade_extractor", config={"model": util.model_config(base), "adapter": None}
+    )
     nlp("John Smith")  # loads the base, so that it is saved
     path = tmp_path_factory.mktemp("saved") / "pipeline"
     nlp.to_disk(path)
@@ -95,7 +99,9 @@ def _ask(pipeline: Path, option: str) -> None:
     file = pipeline / "config.cfg"
     text = file.read_text("utf8")
     assert f"{option} = false" in text
-    file.write_text(text.replace(f"{option} = false", f"{option} = true"), encoding="utf8")
+    file.write_text(
+        text.replace(f"{option} = false", f"{option} = true"), encoding="utf8"
+    )
 
 
 def _fails(code: str, call: Callable[[], Any], *parts: str) -> None:
@@ -148,7 +154,9 @@ def test_code_that_no_config_asks_for_never_runs(
     assert not marker.exists()
 
 
-def test_code_beside_a_known_architecture_never_runs(pipeline: Path, tmp_path: Path) -> None:
+def test_code_beside_a_known_architecture_never_runs(
+    pipeline: Path, tmp_path: Path
+) -> None:
     model, marker = pipeline / "cascade_extractor" / "model", tmp_path / "marker"
     code = CODE.format(marker=str(marker), kind="qwen2")
     (model / "own_code.py").write_text(code, encoding="utf8")
@@ -162,13 +170,20 @@ def test_code_beside_a_known_architecture_never_runs(pipeline: Path, tmp_path: P
 def test_names_of_all_kinds_need_the_right(
     name: str, right: trust.Right, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _fails("C120", lambda: hf_spec(name, **{right.option: True}), right.option, right.variable)
+    _fails(
+        "C120",
+        lambda: hf_spec(name, **{right.option: True}),
+        right.option,
+        right.variable,
+    )
     monkeypatch.setenv(right.variable, "1")
     assert getattr(hf_spec(name, **{right.option: True}), right.option)
 
 
 @pytest.mark.parametrize("value", ["0", "", "no", "false"])
-def test_other_values_grant_nothing(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_values_grant_nothing(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(trust.PICKLE.variable, value)
     _fails("C120", lambda: hf_spec("owner/model", allow_pickle=True), "allow_pickle")
 
@@ -181,7 +196,9 @@ class _Bomb:
         return Path.write_text, (self.marker, "ran")
 
 
-def test_a_pipeline_can_not_grant_itself_pickles(pipeline: Path, tmp_path: Path) -> None:
+def test_a_pipeline_can_not_grant_itself_pickles(
+    pipeline: Path, tmp_path: Path
+) -> None:
     model, marker = pipeline / "cascade_extractor" / "model", tmp_path / "marker"
     (model / "model.safetensors").unlink()
     torch.save(_Bomb(marker), model / "pytorch_model.bin")
@@ -198,7 +215,9 @@ def test_an_index_of_safetensors_leads_to_nothing_else(
     torch.save(_Bomb(marker), path / "weights.bin")
     for target in ("weights.bin", "../elsewhere.safetensors"):
         index = {"metadata": {}, "weight_map": {"model.embed_tokens.weight": target}}
-        (path / "model.safetensors.index.json").write_text(json.dumps(index), encoding="utf8")
+        (path / "model.safetensors.index.json").write_text(
+            json.dumps(index), encoding="utf8"
+        )
         _fails("C122", lambda: HFSpec(str(path), device="cpu").load(), target)
     assert not marker.exists()
 
@@ -207,13 +226,16 @@ def test_a_model_directory_leads_to_no_other_base(base: Path, tmp_path: Path) ->
     path = Path(shutil.copytree(base, tmp_path / "model"))
     config = {"peft_type": "LORA", "base_model_name_or_path": "owner/elsewhere"}
     (path / "adapter_config.json").write_text(json.dumps(config), encoding="utf8")
-    _fails("C122", lambda: HFSpec(str(path), device="cpu").load(), "adapter_config.json")
+    _fails(
+        "C122", lambda: HFSpec(str(path), device="cpu").load(), "adapter_config.json"
+    )
 
 
 @pytest.fixture
 def adapter(base: Path, tmp_path: Path) -> Iterator[Path]:
     pipe: Any = util.blank().add_pipe(
-        "cascade_extractor", config={"model": util.model_config(base), "adapter": {"rank": 2}}
+        "cascade_extractor",
+        config={"model": util.model_config(base), "adapter": {"rank": 2}},
     )
     pipe.start_training()
     pipe.to_disk(tmp_path / "component")
@@ -223,7 +245,13 @@ def adapter(base: Path, tmp_path: Path) -> Iterator[Path]:
 @pytest.mark.parametrize(
     ("change", "found"),
     [
-        ({"peft_type": "PROMPT_TUNING", "tokenizer_kwargs": {"trust_remote_code": True}}, "PROMPT"),
+        (
+            {
+                "peft_type": "PROMPT_TUNING",
+                "tokenizer_kwargs": {"trust_remote_code": True},
+            },
+            "PROMPT",
+        ),
         ({"peft_type": "XLORA", "adapters": {"0": "owner/elsewhere"}}, "XLORA"),
         ({"megatron_config": {"x": 1}, "megatron_core": "antigravity"}, "Megatron"),
     ],
@@ -259,13 +287,20 @@ def test_an_adapter_does_not_say_where_its_base_lay(adapter: Path, base: Path) -
 
 @pytest.mark.parametrize("make", [hf_spec, gguf_spec])
 def test_attention_is_no_repository_with_code(make: Callable[..., Any]) -> None:
-    _fails("C020", lambda: make("owner/model", attention="owner/kernels"), "attention", "sdpa")
+    _fails(
+        "C020",
+        lambda: make("owner/model", attention="owner/kernels"),
+        "attention",
+        "sdpa",
+    )
 
 
 def test_an_embedder_can_not_grant_itself_its_own_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("sentence_transformers", reason="needs the package sentence-transformers")
+    pytest.importorskip(
+        "sentence_transformers", reason="needs the package sentence-transformers"
+    )
     marker, folder = tmp_path / "marker", tmp_path / "embedder"
     folder.mkdir()
     modules = [{"idx": 0, "name": "0", "path": "", "type": "own_module.Own"}]
@@ -290,5 +325,7 @@ def test_a_chat_template_can_not_leave_its_sandbox(base: Path, tmp_path: Path) -
         _change(path / "tokenizer_config.json", chat_template=template)
         tokenizer = HFSpec(str(path), device="cpu").load(private=True).tokenizer
         with pytest.raises(Exception, match=r"unsafe|undefined|security"):
-            tokenizer.apply_chat_template([{"role": "user", "content": "x"}], tokenize=False)
+            tokenizer.apply_chat_template(
+                [{"role": "user", "content": "x"}], tokenize=False
+            )
     assert not marker.exists()

@@ -17,18 +17,32 @@ from tests import util
 
 
 @given(
-    words=st.lists(st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=30),
+    words=st.lists(
+        st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=30
+    ),
     limit=st.integers(1, 12),
     overlap=st.integers(0, 6),
 )
-def test_strides_own_each_token_once(words: list[tuple[int, bool]], limit: int, overlap: int) -> None:
+def test_strides_own_each_token_once(
+    words: list[tuple[int, bool]], limit: int, overlap: int
+) -> None:
     """Every token is owned by one window that holds it, or accounted for as skipped."""
     nlp = util.blank()
-    doc = Doc(nlp.vocab, words=["x" * n for n, _ in words], spaces=[s for _, s in words])
+    doc = Doc(
+        nlp.vocab, words=["x" * n for n, _ in words], spaces=[s for _, s in words]
+    )
     cost = lambda text: len(text.strip())  # noqa: E731
-    windows, ledger = cut(doc, mode="stride", limit=limit, overlap=min(overlap, limit // 2), cost=cost)
+    windows, ledger = cut(
+        doc, mode="stride", limit=limit, overlap=min(overlap, limit // 2), cost=cost
+    )
     owned = Counter(i for w in windows for i in range(w.own_start, w.own_end))
-    skipped = Counter(i for a, b, s in ledger if s == SKIPPED for i, t in enumerate(doc) if a <= t.idx < b)
+    skipped = Counter(
+        i
+        for a, b, s in ledger
+        if s == SKIPPED
+        for i, t in enumerate(doc)
+        if a <= t.idx < b
+    )
     assert owned + skipped == Counter(range(len(doc)))
     for w in windows:
         assert w.start <= w.own_start <= w.own_end <= w.end
@@ -36,12 +50,24 @@ def test_strides_own_each_token_once(words: list[tuple[int, bool]], limit: int, 
         assert w.unit == make_unit(doc, w.start, w.end)
 
 
-@given(words=st.lists(st.integers(1, 12), min_size=1, max_size=30), limit=st.integers(1, 12), overlap=st.integers(0, 6))
+@given(
+    words=st.lists(st.integers(1, 12), min_size=1, max_size=30),
+    limit=st.integers(1, 12),
+    overlap=st.integers(0, 6),
+)
 @example(words=[2, 2, 2, 2, 10], limit=10, overlap=5)
-def test_the_ledger_covers_every_token_once_in_order(words: list[int], limit: int, overlap: int) -> None:
+def test_the_ledger_covers_every_token_once_in_order(
+    words: list[int], limit: int, overlap: int
+) -> None:
     nlp = util.blank()
     doc = Doc(nlp.vocab, words=["x" * n for n in words])
-    _, ledger = cut(doc, mode="stride", limit=limit, overlap=min(overlap, limit // 2), cost=lambda t: len(t.strip()))
+    _, ledger = cut(
+        doc,
+        mode="stride",
+        limit=limit,
+        overlap=min(overlap, limit // 2),
+        cost=lambda t: len(t.strip()),
+    )
     assert all(a < b for a, b, _ in ledger)
     assert ledger == sorted(ledger)
     counts = Counter(t.i for a, b, _ in ledger for t in doc if a <= t.idx < b)
@@ -51,7 +77,10 @@ def test_the_ledger_covers_every_token_once_in_order(words: list[int], limit: in
 def test_strides_overlap_and_the_middle_is_the_border(nlp: Language) -> None:
     doc = nlp.make_doc(" ".join("abcdefghij"))
     windows, ledger = cut(doc, mode="stride", limit=6, overlap=2, cost=lambda t: 1)
-    assert [(w.start, w.end, w.own_start, w.own_end) for w in windows] == [(0, 6, 0, 5), (4, 10, 5, 10)]
+    assert [(w.start, w.end, w.own_start, w.own_end) for w in windows] == [
+        (0, 6, 0, 5),
+        (4, 10, 5, 10),
+    ]
     assert ledger == [(0, 9, SPLIT), (10, 19, SPLIT)]
 
 
@@ -59,20 +88,35 @@ def test_sentences_are_windows(nlp: Language) -> None:
     doc = Doc(nlp.vocab, words=list("abcd"), sent_starts=[True, False, True, False])
     for mode in ("auto", "sents"):
         windows, _ledger = cut(doc, mode=mode, limit=10, overlap=2, cost=lambda t: 1)
-        assert [(w.start, w.end, w.status) for w in windows] == [(0, 2, PROCESSED), (2, 4, PROCESSED)]
+        assert [(w.start, w.end, w.status) for w in windows] == [
+            (0, 2, PROCESSED),
+            (2, 4, PROCESSED),
+        ]
     windows, _ = cut(doc, mode="stride", limit=10, overlap=2, cost=lambda t: 1)
     assert [(w.start, w.end) for w in windows] == [(0, 4)]
 
 
 def test_a_long_sentence_is_split_the_others_are_not(nlp: Language) -> None:
-    doc = Doc(nlp.vocab, words=list("abcdefgh"), sent_starts=[True] + [False] * 5 + [True, False])
+    doc = Doc(
+        nlp.vocab,
+        words=list("abcdefgh"),
+        sent_starts=[True] + [False] * 5 + [True, False],
+    )
     windows, _ = cut(doc, mode="sents", limit=4, overlap=0, cost=lambda t: 1)
-    assert [(w.start, w.end, w.status) for w in windows] == [(0, 4, SPLIT), (4, 6, SPLIT), (6, 8, PROCESSED)]
+    assert [(w.start, w.end, w.status) for w in windows] == [
+        (0, 4, SPLIT),
+        (4, 6, SPLIT),
+        (6, 8, PROCESSED),
+    ]
 
 
-def test_a_token_over_the_limit_is_skipped_and_its_neighbours_are_not(nlp: Language) -> None:
+def test_a_token_over_the_limit_is_skipped_and_its_neighbours_are_not(
+    nlp: Language,
+) -> None:
     doc = nlp.make_doc("ab cccccccccc d")
-    windows, ledger = cut(doc, mode="stride", limit=5, overlap=0, cost=lambda t: len(t.strip()))
+    windows, ledger = cut(
+        doc, mode="stride", limit=5, overlap=0, cost=lambda t: len(t.strip())
+    )
     assert [w.unit.text for w in windows] == ["ab", "d"]
     assert ledger == [(0, 2, PROCESSED), (3, 13, SKIPPED), (14, 15, PROCESSED)]
 
@@ -87,22 +131,37 @@ def test_sentence_windows_in_a_pipeline() -> None:
     nlp, lm = util.scripted(util.NAMES)
     nlp.add_pipe("sentencizer", first=True)
     doc = nlp("John left. Paris slept! France won?")
-    assert sorted(lm.seen) == ["France won?", "John left.", "Paris slept!"]  # batches go by length
+    assert sorted(lm.seen) == [
+        "France won?",
+        "John left.",
+        "Paris slept!",
+    ]  # batches go by length
     assert [e.text for e in doc.ents] == ["John", "Paris", "France"]
     assert [s for *_, s in doc._.cascade_coverage] == [PROCESSED] * 3
 
 
 def test_strides_find_what_one_window_finds() -> None:
     text = " ".join(f"w{i} John x Paris" for i in range(40))
-    whole, _ = util.scripted(util.NAMES, extractor={"max_tokens": 100_000, "overlap": 0})
-    parts, lm = util.scripted(util.NAMES, extractor={"max_tokens": 60, "overlap": 20, "window": "stride"})
+    whole, _ = util.scripted(
+        util.NAMES, extractor={"max_tokens": 100_000, "overlap": 0}
+    )
+    parts, lm = util.scripted(
+        util.NAMES, extractor={"max_tokens": 60, "overlap": 20, "window": "stride"}
+    )
     assert util.entities(parts(text)) == util.entities(whole(text))
     assert len(lm.seen) > 5
 
 
 def test_a_mention_at_a_border_is_found_once() -> None:
     for length in range(8, 40):
-        nlp, lm = util.scripted({"aa bb": ("person",)}, extractor={"max_tokens": length, "overlap": length // 2, "window": "stride"})
+        nlp, lm = util.scripted(
+            {"aa bb": ("person",)},
+            extractor={
+                "max_tokens": length,
+                "overlap": length // 2,
+                "window": "stride",
+            },
+        )
         text = "aa bb cc " * 6
         doc = nlp(text)
         assert len(set(util.entities(doc))) == len(doc.ents)
@@ -114,13 +173,34 @@ def test_one_very_long_token_is_skipped_and_said_so(lively: Path) -> None:
     nlp = util.cascade(lively)
     long = "x" * 100_000
     doc = nlp(f"John {long} Paris")
-    assert doc._.cascade_coverage == [(0, 4, PROCESSED), (5, 100_005, SKIPPED), (100_006, 100_011, PROCESSED)]
+    assert doc._.cascade_coverage == [
+        (0, 4, PROCESSED),
+        (5, 100_005, SKIPPED),
+        (100_006, 100_011, PROCESSED),
+    ]
 
 
 def test_a_megabyte_of_text(tmp_path: Path) -> None:
-    words = ["international", "organization", "representatives", "communication", "John", "Smith", "yesterday", "."]
+    words = [
+        "international",
+        "organization",
+        "representatives",
+        "communication",
+        "John",
+        "Smith",
+        "yesterday",
+        ".",
+    ]
     text = " ".join(words[i * 7 % 8] for i in range(1_000_000))[:999_990].strip()
-    build_base(tmp_path / "b", [f" {w}" for w in words] * 50, vocab_size=400, hidden_size=32, layers=1, heads=2, intermediate_size=32)
+    build_base(
+        tmp_path / "b",
+        [f" {w}" for w in words] * 50,
+        vocab_size=400,
+        hidden_size=32,
+        layers=1,
+        heads=2,
+        intermediate_size=32,
+    )
     nlp = util.blank()
     model = util.model_config(tmp_path / "b", batch_tokens=8192)
     nlp.add_pipe("cascade_extractor", config={"model": model, "open_threshold": 0.9999})

@@ -21,9 +21,9 @@ CHATML = (
 )
 # As Gemma's: a system turn is refused, the content is trimmed.
 NO_SYSTEM = (
-    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    "{% for m in messages %}{{ '[' + m['role'] + ']' + m['content'] | trim + '[end]' }}{% endfor %}"
-    "{% if add_generation_prompt %}{{ '[model]' }}{% endif %}"
+    "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported')"
+    " }}{% endif %}{% for m in messages %}{{ '[' + m['role'] + ']' + m['content'] | trim +"
+    " '[end]' }}{% endfor %}{% if add_generation_prompt %}{{ '[model]' }}{% endif %}"
 )
 
 
@@ -41,7 +41,9 @@ def _load(base: Path, template: str | None) -> Any:
         (NO_SYSTEM, "[user]Be brief.\n\n", "[end][model]"),
     ],
 )
-def test_the_text_stands_in_the_models_own_format(base: Path, nlp: Language, template: str | None, head: str, tail: str) -> None:
+def test_the_text_stands_in_the_models_own_format(
+    base: Path, nlp: Language, template: str | None, head: str, tail: str
+) -> None:
     lm = _load(base, template)
     before, behind, end = frame(lm, "Be brief.")
     assert (lm.tokenizer.decode(before), lm.tokenizer.decode(behind)) == (head, tail)

@@ -26,8 +26,20 @@ from tests import util
 CITY, COUNTRY, PERSON = ("location", "city"), ("location", "country"), ("person",)
 TEXT = "Ann Lee met Bob Ray in New York City and Rome, Spain, on Monday."
 #       0       8   12      23                  41    47
-GOLD = [(0, 7, PERSON), (12, 19, PERSON), (23, 36, CITY), (41, 45, CITY), (47, 52, COUNTRY)]
-FOUND = [(0, 3, PERSON), (8, 19, COUNTRY), (27, 40, CITY), (41, 45, COUNTRY), (57, 63, PERSON)]
+GOLD = [
+    (0, 7, PERSON),
+    (12, 19, PERSON),
+    (23, 36, CITY),
+    (41, 45, CITY),
+    (47, 52, COUNTRY),
+]
+FOUND = [
+    (0, 3, PERSON),
+    (8, 19, COUNTRY),
+    (27, 40, CITY),
+    (41, 45, COUNTRY),
+    (57, 63, PERSON),
+]
 
 
 def test_judgements_by_hand() -> None:
@@ -43,14 +55,24 @@ def test_judgements_by_hand() -> None:
     assert [j.parts_at for j in judged] == [0, 1, 0, 2, 0, 0]
 
 
-def test_the_prediction_that_shares_most_counts_and_one_may_serve_two_mentions() -> None:
+def test_the_prediction_that_shares_most_counts_and_one_may_serve_two_mentions() -> (
+    None
+):
     (one,) = judge([(0, 10, PERSON)], [(0, 4, PERSON), (5, 10, CITY)])
     assert (one.kind, one.found) == ("short", (5, 10, CITY))
-    assert [j.kind for j in judge([(0, 3, PERSON), (8, 12, PERSON)], [(0, 12, PERSON)])] == ["long", "long"]
+    assert [
+        j.kind for j in judge([(0, 3, PERSON), (8, 12, PERSON)], [(0, 12, PERSON)])
+    ] == [
+        "long",
+        "long",
+    ]
 
 
 def test_neighbours_do_not_touch() -> None:
-    assert [j.kind for j in judge([(0, 3, PERSON)], [(3, 6, PERSON)])] == ["missed", "spurious"]
+    assert [j.kind for j in judge([(0, 3, PERSON)], [(3, 6, PERSON)])] == [
+        "missed",
+        "spurious",
+    ]
 
 
 def test_paths_part_where_one_ends() -> None:
@@ -65,7 +87,15 @@ def test_counts_by_hand() -> None:
     tally.add(judge([(0, 3, CITY), (5, 8, PERSON)], [(0, 3, CITY), (5, 8, CITY)]))
     tally.found += 2
     assert tally.gold == 7
-    assert dict(tally.kinds) == {"short": 1, "long": 1, "overlap": 1, "type": 2, "missed": 1, "spurious": 1, "right": 1}
+    assert dict(tally.kinds) == {
+        "short": 1,
+        "long": 1,
+        "overlap": 1,
+        "type": 2,
+        "missed": 1,
+        "spurious": 1,
+        "right": 1,
+    }
     assert dict(tally.typed) == {"short": 1, "long": 0, "overlap": 1}
     # with right boundaries: Rome (city as country), one city, one person as city
     assert tally.levels() == [
@@ -74,20 +104,36 @@ def test_counts_by_hand() -> None:
     ]
     assert tally.confusions() == {(CITY, COUNTRY): 1, (PERSON, CITY): 1}
     assert tally.confusions(1) == {(PERSON, ("location",)): 1}
-    assert tally.scores() == {"typed_p": 1 / 7, "typed_r": 1 / 7, "typed_f": pytest.approx(1 / 7), "span_f": pytest.approx(3 / 7), "accuracy": 1 / 3}
+    assert tally.scores() == {
+        "typed_p": 1 / 7,
+        "typed_r": 1 / 7,
+        "typed_f": pytest.approx(1 / 7),
+        "span_f": pytest.approx(3 / 7),
+        "accuracy": 1 / 3,
+    }
     gains = {k: v + 1 / 7 for k, v in tally.repaired().items()}
-    # 3 right of 7; 4 right of 7 predictions (3 exact, 3 moved, 1 spurious); 2 right of 8; 1 right of 6
-    assert gains == pytest.approx({"type": 3 / 7, "boundary": 4 / 7, "missed": 4 / 15, "spurious": 2 / 13})
+    # 3 right of 7; 4 right of 7 predictions (3 exact, 3 moved, 1 spurious); 2 right of
+    # 8; 1 right of 6
+    assert gains == pytest.approx(
+        {"type": 3 / 7, "boundary": 4 / 7, "missed": 4 / 15, "spurious": 2 / 13}
+    )
 
 
 def test_nothing_to_count() -> None:
     tally = Tally()
-    assert tally.scores() == dict.fromkeys(("typed_p", "typed_r", "typed_f", "span_f", "accuracy"))
+    assert tally.scores() == dict.fromkeys(
+        ("typed_p", "typed_r", "typed_f", "span_f", "accuracy")
+    )
     assert tally.repaired() == {}
     assert tally.levels() == []
 
 
-SPANS = st.lists(st.tuples(st.integers(0, 12), st.integers(1, 4), st.sampled_from([CITY, COUNTRY, PERSON])), max_size=6)
+SPANS = st.lists(
+    st.tuples(
+        st.integers(0, 12), st.integers(1, 4), st.sampled_from([CITY, COUNTRY, PERSON])
+    ),
+    max_size=6,
+)
 
 
 def _flat(drawn: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
@@ -106,7 +152,9 @@ def test_counts_agree_with_the_scorer(nlp: Any, a: Any, b: Any) -> None:
     tally = Tally(found=len(found))
     tally.add(judge(gold, found))
     assert sum(tally.kinds[k] for k in KINDS[:-1]) == len(gold)
-    assert tally.kinds["spurious"] == sum(not any(f[0] < g[1] and g[0] < f[1] for g in gold) for f in found)
+    assert tally.kinds["spurious"] == sum(
+        not any(f[0] < g[1] and g[0] < f[1] for g in gold) for f in found
+    )
     docs = [gold_doc(nlp, " ".join("x" * 17), items) for items in (found, gold)]
     docs[0].spans["cascade"] = docs[0].spans["gold"]
     scores = cascade_score([Example(*docs)])
@@ -118,14 +166,18 @@ def test_counts_agree_with_the_scorer(nlp: Any, a: Any, b: Any) -> None:
     assert reached.get(1, 0) == right
 
 
-# -- Docs and the page ---------------------------------------------------------------------------------------------
+# -- Docs and the page
+# ---------------------------------------------------------------------------------------------
 
 
 def _gold_docs(nlp: Any) -> list[Doc]:
     docs = []
     for i, (text, mentions) in enumerate(util.GOLD):
         doc = util.example(nlp, text, mentions).reference
-        doc.user_data["cascade_record"] = {"language": "de" if i % 2 else "en", "dataset": "odd" if i % 2 else "even"}
+        doc.user_data["cascade_record"] = {
+            "language": "de" if i % 2 else "en",
+            "dataset": "odd" if i % 2 else "even",
+        }
         docs.append(doc)
     return docs
 
@@ -136,7 +188,8 @@ def corpus(nlp: Any, tmp_path: Path) -> Path:
     return tmp_path / "test.spacy"
 
 
-# Peter Brown is too short twice; Paris twice and Spain twice of the wrong type; Tokyo missed; "rained" spurious
+# Peter Brown is too short twice; Paris twice and Spain twice of the wrong type; Tokyo
+# missed; "rained" spurious
 NAMES = {
     "John Smith": PERSON, "Mary Jones": PERSON, "Peter": PERSON, "Paris": COUNTRY, "Berlin": CITY, "France": COUNTRY,
     "Spain": CITY, "rained": PERSON,
@@ -148,9 +201,19 @@ def test_groups_by_hand(corpus: Path) -> None:
     analysis = analyse(nlp, corpus)
     total = analysis.total
     assert (total.docs, total.gold, total.found) == (8, 14, 14)
-    assert +total.kinds == {"right": 7, "type": 4, "short": 2, "missed": 1, "spurious": 1}
+    assert +total.kinds == {
+        "right": 7,
+        "type": 4,
+        "short": 2,
+        "missed": 1,
+        "spurious": 1,
+    }
     assert total.confusions() == {(CITY, COUNTRY): 2, (COUNTRY, CITY): 2}
-    found = {name: (t.docs, t.gold, t.found, +t.kinds) for groups in analysis.groups.values() for name, t in groups.items()}
+    found = {
+        name: (t.docs, t.gold, t.found, +t.kinds)
+        for groups in analysis.groups.values()
+        for name, t in groups.items()
+    }
     english = (4, 9, 9, {"right": 4, "type": 4, "short": 1})
     german = (4, 5, 5, {"right": 3, "short": 1, "missed": 1, "spurious": 1})
     assert found == {
@@ -166,15 +229,21 @@ def test_groups_by_hand(corpus: Path) -> None:
 def test_counts_are_those_of_the_evaluation(corpus: Path, nlp: Any) -> None:
     pipeline, _ = util.scripted(NAMES)
     found = pipeline.pipe(doc.text for doc in _gold_docs(nlp))
-    scores = cascade_score([Example(doc, gold) for doc, gold in zip(found, _gold_docs(nlp), strict=True)])
+    scores = cascade_score(
+        [Example(doc, gold) for doc, gold in zip(found, _gold_docs(nlp), strict=True)]
+    )
     mine = analyse(pipeline, corpus).total.scores()
     assert mine["typed_f"] == pytest.approx(scores["cascade_typed_f"])
     assert mine["span_f"] == pytest.approx(scores["cascade_extraction_f"])
     assert mine["accuracy"] == pytest.approx(scores["cascade_accuracy"])
 
 
-def test_documents_are_run_with_the_labels_that_they_bring(nlp: Any, tmp_path: Path) -> None:
-    doc = util.example(nlp, "John Smith flew to Paris.", [("John Smith", "hero"), ("Paris", "town")]).reference
+def test_documents_are_run_with_the_labels_that_they_bring(
+    nlp: Any, tmp_path: Path
+) -> None:
+    doc = util.example(
+        nlp, "John Smith flew to Paris.", [("John Smith", "hero"), ("Paris", "town")]
+    ).reference
     doc.user_data["cascade_labels"] = ["hero", "town"]
     DocBin(docs=[doc], store_user_data=True).to_disk(tmp_path / "own.spacy")
     pipeline, _ = util.scripted({"John Smith": ("hero",), "Paris": ("town",)})
@@ -187,7 +256,15 @@ def test_samples_are_drawn_evenly_and_the_same_every_time(corpus: Path) -> None:
     pipeline, _ = util.scripted(NAMES)
     drawn = [analyse(pipeline, corpus, examples=2, seed=s) for s in (0, 0, 1)]
     assert drawn[0].samples("type", 9) == drawn[1].samples("type", 9)
-    assert len({str(analyse(pipeline, corpus, examples=1, seed=s).samples("type", 9)) for s in range(6)}) > 1
+    assert (
+        len(
+            {
+                str(analyse(pipeline, corpus, examples=1, seed=s).samples("type", 9))
+                for s in range(6)
+            }
+        )
+        > 1
+    )
     short = drawn[0].samples("short", 2)
     assert [s.language for s in short] == ["de", "en"]
     for sample in short:
@@ -198,8 +275,12 @@ def test_samples_are_drawn_evenly_and_the_same_every_time(corpus: Path) -> None:
 
 def test_a_sample_is_the_sentence_and_not_the_text(nlp: Any) -> None:
     text = "Ann sleeps. Bob met Cem in Rome. Good night."
-    gold = util.example(nlp, text, [("Ann", "person"), ("Bob", "person"), ("Rome", "location > city")]).reference
-    found = util.example(nlp, text, [("Ann", "person"), ("Rome", "location > country")]).reference
+    gold = util.example(
+        nlp, text, [("Ann", "person"), ("Bob", "person"), ("Rome", "location > city")]
+    ).reference
+    found = util.example(
+        nlp, text, [("Ann", "person"), ("Rome", "location > country")]
+    ).reference
     found.spans["cascade"] = found.spans["gold"]
     for token in found:
         token.is_sent_start = token.text in ("Ann", "Bob", "Good")
@@ -211,20 +292,34 @@ def test_a_sample_is_the_sentence_and_not_the_text(nlp: Any) -> None:
     assert wrong.judged == Judged("type", (15, 19, CITY), (15, 19, COUNTRY))
 
 
-def test_the_page_shows_every_kind_and_is_self_contained(corpus: Path, tmp_path: Path) -> None:
+def test_the_page_shows_every_kind_and_is_self_contained(
+    corpus: Path, tmp_path: Path
+) -> None:
     pipeline, _ = util.scripted(NAMES)
     page = render_page(analyse(pipeline, corpus), title="<i>t</i>")
     assert not re.search(r"https?:|//[a-z]|<script|<link|<img|@import|url\(|<i>t", page)
     text = re.sub(r"<[^>]+>", " ", page.split("</style>")[1])
     assert "Peter Brown" in text
     assert "location &gt; city" in text
-    assert [page.count(f'<h3><i class="k {kind}"') for kind in KINDS] == [0, 1, 0, 1, 0, 1, 1]
+    assert [page.count(f'<h3><i class="k {kind}"') for kind in KINDS] == [
+        0,
+        1,
+        0,
+        1,
+        0,
+        1,
+        1,
+    ]
     # the outlined mention in gold and in what was predicted
     assert page.count(" focus") == 2 * (4 + 2) + 2
 
 
-def test_the_page_of_a_perfect_pipeline_and_of_one_that_finds_nothing(corpus: Path) -> None:
-    perfect = {n: tuple(path.split(" > ")) for _, mentions in util.GOLD for n, path in mentions}
+def test_the_page_of_a_perfect_pipeline_and_of_one_that_finds_nothing(
+    corpus: Path,
+) -> None:
+    perfect = {
+        n: tuple(path.split(" > ")) for _, mentions in util.GOLD for n, path in mentions
+    }
     for names, kind in ((perfect, "right"), ({"Nobody": PERSON}, "missed")):
         pipeline, _ = util.scripted(names)
         analysis = analyse(pipeline, corpus)
@@ -246,17 +341,29 @@ def test_texts_are_escaped(nlp: Any) -> None:
 def test_the_command(corpus: Path, lively: Path, tmp_path: Path) -> None:
     util.cascade(lively).to_disk(tmp_path / "pipeline")
     html, counts = tmp_path / "new" / "e.html", tmp_path / "new" / "e.json"
-    args = ["errors", str(tmp_path / "pipeline"), str(corpus), str(html), "--json", str(counts)]
+    args = [
+        "errors",
+        str(tmp_path / "pipeline"),
+        str(corpus),
+        str(html),
+        "--json",
+        str(counts),
+    ]
     done = CliRunner().invoke(cascade_app, args)
     assert done.exit_code == 0, done.output
     assert "spurious" in done.output
     written = srsly.read_json(counts)
     assert written["all"]["gold"] == 14 == sum(written["all"][k] for k in KINDS[:-1])
-    assert sum(written["language"][k]["found"] for k in ("de", "en")) == written["all"]["found"]
+    assert (
+        sum(written["language"][k]["found"] for k in ("de", "en"))
+        == written["all"]["found"]
+    )
     again = CliRunner().invoke(cascade_app, args)
     assert again.exit_code == 1
     assert "C060" in again.output
-    assert CliRunner().invoke(cascade_app, [*args, "--overwrite", "--quiet"]).output == ""
+    assert (
+        CliRunner().invoke(cascade_app, [*args, "--overwrite", "--quiet"]).output == ""
+    )
 
 
 def test_gold_without_mentions(nlp: Any, tmp_path: Path) -> None:

@@ -11,10 +11,19 @@ from hypothesis import strategies as st
 
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.registry import registry
-from spacy_cascade.taxonomy import Taxonomy, builtin, format_path, normalize_name, parse_path
+from spacy_cascade.taxonomy import (
+    Taxonomy,
+    builtin,
+    format_path,
+    normalize_name,
+    parse_path,
+)
 
 TREE = {
-    "science": {"discipline": ["biological", "physical"], "miscellaneous": ["miscellaneous"]},
+    "science": {
+        "discipline": ["biological", "physical"],
+        "miscellaneous": ["miscellaneous"],
+    },
     "product": {"weapon": ["biological", "gun"]},
     "location": {"address": ["address", "road"]},
 }
@@ -35,7 +44,9 @@ def test_builtin_taxonomies_load(name: str) -> None:
 
 
 def test_registered_taxonomy_is_the_builtin_one() -> None:
-    assert registry.taxonomies.get("spacy-cascade.DynamicNER.v1")() == builtin("dynamicner")
+    assert registry.taxonomies.get("spacy-cascade.DynamicNER.v1")() == builtin(
+        "dynamicner"
+    )
 
 
 def test_same_name_on_two_branches_gives_two_paths() -> None:
@@ -52,18 +63,28 @@ def test_resolve_reports_a_name_on_two_branches_as_ambiguous() -> None:
 
 
 def test_resolve_takes_a_whole_path() -> None:
-    assert Taxonomy(TREE).resolve("product > weapon > biological") == ("product", "weapon", "biological")
+    assert Taxonomy(TREE).resolve("product > weapon > biological") == (
+        "product",
+        "weapon",
+        "biological",
+    )
 
 
 def test_resolve_takes_a_part_of_a_path() -> None:
-    assert Taxonomy(TREE).resolve("weapon->biological") == ("product", "weapon", "biological")
+    assert Taxonomy(TREE).resolve("weapon->biological") == (
+        "product",
+        "weapon",
+        "biological",
+    )
 
 
 def test_resolve_prefers_the_deepest_node_of_one_branch() -> None:
     assert Taxonomy(TREE).resolve("address") == ("location", "address", "address")
 
 
-def test_resolve_warns_when_it_chose_between_branches(caplog: pytest.LogCaptureFixture) -> None:
+def test_resolve_warns_when_it_chose_between_branches(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     tax = Taxonomy({"a": {"b": ["x"]}, "x": None})
     with caplog.at_level(logging.WARNING, logger="spacy_cascade"):
         assert tax.resolve("x") == ("a", "b", "x")
@@ -71,7 +92,9 @@ def test_resolve_warns_when_it_chose_between_branches(caplog: pytest.LogCaptureF
     assert sum("CW04" in r.getMessage() for r in caplog.records) == 1
 
 
-def test_a_finest_type_is_only_taken_for_a_leaf(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_finest_type_is_only_taken_for_a_leaf(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     tax = Taxonomy({"a": {"b": ["x", "y"]}, "x": None, "y": ["z"]})
     with caplog.at_level(logging.WARNING, logger="spacy_cascade"):
         assert tax.resolve("y", finest=True) == ("a", "b", "y")
@@ -82,7 +105,10 @@ def test_a_finest_type_is_only_taken_for_a_leaf(caplog: pytest.LogCaptureFixture
 
 
 def test_resolve_follows_aliases() -> None:
-    tax = Taxonomy({"person": None, "location": ["city"]}, aliases={"PER": "person", "GPE": "location > city"})
+    tax = Taxonomy(
+        {"person": None, "location": ["city"]},
+        aliases={"PER": "person", "GPE": "location > city"},
+    )
     assert tax.resolve("per") == ("person",)
     assert tax.resolve("GPE") == ("location", "city")
 
@@ -94,8 +120,12 @@ def test_unknown_name_gets_suggestions() -> None:
     assert "politician" in str(err.value)
 
 
-def test_names_are_compared_without_case_and_spaces_and_stay_as_they_are_spelled() -> None:
-    assert Taxonomy({"Real  Person": None}).resolve(" real person ") == ("Real  Person",)
+def test_names_are_compared_without_case_and_spaces_and_stay_as_they_are_spelled() -> (
+    None
+):
+    assert Taxonomy({"Real  Person": None}).resolve(" real person ") == (
+        "Real  Person",
+    )
 
 
 def test_spelling_slips_of_the_published_files_are_corrected_and_noted() -> None:
@@ -115,18 +145,35 @@ def test_spelling_slips_of_the_published_files_are_corrected_and_noted() -> None
     ],
 )
 def test_all_forms_read_to_the_same_tree(data: object) -> None:
-    assert Taxonomy.from_object(data) == Taxonomy({"location": ["city", "road"], "person": None})
+    assert Taxonomy.from_object(data) == Taxonomy(
+        {"location": ["city", "road"], "person": None}
+    )
 
 
 def test_flat_three_level_json() -> None:
-    flat = {"dataset": "x", "first-level": "a,b", "second-level": {"a": "m,n", "b": ""}, "third-level": {"m": "p, q", "n": ""}}
+    flat = {
+        "dataset": "x",
+        "first-level": "a,b",
+        "second-level": {"a": "m,n", "b": ""},
+        "third-level": {"m": "p, q", "n": ""},
+    }
     tax = Taxonomy.from_object(flat)
-    assert list(tax) == [("a",), ("a", "m"), ("a", "m", "p"), ("a", "m", "q"), ("a", "n"), ("b",)]
+    assert list(tax) == [
+        ("a",),
+        ("a", "m"),
+        ("a", "m", "p"),
+        ("a", "m", "q"),
+        ("a", "n"),
+        ("b",),
+    ]
     assert tax.leaves == (("a", "m", "p"), ("a", "m", "q"), ("a", "n"), ("b",))
 
 
 def test_labels_json_of_a_data_set() -> None:
-    assert list(Taxonomy.from_object({"PER": "person", "LOC": "location"})) == [("person",), ("location",)]
+    assert list(Taxonomy.from_object({"PER": "person", "LOC": "location"})) == [
+        ("person",),
+        ("location",),
+    ]
 
 
 @pytest.mark.parametrize("suffix", [".json", ".yml", ".yaml", ".txt"])
@@ -142,10 +189,20 @@ def test_files(tmp_path: Path, suffix: str) -> None:
 
 
 def test_to_dict_round_trip_keeps_everything() -> None:
-    tax = Taxonomy(TREE, name="n", descriptions={"science": "what is known"}, aliases={"SCI": "science"})
+    tax = Taxonomy(
+        TREE,
+        name="n",
+        descriptions={"science": "what is known"},
+        aliases={"SCI": "science"},
+    )
     back = Taxonomy.from_object(json.loads(json.dumps(tax.to_dict())))
     assert back == tax
-    assert (back.name, back.levels, back.description(("science",)), back.resolve("sci")) == (
+    assert (
+        back.name,
+        back.levels,
+        back.description(("science",)),
+        back.resolve("sci"),
+    ) == (
         "n",
         tax.levels,
         "what is known",
@@ -171,10 +228,20 @@ def test_subset_keeps_ancestors_and_descendants() -> None:
 
 
 def test_paths_may_contain_a_name_twice() -> None:
-    assert Taxonomy(TREE).children(("science", "miscellaneous")) == (("science", "miscellaneous", "miscellaneous"),)
+    assert Taxonomy(TREE).children(("science", "miscellaneous")) == (
+        ("science", "miscellaneous", "miscellaneous"),
+    )
 
 
-@given(st.lists(st.text(st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters=">"), min_size=1), min_size=1))
+@given(
+    st.lists(
+        st.text(
+            st.characters(blacklist_categories=["Cs", "Cc"], blacklist_characters=">"),
+            min_size=1,
+        ),
+        min_size=1,
+    )
+)
 def test_format_and_parse_are_inverse(parts: list[str]) -> None:
     names = tuple(normalize_name(p) for p in parts if normalize_name(p))
     names = tuple(n for n in names if not n.endswith("-"))

@@ -35,9 +35,11 @@ EVIDENCE = "evidence.jsonl"
 class Settings:
     """Options of a run.
 
-    types (tuple[str, ...]): Only conflicts of these types, and only data sets that have something like them.
-    label_map, aliases, config, cache (Path): See `similar.read_maps`, `rules.find`, `model.load_config` and
-        `model.cross_scores`; the cache is by default inside the output.
+    types (tuple[str, ...]): Only conflicts of these types, and only data sets that have
+        something like them.
+    label_map, aliases, config, cache (Path): See `similar.read_maps`, `rules.find`,
+        `model.load_config` and `model.cross_scores`; the cache is by default inside the
+        output.
     limit (int): Records per split. max_steps (int): Of each training; default: as the config says.
     """
 
@@ -57,15 +59,21 @@ class Settings:
 
 
 def detect(
-    paths: Sequence[Path], output: Path, settings: Settings, *, overwrite: bool = False, progress: Progress | None = None
+    paths: Sequence[Path],
+    output: Path,
+    settings: Settings,
+    *,
+    overwrite: bool = False,
+    progress: Progress | None = None,
 ) -> dict[str, Any]:
-    """Finds and ranks the conflicts between data sets and writes conflicts.json, conflicts.md, evidence.jsonl and one
-    heat map per type into a directory.
+    """Finds and ranks the conflicts between data sets and writes conflicts.json,
+    conflicts.md, evidence.jsonl and one heat map per type into a directory.
 
     RETURNS (dict): What conflicts.json holds.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T060 for fewer than two sets, T061 if there are conflicts already,
-        T063 without related types, T064 for unknown types, T065 for the config, T066 for a map,
-        T083 if taggers are to be trained and there is no matplotlib for their figures.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T060 for fewer than two sets,
+        T061 if there are conflicts already, T063 without related types, T064 for
+        unknown types, T065 for the config, T066 for a map, T083 if taggers are to be
+        trained and there is no matplotlib for their figures.
     """
     refuse_overlap(paths, [output])
     if (output / RESULT).exists() and not overwrite:
@@ -73,21 +81,35 @@ def detect(
     sets, names = prepare(paths, settings)
     if not settings.rules_only:
         pyplot()  # before the taggers are trained, not after
-    config = None if settings.rules_only else model.load_config(settings.config, max_steps=settings.max_steps, seed=settings.seed)
+    config = (
+        None
+        if settings.rules_only
+        else model.load_config(
+            settings.config, max_steps=settings.max_steps, seed=settings.seed
+        )
+    )
     aliases = read_map(settings.aliases) if settings.aliases else None
     evidence = rules.find(sets, names, aliases=aliases, progress=progress)
     evidence += edges.find(sets, names, progress=progress)
     scores: list[Score] = []
     if config is not None:
         cache = settings.cache or output / "cache"
-        scores = model.cross_scores(sets, names, config, cache, seed=settings.seed, progress=progress)
+        scores = model.cross_scores(
+            sets, names, config, cache, seed=settings.seed, progress=progress
+        )
     conflicts = rank(evidence, names, sets, scores, settings.types)
     maps = heatmap.matrices(sets, names, scores, settings.types)
     result = _result(sets, names, evidence, conflicts, scores, maps, settings)
     for one in maps:
         heatmap.draw(one, output / figure_name(one.type))
-    _write(output / EVIDENCE, "".join(json.dumps(e.to_dict(), ensure_ascii=False) + "\n" for e in evidence))
-    _write(output / PAGE, as_markdown(result, [(one.type, figure_name(one.type)) for one in maps]))
+    _write(
+        output / EVIDENCE,
+        "".join(json.dumps(e.to_dict(), ensure_ascii=False) + "\n" for e in evidence),
+    )
+    _write(
+        output / PAGE,
+        as_markdown(result, [(one.type, figure_name(one.type)) for one in maps]),
+    )
     _write(output / RESULT, json.dumps(result, ensure_ascii=False, indent=1))
     return result
 
@@ -99,16 +121,34 @@ def prepare(paths: Sequence[Path], settings: Settings) -> tuple[list[DataSet], N
     """
     maps = read_maps(settings.label_map) if settings.label_map else None
     embedder = get_embedder(settings.embedder) if settings.embedder != "none" else None
-    names = Names(maps=maps, taxonomy=settings.taxonomy, embedder=embedder, threshold=settings.threshold)
-    sets = load_sets(paths, limit=settings.limit, seed=settings.seed, report=settings.report)
+    names = Names(
+        maps=maps,
+        taxonomy=settings.taxonomy,
+        embedder=embedder,
+        threshold=settings.threshold,
+    )
+    sets = load_sets(
+        paths, limit=settings.limit, seed=settings.seed, report=settings.report
+    )
     if settings.types:
-        having = [s for s in sets if any(heatmap.label_for(names("", t), s, names) for t in settings.types)]
+        having = [
+            s
+            for s in sets
+            if any(heatmap.label_for(names("", t), s, names) for t in settings.types)
+        ]
         if len(having) < 2:
             known = ", ".join(heatmap.shared_types(sets, names)[:20]) or "none"
-            raise CorpusError(Errors.T064.format(types=", ".join(settings.types), n=len(having), known=known))
+            raise CorpusError(
+                Errors.T064.format(
+                    types=", ".join(settings.types), n=len(having), known=known
+                )
+            )
         sets = having
     if not any(model.are_related(a, b, names) for a, b in combinations(sets, 2)):
-        shown = "; ".join(f"{s.name}: {', '.join(sorted({names(s.name, x) for x in s.used()})[:6])}" for s in sets[:6])
+        shown = "; ".join(
+            f"{s.name}: {', '.join(sorted({names(s.name, x) for x in s.used()})[:6])}"
+            for s in sets[:6]
+        )
         raise CorpusError(Errors.T063.format(n=len(sets), shown=shown))
     return sets, names
 
@@ -138,7 +178,11 @@ def _result(
         }
         for s in sets
     ]
-    options = {k: str(v) if isinstance(v, Path) else v for k, v in vars(settings).items() if k not in ("taxonomy", "report")}
+    options = {
+        k: str(v) if isinstance(v, Path) else v
+        for k, v in vars(settings).items()
+        if k not in ("taxonomy", "report")
+    }
     return {
         "sets": listed,
         "skipped": [asdict(issue) for issue in settings.report.of_kind("skipped")],
@@ -160,11 +204,23 @@ def similar_names(sets: Sequence[DataSet], names: Names) -> list[dict[str, Any]]
     found = []
     for a, b in combinations(sorted(where), 2):
         relation = names.relation(a, b)
-        if relation in (Relation.SIMILAR, Relation.BROADER, Relation.NARROWER) and set(where[a]) != set(where[b]):
+        if relation in (Relation.SIMILAR, Relation.BROADER, Relation.NARROWER) and set(
+            where[a]
+        ) != set(where[b]):
             one, two = (b, a) if relation == Relation.NARROWER else (a, b)
             kind = "similar" if relation == Relation.SIMILAR else "broader"
-            found.append({"a": one, "b": two, "relation": kind, "sets_a": where[one], "sets_b": where[two]})
-    return sorted(found, key=lambda pair: (pair["relation"] != "similar", pair["a"], pair["b"]))
+            found.append(
+                {
+                    "a": one,
+                    "b": two,
+                    "relation": kind,
+                    "sets_a": where[one],
+                    "sets_b": where[two],
+                }
+            )
+    return sorted(
+        found, key=lambda pair: (pair["relation"] != "similar", pair["a"], pair["b"])
+    )
 
 
 def _write(path: Path, text: str) -> None:

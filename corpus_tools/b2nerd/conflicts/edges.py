@@ -1,5 +1,6 @@
-"""Conflicts that show at the first or last word of mentions, for sets that share hardly any string: one set takes titles,
-currency signs or articles into its mentions and the other leaves them outside; or the same head word has another label.
+"""Conflicts that show at the first or last word of mentions, for sets that share hardly
+any string: one set takes titles, currency signs or articles into its mentions and the
+other leaves them outside; or the same head word has another label.
 """
 
 from __future__ import annotations
@@ -25,11 +26,14 @@ from .strings import snippet
 MIN_COUNT = 2
 EXAMPLES = 3
 FIRST, LAST = "first", "last"
-Edge = tuple[str, str]  # side and word in lower case, or '' and the name of a class of words
+Edge = tuple[
+    str, str
+]  # side and word in lower case, or '' and the name of a class of words
 _LETTER = rf"(?:(?!{CHARACTER_TOKEN}){LETTER})"
 _NOT_BEFORE, _NOT_BEHIND = rf"(?<!\w)(?<![{MARKS}])", rf"(?!\w|[{MARKS}])"
 _WORD = _LETTER + "{3,}"  # shorter ones, and numbers, stand beside mentions by chance
-# side, inside the mention or outside -> the word at its edge; inside, something else must be left of the mention
+# side, inside the mention or outside -> the word at its edge; inside, something else
+# must be left of the mention
 _WORDS = {
     (FIRST, True): re.compile(rf"^({_WORD}){_NOT_BEHIND}\.?\s+\S"),
     (LAST, True): re.compile(rf"\S\s+({_WORD})$"),
@@ -42,7 +46,8 @@ WIDTH = 40
 
 @dataclass
 class Edges:
-    """Of one label in one data set: how often a word is the edge of a mention, and how often its neighbour.
+    """Of one label in one data set: how often a word is the edge of a mention, and how
+    often its neighbour.
 
     examples (dict): Edge and "inside" or "outside" -> snippet.
     """
@@ -58,16 +63,25 @@ class Edges:
 
 
 def find(
-    sets: Sequence[DataSet], names: Names, *, min_count: int = MIN_COUNT, progress: Progress | None = None
+    sets: Sequence[DataSet],
+    names: Names,
+    *,
+    min_count: int = MIN_COUNT,
+    progress: Progress | None = None,
 ) -> list[Evidence]:
     """Compares related labels of every two sets.
 
-    min_count (int): Mentions with the same head word in both sets together, for a head with another label.
-    RETURNS (list[Evidence]): Source "edges", most occurrences first; `form` is the word or its class.
+    min_count (int): Mentions with the same head word in both sets together, for a head
+        with another label.
+    RETURNS (list[Evidence]): Source "edges", most occurrences first; `form` is the word
+        or its class.
     """
     tables = [collect(s) for s in (progress(sets, "edges") if progress else sets)]
     standard = [{label: names(s.name, label) for label in s.labels} for s in sets]
-    heads = [sum((edges.inside for edges in table.values()), Counter[Edge]()) for table in tables]
+    heads = [
+        sum((edges.inside for edges in table.values()), Counter[Edge]())
+        for table in tables
+    ]
     found: list[Evidence] = []
     for i, (one, mine) in enumerate(zip(sets, tables, strict=True)):
         for k, (two, theirs) in enumerate(zip(sets, tables, strict=True)):
@@ -79,15 +93,23 @@ def find(
                     if relation != Relation.NONE:
                         found += _boundary(one, two, label, other, a, b)
                     if relation == Relation.BROADER:
-                        found += _category(one, two, label, other, a, b, heads[k], min_count)
+                        found += _category(
+                            one, two, label, other, a, b, heads[k], min_count
+                        )
     return sorted(found, key=lambda e: (-e.n, e.a, e.b, e.label, e.other, e.form))
 
 
-def _boundary(one: DataSet, two: DataSet, label: str, other: str, a: Edges, b: Edges) -> Iterator[Evidence]:
+def _boundary(
+    one: DataSet, two: DataSet, label: str, other: str, a: Edges, b: Edges
+) -> Iterator[Evidence]:
     for edge in a.inside.keys() & b.outside.keys():
         n, checked = b.outside[edge], b.outside[edge] + b.inside[edge]
         # a convention of the one set, with some certainty, and not of the other
-        if wilson(a.inside[edge], a.inside[edge] + a.outside[edge]) > 0.5 > b.share(edge):
+        if (
+            wilson(a.inside[edge], a.inside[edge] + a.outside[edge])
+            > 0.5
+            > b.share(edge)
+        ):
             yield Evidence(
                 EDGES, one.name, two.name, label, PARTIALLY_EXTRACTED, other, edge[1], True, n, checked, 1 - a.share(edge),
                 b.strings[edge, False], b.examples[edge, False],
@@ -95,7 +117,14 @@ def _boundary(one: DataSet, two: DataSet, label: str, other: str, a: Edges, b: E
 
 
 def _category(
-    one: DataSet, two: DataSet, label: str, other: str, a: Edges, b: Edges, heads: Counter[Edge], min_count: int
+    one: DataSet,
+    two: DataSet,
+    label: str,
+    other: str,
+    a: Edges,
+    b: Edges,
+    heads: Counter[Edge],
+    min_count: int,
 ) -> Iterator[Evidence]:
     """heads (Counter[Edge]): Mentions of `two` with each edge, whatever their label."""
     for edge in a.inside.keys() & b.inside.keys():
@@ -115,7 +144,9 @@ def collect(dataset: DataSet) -> dict[str, Edges]:
             edges = found.setdefault(mention.label, Edges())
             for edge, inside in _edges(record, mention.start, mention.end):
                 (edges.inside if inside else edges.outside)[edge] += 1
-                edges.strings.setdefault((edge, inside), Counter())[record.text[mention.start : mention.end]] += 1
+                edges.strings.setdefault((edge, inside), Counter())[
+                    record.text[mention.start : mention.end]
+                ] += 1
                 examples = edges.examples.setdefault((edge, inside), [])
                 if len(examples) < EXAMPLES:
                     examples.append(snippet(record.text, mention.start, mention.end))
@@ -126,7 +157,12 @@ def _edges(record: Record, start: int, end: int) -> Iterator[tuple[Edge, bool]]:
     text = record.text
     string = text[start:end]
     before, after = text[max(0, start - WIDTH) : start], text[end : end + WIDTH]
-    places = ((FIRST, string, True), (LAST, string, True), (FIRST, before, False), (LAST, after, False))
+    places = (
+        (FIRST, string, True),
+        (LAST, string, True),
+        (FIRST, before, False),
+        (LAST, after, False),
+    )
     for side, piece, inside in places:
         name = _class_at(side, piece, inside)
         if name:
@@ -136,12 +172,18 @@ def _edges(record: Record, start: int, end: int) -> Iterator[tuple[Edge, bool]]:
 
 
 def _class_at(side: str, piece: str, inside: bool) -> str:
-    """The class of the longest known word at the edge of the mention or beside it, '' if there is none."""
+    """The class of the longest known word at the edge of the mention or beside it, ''
+    if there is none.
+    """
     at_start = (side == FIRST) == inside
     piece = piece.lower().strip(" " if at_start else " .")
     classes, lengths = _classes()
     for length in lengths:
-        word, rest = (piece[:length], piece[length:]) if at_start else (piece[-length:], piece[:-length])
+        word, rest = (
+            (piece[:length], piece[length:])
+            if at_start
+            else (piece[-length:], piece[:-length])
+        )
         if (side, word) not in classes or (inside and not rest.strip(" .")):
             continue
         # not inside another word, where the script shows that
@@ -152,8 +194,9 @@ def _class_at(side: str, piece: str, inside: bool) -> str:
 
 
 def class_of_rest(rest: str) -> str:
-    """What is left of a mention of which only a part is annotated: the class of the word, the word in lower case, or ''
-    for several words."""
+    """What is left of a mention of which only a part is annotated: the class of the
+    word, the word in lower case, or '' for several words.
+    """
     word = rest.strip(" .").lower()
     classes, _ = _classes()
     found = classes.get((FIRST, word)) or classes.get((LAST, word))
@@ -161,13 +204,23 @@ def class_of_rest(rest: str) -> str:
 
 
 def boundary_words() -> dict[str, Any]:
-    """Classes of words that annotation guidelines treat differently, in several languages: name -> "words" and "sides",
-    at which they stand."""
-    return json.loads(resources.files("corpus_tools.data").joinpath("boundary_words.json").read_text("utf8"))
+    """Classes of words that annotation guidelines treat differently, in several
+    languages: name -> "words" and "sides", at which they stand.
+    """
+    return json.loads(
+        resources.files("corpus_tools.data")
+        .joinpath("boundary_words.json")
+        .read_text("utf8")
+    )
 
 
 @cache
 def _classes() -> tuple[dict[tuple[str, str], str], list[int]]:
     """(side, word) -> class, and the lengths of words, longest first."""
-    classes = {(s, w.lower()): name for name, c in boundary_words().items() for s in c["sides"] for w in c["words"]}
+    classes = {
+        (s, w.lower()): name
+        for name, c in boundary_words().items()
+        for s in c["sides"]
+        for w in c["words"]
+    }
     return classes, sorted({len(word) for _, word in classes}, reverse=True)

@@ -23,16 +23,19 @@ Z = 1.96
 class Evidence:
     """Mentions that data set `a` annotates as `label` and data set `b` otherwise.
 
-    source (str): "strings" (the same string in both), "edges" (the same first or last word), "tagger" (predictions of
-        a tagger trained on `a`), "labels" (the label inventories alone).
+    source (str): "strings" (the same string in both), "edges" (the same first or last
+        word), "tagger" (predictions of a tagger trained on `a`), "labels" (the label
+        inventories alone).
     kind (str): One of the three classes. other (str): The label in `b`, '' if none.
-    form (str): Of unmarked mentions: "nominal" (no capital letter), "name", or '' in scripts without case. Of partial
-        ones: the word that is left out.
+    form (str): Of unmarked mentions: "nominal" (no capital letter), "name", or '' in
+        scripts without case. Of partial ones: the word that is left out.
     comparable (bool): `b` has a label that by its name could hold the mentions.
-    n (int): Occurrences in `b`. checked (int): Those looked at, the agreeing ones included; for unmarked mentions, those of
-        the same form.
-    own_rate (float): Share of the occurrences of these strings that `a` itself does not annotate so: its noise.
-    strings (Counter[str]): Mention strings. examples (list[str]): Snippets of `b`, the mention in brackets.
+    n (int): Occurrences in `b`. checked (int): Those looked at, the agreeing ones
+        included; for unmarked mentions, those of the same form.
+    own_rate (float): Share of the occurrences of these strings that `a` itself does not
+        annotate so: its noise.
+    strings (Counter[str]): Mention strings. examples (list[str]): Snippets of `b`, the
+        mention in brackets.
     """
 
     source: str
@@ -51,7 +54,11 @@ class Evidence:
 
     def to_dict(self, *, top: int = 10) -> dict[str, Any]:
         """JSON-serializable, with the most frequent strings only."""
-        return {**vars(self), "strings": dict(self.strings.most_common(top)), "rate": self.rate}
+        return {
+            **vars(self),
+            "strings": dict(self.strings.most_common(top)),
+            "rate": self.rate,
+        }
 
     @property
     def rate(self) -> float:
@@ -60,7 +67,9 @@ class Evidence:
 
 
 def form_of(string: str, *, cased: bool = True) -> str:
-    """ "nominal" for words in lower case, "name" for others, '' for scripts and data sets without case."""
+    """ "nominal" for words in lower case, "name" for others, '' for scripts and data
+    sets without case.
+    """
     if not cased or string.lower() == string.upper():
         return ""
     return NOMINAL if string == string.lower() else NAME
@@ -73,7 +82,9 @@ def is_cased(strings: Iterable[str]) -> bool:
 
 
 def strength(n: int, checked: int, expected: float = 0.0) -> float:
-    """How sure and how big a disagreement is: the lower bound of its rate, less the expected rate, times log10(1 + n)."""
+    """How sure and how big a disagreement is: the lower bound of its rate, less the
+    expected rate, times log10(1 + n).
+    """
     return max(0.0, wilson(n, checked) - expected) * math.log10(1 + n)
 
 

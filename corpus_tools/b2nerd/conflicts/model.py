@@ -1,8 +1,10 @@
-"""Model-based conflict detection: a spaCy tagger trained on one data set is scored on all others, per type.
+"""Model-based conflict detection: a spaCy tagger trained on one data set is scored on
+all others, per type.
 
-A low F1 means a conflict only where the same tagger is good at home, so that the F1 on held-out data of its own set
-stands beside every other. Trainings and scores are cached by the hash of everything that they depend on; each is
-written in one step, so that an interrupted run goes on where it was and ends with the same figures.
+A low F1 means a conflict only where the same tagger is good at home, so that the F1 on
+held-out data of its own set stands beside every other. Trainings and scores are cached
+by the hash of everything that they depend on; each is written in one step, so that an
+interrupted run goes on where it was and ends with the same figures.
 """
 
 from __future__ import annotations
@@ -38,11 +40,14 @@ _TAGGERS = "1"
 _SCORES = "2"
 
 
-def load_config(path: Path | None = None, *, max_steps: int | None = None, seed: int = 0) -> Config:
+def load_config(
+    path: Path | None = None, *, max_steps: int | None = None, seed: int = 0
+) -> Config:
     """The training config of the taggers, as for `spacy train`.
 
     path (Path): Default: a small tok2vec `ner`.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T065 if it is no training config or has no `ner`.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T065 if it is no training config
+        or has no `ner`.
     """
     path = path or DEFAULT_CONFIG
     if not path.is_file():
@@ -50,10 +55,16 @@ def load_config(path: Path | None = None, *, max_steps: int | None = None, seed:
     try:
         config = Config().from_disk(path, interpolate=False)
     except ValueError as err:
-        raise CorpusError(Errors.T065.format(path=path, why=str(err).strip()[:200])) from err
+        raise CorpusError(
+            Errors.T065.format(path=path, why=str(err).strip()[:200])
+        ) from err
     if "ner" not in config.get("nlp", {}).get("pipeline", ()):
-        raise CorpusError(Errors.T065.format(path=path, why="its [nlp] pipeline has no 'ner'"))
-    config.setdefault("training", {})["max_steps"] = max_steps or config["training"].get("max_steps", 0)
+        raise CorpusError(
+            Errors.T065.format(path=path, why="its [nlp] pipeline has no 'ner'")
+        )
+    config.setdefault("training", {})["max_steps"] = max_steps or config[
+        "training"
+    ].get("max_steps", 0)
     config.setdefault("system", {})["seed"] = seed
     return config
 
@@ -67,10 +78,13 @@ def cross_scores(
     seed: int = 0,
     progress: Progress | None = None,
 ) -> list[Score]:
-    """Trains one tagger per data set and scores it on its own test data and on all sets with related labels.
+    """Trains one tagger per data set and scores it on its own test data and on all sets
+    with related labels.
 
-    cache (Path): Directory for taggers and scores. It may be shared by runs: what fits is used again.
-    RETURNS (list[Score]): Sets with fewer than MIN_SENTENCES sentences are neither trained nor scored on.
+    cache (Path): Directory for taggers and scores. It may be shared by runs: what fits
+        is used again.
+    RETURNS (list[Score]): Sets with fewer than MIN_SENTENCES sentences are neither
+        trained nor scored on.
     RAISES CorpusError: T065 if the pipeline can't be made.
     """
     usable = [s for s in sets if sum(map(len, s.splits.values())) >= MIN_SENTENCES]
@@ -80,7 +94,12 @@ def cross_scores(
         others = [b for b in usable if b is not a and are_related(a, b, names)]
         if not others:
             continue
-        home = cache / _key(a.name, config, content_hash(parts[a.name][0]), content_hash(parts[a.name][1]))
+        home = cache / _key(
+            a.name,
+            config,
+            content_hash(parts[a.name][0]),
+            content_hash(parts[a.name][1]),
+        )
         nlp: Language | None = None
         for b in (a, *others):
             test = parts[b.name][2]
@@ -88,7 +107,13 @@ def cross_scores(
             if not file.is_file():
                 nlp = nlp or _tagger(home, config, *parts[a.name][:2])
                 with atomic_path(file) as temp:
-                    temp.write_text(json.dumps(score(nlp, a.name, b.name, test).to_dict(), ensure_ascii=False), "utf8")
+                    temp.write_text(
+                        json.dumps(
+                            score(nlp, a.name, b.name, test).to_dict(),
+                            ensure_ascii=False,
+                        ),
+                        "utf8",
+                    )
             scores.append(Score.from_dict(json.loads(file.read_text("utf8"))))
     return scores
 
@@ -96,12 +121,21 @@ def cross_scores(
 def are_related(a: DataSet, b: DataSet, names: Names) -> bool:
     """Whether a label of one has by its name to do with a label of the other."""
     others = {names(b.name, y) for y in b.used()}
-    return any(names.closest(names(a.name, x), others) != Relation.NONE for x in a.used())
+    return any(
+        names.closest(names(a.name, x), others) != Relation.NONE for x in a.used()
+    )
 
 
-def divide(dataset: DataSet, *, seed: int = 0) -> tuple[list[Record], list[Record], list[Record]]:
-    """Training, development and test data. Missing splits are cut from the training data, seeded."""
-    train, dev, test = (list(dataset.splits.get(s, ())) for s in ("train", "dev", "test"))
+def divide(
+    dataset: DataSet, *, seed: int = 0
+) -> tuple[list[Record], list[Record], list[Record]]:
+    """Training, development and test data.
+
+    Missing splits are cut from the training data, seeded.
+    """
+    train, dev, test = (
+        list(dataset.splits.get(s, ())) for s in ("train", "dev", "test")
+    )
     if not train:
         train, dev, test = [*dev, *test], [], []
     random.Random(f"{dataset.name}/{seed}").shuffle(train)
@@ -121,7 +155,13 @@ def _digest(*parts: str) -> str:
 
 
 def _key(name: str, config: Config, *contents: str) -> str:
-    digest = _digest(_TAGGERS, config.to_str(interpolate=False), *contents, spacy.__version__, thinc.__version__)
+    digest = _digest(
+        _TAGGERS,
+        config.to_str(interpolate=False),
+        *contents,
+        spacy.__version__,
+        thinc.__version__,
+    )
     return f"{_safe(name)}-{digest}"
 
 
@@ -129,7 +169,9 @@ def _safe(name: str) -> str:
     return "".join(c if is_word_character(c) or c in "-_" else "-" for c in name)
 
 
-def _tagger(home: Path, config: Config, train: list[Record], dev: list[Record]) -> Language:
+def _tagger(
+    home: Path, config: Config, train: list[Record], dev: list[Record]
+) -> Language:
     """Loads the tagger of the cache, or trains it and puts it there in one step."""
     target, work = home / "tagger", home / "unfinished"
     shutil.rmtree(work, ignore_errors=True)  # of a run that was killed
@@ -153,11 +195,15 @@ def _train(config: Config, train: list[Record], dev: list[Record], work: Path) -
     filled = config.copy()
     filled["paths"] = {**filled.get("paths", {}), **paths}
     steps = filled["training"]["max_steps"]
-    filled["training"]["eval_frequency"] = min(steps, filled["training"].get("eval_frequency", steps))
+    filled["training"]["eval_frequency"] = min(
+        steps, filled["training"].get("eval_frequency", steps)
+    )
     try:
         nlp = init_nlp(filled.interpolate())
     except (ValueError, ImportError, OSError) as err:
         why = f"{type(err).__name__}: {str(err).strip()}"[:300]
-        raise CorpusError(Errors.T065.format(path="the config of the taggers", why=why)) from err
+        raise CorpusError(
+            Errors.T065.format(path="the config of the taggers", why=why)
+        ) from err
     silent = io.StringIO()
     train_nlp(nlp, work, stdout=silent, stderr=silent)

@@ -8,7 +8,18 @@ from typing import Any
 SHOWN = 30
 STRINGS = 6
 SETS = 4
-HEADER = ("#", "label", "elsewhere", "score", "same strings", "same edges", "predictions", "F1 home", "F1 cross", "proposed split")
+HEADER = (
+    "#",
+    "label",
+    "elsewhere",
+    "score",
+    "same strings",
+    "same edges",
+    "predictions",
+    "F1 home",
+    "F1 cross",
+    "proposed split",
+)
 
 
 def rows(conflicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
@@ -32,11 +43,15 @@ def rows(conflicts: Iterable[Mapping[str, Any]]) -> list[tuple[str, ...]]:
 
 def as_markdown(result: Mapping[str, Any], figures: Sequence[tuple[str, str]]) -> str:
     """figures (Sequence): Type and file name of the heat maps."""
-    classes = ", ".join(f"{n} {kind}" for kind, n in result["classes"].items()) or "none"
+    classes = (
+        ", ".join(f"{n} {kind}" for kind, n in result["classes"].items()) or "none"
+    )
     parts = [
         "# Conflicts",
-        f"{len(result['sets'])} data sets: {', '.join(s['name'] for s in result['sets'])}. "
-        f"Occurrences of shared strings, counted once per pair of sets: {classes}.",
+        (
+            f"{len(result['sets'])} data sets: {', '.join(s['name'] for s in result['sets'])}. "
+            f"Occurrences of shared strings, counted once per pair of sets: {classes}."
+        ),
         _section("Ranked conflicts", result["conflicts"]),
         _section("Labels without a counterpart", result["no_counterpart"]),
         "## Names to unite or to nest",
@@ -56,14 +71,23 @@ def _section(title: str, conflicts: Sequence[Mapping[str, Any]]) -> str:
     top = conflicts[:SHOWN]
     if not top:
         return f"## {title}\n\nNone."
-    more = f"\n\n{len(conflicts) - len(top)} more in conflicts.json." if len(conflicts) > len(top) else ""
-    return f"## {title}\n\n{_table(HEADER, rows(top))}{more}\n\n" + "\n".join(_detail(i, c) for i, c in enumerate(top, 1))
+    more = (
+        f"\n\n{len(conflicts) - len(top)} more in conflicts.json."
+        if len(conflicts) > len(top)
+        else ""
+    )
+    return f"## {title}\n\n{_table(HEADER, rows(top))}{more}\n\n" + "\n".join(
+        _detail(i, c) for i, c in enumerate(top, 1)
+    )
 
 
 def _detail(number: int, c: Mapping[str, Any]) -> str:
     strings = ", ".join(f"{s} ({n})" for s, n in list(c["strings"].items())[:STRINGS])
     lines = [
-        f"{number}. **{c['label']}** in {_some(c['wide'])}; **{c['other']}** in {_some(c['narrow'])}: {strings}",
+        (
+            f"{number}. **{c['label']}** in {_some(c['wide'])}; **{c['other']}** in"
+            f" {_some(c['narrow'])}: {strings}"
+        ),
         *(f"   - {name}: {text}" for name, text in c["examples"]),
     ]
     return "\n".join(lines)
@@ -71,11 +95,16 @@ def _detail(number: int, c: Mapping[str, Any]) -> str:
 
 def _table(header: Sequence[str], body: Iterable[Sequence[str]]) -> str:
     lines = [header, ["---"] * len(header), *body]
-    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+    return "\n".join(
+        "| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |"
+        for line in lines
+    )
 
 
 def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:SETS]) + (f" and {len(names) - SETS} more" if len(names) > SETS else "")
+    return ", ".join(names[:SETS]) + (
+        f" and {len(names) - SETS} more" if len(names) > SETS else ""
+    )
 
 
 def _share(n: int, total: int) -> str:

@@ -1,4 +1,6 @@
-"""Scores of a tagger on the test data of another data set, and what that set says about its predictions."""
+"""Scores of a tagger on the test data of another data set, and what that set says about
+its predictions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,15 @@ from spacy.language import Language
 
 from ...records import Record
 from .edges import class_of_rest
-from .evidence import NOT_EXTRACTED, PARTIALLY_EXTRACTED, TAGGER, WRONG_CATEGORY, Evidence, form_of, is_cased
+from .evidence import (
+    NOT_EXTRACTED,
+    PARTIALLY_EXTRACTED,
+    TAGGER,
+    WRONG_CATEGORY,
+    Evidence,
+    form_of,
+    is_cased,
+)
 from .strings import snippet
 
 EXAMPLES = 2
@@ -24,7 +34,8 @@ class Score:
 
     right (Counter): (label of a, label of b) -> predicted spans that `b` has with that label.
     predicted (Counter), gold (Counter): Spans per label of `a` and of `b`.
-    evidence (list[Evidence]): What `b` says about the predictions, agreement included. Source "tagger".
+    evidence (list[Evidence]): What `b` says about the predictions, agreement included.
+        Source "tagger".
     """
 
     a: str
@@ -35,15 +46,29 @@ class Score:
     evidence: list[Evidence] = field(default_factory=list)
 
     def prf(self, label: str, other: str) -> tuple[float, float, float]:
-        """Strict span precision, recall and F1 of predictions of `label` against the mentions of `other`, in [0, 1]."""
-        right, predicted, gold = self.right[label, other], self.predicted[label], self.gold[other]
+        """Strict span precision, recall and F1 of predictions of `label` against the
+        mentions of `other`, in [0, 1].
+        """
+        right, predicted, gold = (
+            self.right[label, other],
+            self.predicted[label],
+            self.gold[other],
+        )
         total = predicted + gold
-        return right / predicted if predicted else 0.0, right / gold if gold else 0.0, 2 * right / total if total else 0.0
+        return (
+            right / predicted if predicted else 0.0,
+            right / gold if gold else 0.0,
+            2 * right / total if total else 0.0,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """JSON-serializable."""
         right = [[*pair, n] for pair, n in sorted(self.right.items())]
-        return {**vars(self), "right": right, "evidence": [vars(e) for e in self.evidence]}
+        return {
+            **vars(self),
+            "right": right,
+            "evidence": [vars(e) for e in self.evidence],
+        }
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Score:
@@ -53,7 +78,10 @@ class Score:
             Counter({(x, y): n for x, y, n in data["right"]}),
             Counter(data["predicted"]),
             Counter(data["gold"]),
-            [Evidence(**{**e, "strings": Counter(e["strings"])}) for e in data["evidence"]],
+            [
+                Evidence(**{**e, "strings": Counter(e["strings"])})
+                for e in data["evidence"]
+            ],
         )
 
 
@@ -69,7 +97,9 @@ def score(nlp: Language, a: str, b: str, test: Sequence[Record]) -> Score:
             result.predicted[ent.label_] += 1
             if (ent.start_char, ent.end_char) in gold:
                 result.right[ent.label_, gold[ent.start_char, ent.end_char]] += 1
-            key = _judge(record.text, ent.start_char, ent.end_char, ent.label_, gold, cased)
+            key = _judge(
+                record.text, ent.start_char, ent.end_char, ent.label_, gold, cased
+            )
             if key is None:
                 continue
             one = found.setdefault(key, Evidence(TAGGER, a, b, *key))
@@ -83,7 +113,9 @@ def score(nlp: Language, a: str, b: str, test: Sequence[Record]) -> Score:
     return result
 
 
-def _judge(text: str, start: int, end: int, label: str, gold: Spans, cased: bool) -> tuple[str, str, str, str] | None:
+def _judge(
+    text: str, start: int, end: int, label: str, gold: Spans, cased: bool
+) -> tuple[str, str, str, str] | None:
     """Label, class, other label and form; None for a prediction inside a longer mention."""
     if (start, end) in gold:
         return label, WRONG_CATEGORY, gold[start, end], ""
@@ -93,4 +125,9 @@ def _judge(text: str, start: int, end: int, label: str, gold: Spans, cased: bool
     if any(s <= start and end <= e for s, e in overlaps):
         return None
     s, e = overlaps[0]
-    return label, PARTIALLY_EXTRACTED, gold[s, e], class_of_rest(f"{text[start:s]} {text[e:end]}")
+    return (
+        label,
+        PARTIALLY_EXTRACTED,
+        gold[s, e],
+        class_of_rest(f"{text[start:s]} {text[e:end]}"),
+    )

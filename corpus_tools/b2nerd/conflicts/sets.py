@@ -46,7 +46,12 @@ class DataSet:
     @cached_property
     def named(self) -> list[str]:
         """The labels whose mentions are names, most of them with a capital letter."""
-        names = Counter(m.label for r in self.records() for m in r.mentions if form_of(r.text[m.start : m.end]) == NAME)
+        names = Counter(
+            m.label
+            for r in self.records()
+            for m in r.mentions
+            if form_of(r.text[m.start : m.end]) == NAME
+        )
         return [label for label, n in names.items() if 2 * n > self.labels[label]]
 
     def used(self) -> list[str]:
@@ -58,22 +63,35 @@ class DataSet:
 Progress = Callable[[Sequence[DataSet], str], Iterable[DataSet]]
 
 
-def load_sets(paths: Iterable[Path], *, limit: int | None = None, seed: int = 0, report: Report | None = None) -> list[DataSet]:
-    """Reads data sets: a directory with train/dev/test files is one, a file is one, a directory of such directories is
-    many. Sets without any mention are left out and reported as "skipped".
+def load_sets(
+    paths: Iterable[Path],
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    report: Report | None = None,
+) -> list[DataSet]:
+    """Reads data sets: a directory with train/dev/test files is one, a file is one, a
+    directory of such directories is many. Sets without any mention are left out and
+    reported as "skipped".
 
     limit (int): Records per split, a seeded sample in the original order.
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T060 if fewer than two sets with mentions are left.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T060 if fewer than two sets with
+        mentions are left.
     """
     report = Report() if report is None else report
-    places = list(dict.fromkeys(place.resolve() for path in paths for place in _places(path)))
+    places = list(
+        dict.fromkeys(place.resolve() for path in paths for place in _places(path))
+    )
     names = _names(places)
     sets, empty = [], []
     for place in places:
         files = {place.stem: place} if place.is_file() else _split_files(place)
         if place.is_file():
             files = {"train": place}
-        splits = {s: _sample(read_records(f, report), limit, f"{names[place]}/{s}/{seed}") for s, f in files.items()}
+        splits = {
+            s: _sample(read_records(f, report), limit, f"{names[place]}/{s}/{seed}")
+            for s, f in files.items()
+        }
         language = place.parent.name.removeprefix("NER_")
         one = DataSet(names[place], splits, language if len(language) == 2 else "")
         if one.used():
@@ -82,8 +100,12 @@ def load_sets(paths: Iterable[Path], *, limit: int | None = None, seed: int = 0,
             empty.append(one.name)
             report.file(str(place)).add(-1, "skipped", "no mention")
     if len(sets) < 2:
-        why = f", because no record of {', '.join(empty)} has a mention" if empty else ""
-        raise CorpusError(Errors.T060.format(n=len(sets), paths=", ".join(map(str, paths)), why=why))
+        why = (
+            f", because no record of {', '.join(empty)} has a mention" if empty else ""
+        )
+        raise CorpusError(
+            Errors.T060.format(n=len(sets), paths=", ".join(map(str, paths)), why=why)
+        )
     return sets
 
 
@@ -91,7 +113,11 @@ def content_hash(records: Iterable[Record]) -> str:
     """Of texts and mentions; meta data does not count."""
     digest = hashlib.sha256()
     for record in records:
-        digest.update(repr((record.text, [(m.start, m.end, m.label) for m in record.mentions])).encode("utf8", "replace"))
+        digest.update(
+            repr(
+                (record.text, [(m.start, m.end, m.label) for m in record.mentions])
+            ).encode("utf8", "replace")
+        )
     return digest.hexdigest()
 
 
@@ -100,7 +126,11 @@ def _places(path: Path) -> list[Path]:
         return [path]
     if not path.is_dir():
         raise CorpusFileNotFoundError(Errors.T001.format(path=path, cwd=Path.cwd()))
-    return [folder for folder in sorted(path.rglob("*")) if folder.is_dir() and _split_files(folder)]
+    return [
+        folder
+        for folder in sorted(path.rglob("*"))
+        if folder.is_dir() and _split_files(folder)
+    ]
 
 
 def _split_files(folder: Path) -> dict[str, Path]:
@@ -125,4 +155,6 @@ def _sample(records: Iterable[Record], limit: int | None, seed: str) -> list[Rec
     found = list(records)
     if limit is None or len(found) <= limit:
         return found
-    return [found[i] for i in sorted(random.Random(seed).sample(range(len(found)), limit))]
+    return [
+        found[i] for i in sorted(random.Random(seed).sample(range(len(found)), limit))
+    ]

@@ -1,4 +1,6 @@
-"""Which labels of two data sets mean, by their names, the same, something similar, or more or less than each other."""
+"""Which labels of two data sets mean, by their names, the same, something similar, or
+more or less than each other.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,15 @@ from ...errors import CorpusError, CorpusFileNotFoundError, Errors
 from ..labelmap import load_maps
 
 THRESHOLD = 0.75  # cosine of two names' embeddings
-_SPELLING = {"isation": "ization", "colour": "color", "flavour": "flavor", "geopolitical": "geo-political"}
-_FILLERS = frozenset(["a", "an", "the", "named", "name", "names", "type", "geographic", "geographical"])
+_SPELLING = {
+    "isation": "ization",
+    "colour": "color",
+    "flavour": "flavor",
+    "geopolitical": "geo-political",
+}
+_FILLERS = frozenset(
+    ["a", "an", "the", "named", "name", "names", "type", "geographic", "geographical"]
+)
 _ALTERNATIVES = re.compile(r"\s*(?:,|/|\bor\b|\band\b)\s*")
 
 
@@ -61,9 +70,14 @@ class Names:
         self._vectors: dict[str, np.ndarray] = {}
 
     def __call__(self, dataset: str, label: str) -> str:
-        """The standardized name of a label: mapped, American spelling, 'x->others' and 'other x' as 'x'. Of a path that the
-        taxonomy has, the last part."""
-        raw = self.maps.get(dataset, {}).get(label) or self.maps.get("", {}).get(label) or label
+        """The standardized name of a label: mapped, American spelling, 'x->others' and
+        'other x' as 'x'. Of a path that the taxonomy has, the last part.
+        """
+        raw = (
+            self.maps.get(dataset, {}).get(label)
+            or self.maps.get("", {}).get(label)
+            or label
+        )
         parts = [_plain(part) for part in parse_path(raw)] or [_plain(raw)]
         if len(parts) > 1 and parts[-1] in ("other", "others"):
             parts.pop()
@@ -79,7 +93,11 @@ class Names:
             parts = tuple(name.split("->"))
             self._paths[name] = parts
             if self.taxonomy is not None:
-                self._paths[name] = _resolve(self.taxonomy, name) or _resolve(self.taxonomy, parts[-1]) or parts
+                self._paths[name] = (
+                    _resolve(self.taxonomy, name)
+                    or _resolve(self.taxonomy, parts[-1])
+                    or parts
+                )
         return self._paths[name]
 
     def relation(self, a: str, b: str) -> Relation:
@@ -90,7 +108,9 @@ class Names:
 
     def closest(self, name: str, others: Iterable[str]) -> Relation:
         """The closest relation of a name to any of the others."""
-        return min((self.relation(name, other) for other in others), default=Relation.NONE)
+        return min(
+            (self.relation(name, other) for other in others), default=Relation.NONE
+        )
 
     def _relate(self, a: str, b: str) -> Relation:
         path_a, path_b = self.path(a), self.path(b)
@@ -105,7 +125,8 @@ class Names:
             return Relation.NARROWER
         if words_a & words_b:  # 'chemical or drug' and 'drug'
             return Relation.SIMILAR
-        # the head of an English name is its last word: a 'sports event' is an 'event', a 'product model' no 'product'
+        # the head of an English name is its last word: a 'sports event' is an 'event',
+        # a 'product model' no 'product'
         if any(y.endswith(f" {x}") for x in words_a for y in words_b):
             return Relation.BROADER
         if any(x.endswith(f" {y}") for x in words_a for y in words_b):
@@ -143,10 +164,12 @@ def _alternatives(name: str) -> set[str]:
 
 
 def read_maps(path: Path) -> dict[str, dict[str, str]]:
-    """Label maps: a directory of maps as `standardize` has them (see `labelmap`), or a JSON object, either raw -> name
-    for all sets or data set -> raw -> name. Labels that a map drops keep their raw names.
+    """Label maps: a directory of maps as `standardize` has them (see `labelmap`), or a
+    JSON object, either raw -> name for all sets or data set -> raw -> name. Labels that
+    a map drops keep their raw names.
 
-    RAISES CorpusFileNotFoundError: T001. CorpusError: T066, and T055 or T056 for a damaged map of a directory.
+    RAISES CorpusFileNotFoundError: T001. CorpusError: T066, and T055 or T056 for a
+        damaged map of a directory.
     """
     if path.is_dir():
         return _from_folder(path)
@@ -161,9 +184,13 @@ def _from_folder(path: Path) -> dict[str, dict[str, str]]:
     stems: Counter[str] = Counter()
     for name, one in load_maps(path).items():
         stem = name.rpartition("/")[2]
-        found[name] = found[stem] = {raw: target for raw, target in one.targets.items() if target is not None}
+        found[name] = found[stem] = {
+            raw: target for raw, target in one.targets.items() if target is not None
+        }
         stems[stem] += 1
-    return {name: targets for name, targets in found.items() if stems[name] < 2}  # the short name only if it is unique
+    return {
+        name: targets for name, targets in found.items() if stems[name] < 2
+    }  # the short name only if it is unique
 
 
 def read_map(path: Path) -> dict[str, str]:
@@ -182,12 +209,22 @@ def _read_object(path: Path) -> dict[str, Any]:
     except ValueError as err:
         raise CorpusError(Errors.T066.format(path=path, why=err)) from err
     if not isinstance(data, dict):
-        raise CorpusError(Errors.T066.format(path=path, why=f"it holds a {type(data).__name__}"))
+        raise CorpusError(
+            Errors.T066.format(path=path, why=f"it holds a {type(data).__name__}")
+        )
     return data
 
 
 def _strings(data: Any, path: Path) -> dict[str, str]:
-    wrong = data if not isinstance(data, dict) else next((v for v in data.values() if not isinstance(v, str)), None)
+    wrong = (
+        data
+        if not isinstance(data, dict)
+        else next((v for v in data.values() if not isinstance(v, str)), None)
+    )
     if wrong is not None:
-        raise CorpusError(Errors.T066.format(path=path, why=f"{str(wrong)[:60]!r} stands where a name is expected"))
+        raise CorpusError(
+            Errors.T066.format(
+                path=path, why=f"{str(wrong)[:60]!r} stands where a name is expected"
+            )
+        )
     return data

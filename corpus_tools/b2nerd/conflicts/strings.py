@@ -16,8 +16,9 @@ from .sets import DataSet
 
 EXACT, PARTIAL, UNMARKED = "exact", "partial", "unmarked"
 EXAMPLES = 2
-# Context-free, so that a mention has the same tokens as its occurrence in a text: one per character in scripts without
-# spaces, else runs of letters and digits, else single symbols.
+# Context-free, so that a mention has the same tokens as its occurrence in a text: one
+# per character in scripts without spaces, else runs of letters and digits, else single
+# symbols.
 _TOKEN = re.compile(
     rf"{CHARACTER_TOKEN}|(?:(?!{CHARACTER_TOKEN})(?:{WORD_CHARACTER}|_))+|[^\w\s]"
 )
@@ -33,8 +34,8 @@ class Token(NamedTuple):
 class Outcome(NamedTuple):
     """What a data set made of an occurrence of a string.
 
-    kind (str): "exact", "partial" or "unmarked". label (str): Of the mention there, raw. rest (str): Of the string,
-        what that mention leaves out.
+    kind (str): "exact", "partial" or "unmarked". label (str): Of the mention there,
+        raw. rest (str): Of the string, what that mention leaves out.
     """
 
     kind: str
@@ -44,7 +45,10 @@ class Outcome(NamedTuple):
 
 @dataclass
 class Uses:
-    """All occurrences of a string in one data set. Those inside a longer mention are only counted."""
+    """All occurrences of a string in one data set.
+
+    Those inside a longer mention are only counted.
+    """
 
     outcomes: Counter[Outcome] = field(default_factory=Counter)
     examples: dict[Outcome, list[str]] = field(default_factory=dict)
@@ -55,20 +59,31 @@ class Uses:
         return sum(self.outcomes.values())
 
     def label(self) -> str:
-        """The label of more than half of the occurrences, '' if none has it: such strings are ambiguous even within the
-        set, so that they prove nothing about others."""
-        best, n = max(self.outcomes.items(), key=lambda pair: pair[1], default=(Outcome(UNMARKED), 0))
+        """The label of more than half of the occurrences, '' if none has it: such
+        strings are ambiguous even within the set, so that they prove nothing about
+        others.
+        """
+        best, n = max(
+            self.outcomes.items(),
+            key=lambda pair: pair[1],
+            default=(Outcome(UNMARKED), 0),
+        )
         return best.label if best.kind == EXACT and 2 * n > self.total else ""
 
 
 class StringIndex:
-    """A trie over the tokens of mention strings. Finding all of them in a text takes time linear in its length (times
-    the length of the longest string), whatever their number.
+    """A trie over the tokens of mention strings.
 
-    aliases (Mapping[str, str]): Strings that stand for the same, such as translations: alias -> string.
+    Finding all of them in a text takes time linear in its length (times the length of
+    the longest string), whatever their number.
+
+    aliases (Mapping[str, str]): Strings that stand for the same, such as translations:
+        alias -> string.
     """
 
-    def __init__(self, strings: Iterable[str], *, aliases: Mapping[str, str] | None = None):
+    def __init__(
+        self, strings: Iterable[str], *, aliases: Mapping[str, str] | None = None
+    ):
         aliases = aliases or {}
         variants: dict[str, list[str]] = {}
         for alias, string in aliases.items():
@@ -99,7 +114,9 @@ class StringIndex:
         return self.names.get(self._aliases.get(string, string))
 
     def find(self, text: str) -> Iterator[tuple[int, int, int]]:
-        """YIELDS (tuple[int, int, int]): Number of a string, start and end of an occurrence. Sorted by start."""
+        """YIELDS (tuple[int, int, int]): Number of a string, start and end of an
+        occurrence. Sorted by start.
+        """
         tokens = tokenize(text)
         root = self._root
         for i, first in enumerate(tokens):
@@ -137,11 +154,18 @@ def scan(dataset: DataSet, index: StringIndex) -> dict[int, Uses]:
 
 
 def _outcome(
-    record: Record, mentions: Sequence[Mention], exact: Mapping[tuple[int, int], Mention], start: int, end: int
+    record: Record,
+    mentions: Sequence[Mention],
+    exact: Mapping[tuple[int, int], Mention],
+    start: int,
+    end: int,
 ) -> Outcome | None:
     """None: the occurrence lies inside a longer mention."""
     overlaps = [m for m in mentions if m.start < end and start < m.end]
-    if any(m.start <= start and end <= m.end and m.end - m.start > end - start for m in overlaps):
+    if any(
+        m.start <= start and end <= m.end and m.end - m.start > end - start
+        for m in overlaps
+    ):
         return None
     if (start, end) in exact:
         return Outcome(EXACT, exact[start, end].label)
@@ -153,7 +177,9 @@ def _outcome(
 
 
 def _longest(hits: Sequence[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
-    """Without occurrences inside longer ones: 'York' in 'New York' is hardly ever the city of York."""
+    """Without occurrences inside longer ones: 'York' in 'New York' is hardly ever the
+    city of York.
+    """
     kept, reach = set(), -1
     for hit in sorted(hits, key=lambda h: (h[1], -h[2])):
         if hit[2] > reach:
@@ -165,6 +191,18 @@ def _longest(hits: Sequence[tuple[int, int, int]]) -> set[tuple[int, int, int]]:
 def snippet(text: str, start: int, end: int, width: int = 30) -> str:
     """The occurrence in brackets, with a few words around it."""
     left, right = text[max(0, start - width) : start], text[end : end + width]
-    left = left if start <= width else "…" + left.partition(" ")[2] if " " in left else "…" + left
-    right = right if end + width >= len(text) else right.rpartition(" ")[0] + "…" if " " in right else right + "…"
+    left = (
+        left
+        if start <= width
+        else "…" + left.partition(" ")[2]
+        if " " in left
+        else "…" + left
+    )
+    right = (
+        right
+        if end + width >= len(text)
+        else right.rpartition(" ")[0] + "…"
+        if " " in right
+        else right + "…"
+    )
     return f"{left}[{text[start:end]}]{right}".replace("\n", " ")

@@ -34,7 +34,10 @@ def cache_dir() -> Path:
         if own:
             path = Path(own).expanduser()
         elif sys.platform == "win32":
-            path = _named("LOCALAPPDATA", Path.home() / "AppData" / "Local") / "spacy-cascade"
+            path = (
+                _named("LOCALAPPDATA", Path.home() / "AppData" / "Local")
+                / "spacy-cascade"
+            )
         elif sys.platform == "darwin":
             path = Path.home() / "Library" / "Caches" / "spacy-cascade"
         else:
@@ -97,7 +100,9 @@ def _convert_alone(file: Path, path: Path, dtype: str) -> None:
     with FileLock(path.with_name(f"{path.name}.lock")):
         if _is_whole(path):
             return
-        for left_over in path.parent.glob(f".{path.name}.*"):  # of a process that was killed
+        for left_over in path.parent.glob(
+            f".{path.name}.*"
+        ):  # of a process that was killed
             shutil.rmtree(left_over, ignore_errors=True)
         logger.info("Converting '%s' once, into '%s'", file, path)
         with atomic_dir(path) as folder:
@@ -133,11 +138,15 @@ def _model_of(gguf: GGUFFile, dtype: str) -> Any:
             output_loading_info=True,
             **options,
         )
-    except Exception as err:  # of an architecture or names that transformers does not know
+    except (
+        Exception
+    ) as err:  # of an architecture or names that transformers does not know
         raise gguf.unreadable(err) from err
     missing = sorted(info["missing_keys"])
     if missing:
-        raise gguf.unreadable(f"{len(missing)} weights are missing, such as '{missing[0]}'")
+        raise gguf.unreadable(
+            f"{len(missing)} weights are missing, such as '{missing[0]}'"
+        )
     # transformers 5 still calls it quantized, and would not save it
     if getattr(model, "hf_quantizer", None) is not None:
         model.hf_quantizer = None

@@ -32,7 +32,9 @@ class GGUFFile:
             raise CascadeError(Errors.C094.format(path=path, why=why))
         try:
             self._reader = GGUFReader(path)
-        except Exception as err:  # numpy raises what the place of the damage makes it raise
+        except (
+            Exception
+        ) as err:  # numpy raises what the place of the damage makes it raise
             why = f"after {path.stat().st_size} bytes it ends too early, or it is damaged ({err})"
             raise CascadeError(Errors.C094.format(path=path, why=why)) from err
 
@@ -54,7 +56,9 @@ class GGUFFile:
         """RAISES CascadeError: C095 for tensors that can't be dequantized, and parts of a model."""
         parts = int(self.get("split.count", 1) or 1)
         if parts > 1:
-            raise self.unreadable(f"it is one of {parts} parts; join them with llama-gguf-split")
+            raise self.unreadable(
+                f"it is one of {parts} parts; join them with llama-gguf-split"
+            )
         from gguf import dequantize
 
         for tensor in {t.tensor_type: t for t in self._reader.tensors}.values():

@@ -43,14 +43,18 @@ def locate(
     RAISES CascadeError: C012, C092, C093, C100.
     """
     if name.startswith(PACKAGE):
-        package, _, inside = f"{name.removeprefix(PACKAGE)}/{file}".rstrip("/").partition("/")
+        package, _, inside = f"{name.removeprefix(PACKAGE)}/{file}".rstrip(
+            "/"
+        ).partition("/")
         return _in_package(name, package, inside, requirement)
     path = Path(name).expanduser() / file
     if path.is_file():
         return Source(path)
     hub = _HUB_FILE.fullmatch(f"{name}/{file}".rstrip("/"))
     if hub is None or path.is_absolute():
-        raise CascadeFileNotFoundError(Errors.C100.format(path=path, why=_what_is_there(path)))
+        raise CascadeFileNotFoundError(
+            Errors.C100.format(path=path, why=_what_is_there(path))
+        )
     return _on_hub(hub["repo"], hub["file"], revision)
 
 
@@ -82,7 +86,9 @@ def _in_package(name: str, package: str, inside: str, requirement: str) -> Sourc
         if path.is_file() and folder.resolve() in path.parents:
             return Source(path, _package_version(package))
     files = _gguf_files(Path(folders[0]))
-    raise CascadeFileNotFoundError(Errors.C093.format(package=package, file=inside, files=files))
+    raise CascadeFileNotFoundError(
+        Errors.C093.format(package=package, file=inside, files=files)
+    )
 
 
 def _package_version(package: str) -> str:

@@ -83,7 +83,9 @@ def tokenizer_of(gguf: GGUFFile) -> Any:
         raise _unknown(gguf, f"no kind that is read here: {kind!r}")
     pieces = _pieces(gguf)
     try:
-        backend, add_bos = (_byte_level if kind == "gpt2" else _sentencepiece)(gguf, pieces)
+        backend, add_bos = (_byte_level if kind == "gpt2" else _sentencepiece)(
+            gguf, pieces
+        )
     except CascadeError:
         raise
     except Exception as err:  # merges of tokens that are not there
@@ -92,14 +94,17 @@ def tokenizer_of(gguf: GGUFFile) -> Any:
     return PreTrainedTokenizerFast(
         tokenizer_object=backend,
         clean_up_tokenization_spaces=False,
-        model_max_length=int(gguf.get(f"{gguf.architecture}.context_length", 0)) or None,
+        model_max_length=int(gguf.get(f"{gguf.architecture}.context_length", 0))
+        or None,
         padding_side="right",
         **_roles(gguf, pieces),
     )
 
 
 def _unknown(gguf: GGUFFile, why: str) -> CascadeError:
-    return CascadeError(Errors.C096.format(path=gguf.path, why=why, known=", ".join(sorted(_CUTS))))
+    return CascadeError(
+        Errors.C096.format(path=gguf.path, why=why, known=", ".join(sorted(_CUTS)))
+    )
 
 
 def _pieces(gguf: GGUFFile) -> _Pieces:
@@ -108,7 +113,9 @@ def _pieces(gguf: GGUFFile) -> _Pieces:
         raise _unknown(gguf, "without tokens")
     kinds = gguf.get("tokenizer.ggml.token_type") or [_NORMAL] * len(tokens)
     if len(kinds) != len(tokens):
-        raise _unknown(gguf, f"damaged: {len(tokens)} tokens, but kinds of {len(kinds)}")
+        raise _unknown(
+            gguf, f"damaged: {len(tokens)} tokens, but kinds of {len(kinds)}"
+        )
     # tokens that only fill up the matrix write nothing
     used = (i for i, kind in enumerate(kinds) if kind != _UNUSED)
     return _Pieces({tokens[i]: i for i in used}, kinds, tokens)
@@ -124,14 +131,22 @@ def _byte_level(gguf: GGUFFile, pieces: _Pieces) -> tuple[Tokenizer, bool]:
     pre = gguf.get("tokenizer.ggml.pre")
     cut = _CUTS.get(pre)
     if cut is None:
-        raise _unknown(gguf, f"a byte-level BPE that cuts text in a way not known here: {pre!r}")
-    backend = Tokenizer(BPE(pieces.vocab, _merges(gguf), ignore_merges=cut.ignore_merges))
+        raise _unknown(
+            gguf, f"a byte-level BPE that cuts text in a way not known here: {pre!r}"
+        )
+    backend = Tokenizer(
+        BPE(pieces.vocab, _merges(gguf), ignore_merges=cut.ignore_merges)
+    )
     if cut.nfc:
         backend.normalizer = normalizers.NFC()
-    steps: list[Any] = [pre_tokenizers.Digits(individual_digits=True)] if cut.digits else []
+    steps: list[Any] = (
+        [pre_tokenizers.Digits(individual_digits=True)] if cut.digits else []
+    )
     if cut.pattern:
         steps.append(pre_tokenizers.Split(Regex(cut.pattern), behavior="isolated"))
-    steps.append(pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not cut.pattern))
+    steps.append(
+        pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=not cut.pattern)
+    )
     backend.pre_tokenizer = pre_tokenizers.Sequence(steps)
     backend.decoder = decoders.ByteLevel()
     backend.add_special_tokens(_added(pieces, _CONTROL, _UNKNOWN))
@@ -144,12 +159,18 @@ def _sentencepiece(gguf: GGUFFile, pieces: _Pieces) -> tuple[Tokenizer, bool]:
     prefix = bool(gguf.get("tokenizer.ggml.add_space_prefix", True))
     unknown = next((token for _, token in pieces.of(_UNKNOWN)), None)
     merges = _merges_by_score(pieces, gguf.get("tokenizer.ggml.scores") or ())
-    model = BPE(pieces.vocab, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True)
+    model = BPE(
+        pieces.vocab, merges, unk_token=unknown, fuse_unk=True, byte_fallback=True
+    )
     backend = Tokenizer(model)
     space = normalizers.Replace(" ", "▁")
     before = [normalizers.Prepend("▁")] if prefix else []
     backend.normalizer = normalizers.Sequence([*before, space])
-    steps: list[Any] = [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
+    steps: list[Any] = [
+        decoders.Replace("▁", " "),
+        decoders.ByteFallback(),
+        decoders.Fuse(),
+    ]
     if prefix:
         steps.append(decoders.Strip(" ", 1, 0))
     backend.decoder = decoders.Sequence(steps)
@@ -165,7 +186,9 @@ def _merges_by_score(pieces: _Pieces, scores: Any) -> list[tuple[str, str]]:
     found = []
     for i, token in pieces.of(_NORMAL):
         halves = ((token[:at], token[at:]) for at in range(1, len(token)))
-        ways = [(left, right) for left, right in halves if left in parts and right in parts]
+        ways = [
+            (left, right) for left, right in halves if left in parts and right in parts
+        ]
         ways.sort(key=lambda way: (pieces.vocab[way[0]], pieces.vocab[way[1]]))
         found += [(-scores[i], *way) for way in ways]
     found.sort(key=lambda merge: merge[0])
@@ -175,10 +198,14 @@ def _merges_by_score(pieces: _Pieces, scores: Any) -> list[tuple[str, str]]:
 def _added(pieces: _Pieces, *kinds: int, normalized: bool = False) -> list[AddedToken]:
     special = _USER_DEFINED not in kinds
     found = (token for _, token in pieces.of(*kinds))
-    return [AddedToken(token, special=special, normalized=normalized) for token in found]
+    return [
+        AddedToken(token, special=special, normalized=normalized) for token in found
+    ]
 
 
-def _add_bos_and_eos(gguf: GGUFFile, backend: Tokenizer, pieces: _Pieces, add_bos: bool) -> None:
+def _add_bos_and_eos(
+    gguf: GGUFFile, backend: Tokenizer, pieces: _Pieces, add_bos: bool
+) -> None:
     """Let the tokenizer put them around a text where the file wants it so."""
     roles = _roles(gguf, pieces)
     bos, eos = roles.get("bos_token"), roles.get("eos_token")
@@ -194,7 +221,12 @@ def _add_bos_and_eos(gguf: GGUFFile, backend: Tokenizer, pieces: _Pieces, add_bo
 
 def _roles(gguf: GGUFFile, pieces: _Pieces) -> dict[str, Any]:
     """What the special tokens are for, and the chat template."""
-    names = {"bos_token": "bos", "eos_token": "eos", "unk_token": "unknown", "pad_token": "padding"}
+    names = {
+        "bos_token": "bos",
+        "eos_token": "eos",
+        "unk_token": "unknown",
+        "pad_token": "padding",
+    }
     roles: dict[str, Any] = {}
     for role, name in names.items():
         i = gguf.get(f"tokenizer.ggml.{name}_token_id")
