@@ -437,9 +437,7 @@ def main() -> None:
                 print(f"{name}: {json.dumps(rows[name])}", flush=True)
     if args.pipeline is not None:
         trained = spacy.load(args.pipeline)
-        lm = next(
-            p.lm for _, p in trained.pipeline if hasattr(p, "template")
-        )
+        lm = next(p.lm for _, p in trained.pipeline if hasattr(p, "template"))
         rows[f"trained: {args.pipeline.name}"] = measure(
             trained, lm, sentences, gold=False
         )
