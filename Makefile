@@ -8,7 +8,7 @@ STAMP := $(VENV)/.installed
 
 help:
 	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
-	@echo "make results  fill the tables of docs/ from docs/runs"
+	@echo "make results  fill the tables of docs from docs/research/runs"
 	@echo "make test   set up, run the tests"
 	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the environment and everything the workflow wrote"
@@ -36,7 +36,7 @@ demo: setup
 	@echo "wheel:  $$(ls $(CURDIR)/packages/*/dist/*.whl)"
 
 results: setup
-	$(BIN)/python benchmarks/tables.py docs/*.md
+	$(BIN)/python benchmarks/tables.py
 
 test: setup
 	$(BIN)/python -m pytest

@@ -2,7 +2,7 @@
 steps, three seeds each, scored on test texts.
 
     python benchmarks/ablations.py --data corpus/open-sets --real
-    ../shared/data/b2nerd_style --output docs/runs/ablations.json
+    ../shared/data/b2nerd_style --output docs/research/runs/ablations.json
 
 All variants train the same small model (2 layers, width 64, random weights) for the
 same number of steps of 32 texts, with equal settings but those that their row names. Of
@@ -338,7 +338,7 @@ def main() -> None:
     settings = {
         "command": (
             "python benchmarks/ablations.py --data corpus/open-sets --real"
-            " ../shared/data/b2nerd_style --output docs/runs/ablations.json"
+            " ../shared/data/b2nerd_style --output docs/research/runs/ablations.json"
         ),
         "sets": {
             "names": [NAMES],

@@ -1,7 +1,7 @@
 """Short texts as people paste them, with six plain labels: scores, and a page with every mention.
 
-    python benchmarks/everyday.py xx_cascade_open_sm --output docs/runs/everyday_open_sm.json
-    python benchmarks/everyday.py assets/smollm2/pipeline --page docs/everyday.md
+    python benchmarks/everyday.py xx_cascade_open_sm --output docs/research/runs/everyday_open_sm.json
+    python benchmarks/everyday.py assets/smollm2/pipeline --page docs/research/everyday.md
 
 The texts (assets/everyday/en.json: news, mail, chat, abstracts, invoices, recipes, tables ...) were
 written and annotated before any output was looked at. Prints one JSON object as its last line.

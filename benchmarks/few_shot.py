@@ -2,8 +2,8 @@
 saw, and spaCy's `ner` on the same texts.
 
     python benchmarks/few_shot.py assets/open_sm/pipeline --data corpus/open-sets
-    --output docs/runs/few_shot.json python benchmarks/few_shot.py
-    assets/open_sm/pipeline --data corpus/open-sets --output docs/runs/few_shot.json \\
+    --output docs/research/runs/few_shot.json python benchmarks/few_shot.py
+    assets/open_sm/pipeline --data corpus/open-sets --output docs/research/runs/few_shot.json \\
         --sets en/crossner_ai en/mit_restaurant --seeds 1 2
 
 Texts of the train file are taken in random order, each if it has a mention of a type of

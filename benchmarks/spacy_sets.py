@@ -2,7 +2,7 @@
 on its own test file.
 
     python benchmarks/spacy_sets.py --data corpus/open-sets --sources
-    assets/open_sm/sources.json --output docs/runs/spacy_sets.json
+    assets/open_sm/sources.json --output docs/research/runs/spacy_sets.json
 
 Architecture and features of configs/baseline_ner.cfg, from random weights, each set on
 its own: no other text, no other types. Steps of 32 texts: --epochs passes over the

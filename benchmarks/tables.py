@@ -1,6 +1,7 @@
 """Fill the tables of docs pages from the JSON files that benchmarks wrote.
 
-    python benchmarks/tables.py docs/*.md
+    python benchmarks/tables.py             # all pages of docs
+    python benchmarks/tables.py docs/open-sm.md
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`; NAME is a function of
 one of the modules below. `--check` fails if a table is not what the runs say.
@@ -50,15 +51,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pages", type=Path, nargs="+")
-    parser.add_argument("--runs", type=Path, default=Path("docs/runs"))
+    parser.add_argument("pages", type=Path, nargs="*", help="all of docs if none")
+    parser.add_argument("--runs", type=Path, default=Path("docs/research/runs"))
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     runs = {
         file.stem: json.loads(file.read_text("utf8"))
         for file in sorted(args.runs.glob("*.json"))
     }
-    for page in args.pages:
+    for page in args.pages or sorted(Path("docs").rglob("*.md")):
         old = page.read_text("utf8")
         new = fill(old, runs)
         if args.check and new != old:

@@ -1,4 +1,4 @@
-"""Tables of docs/ablations.md: a row is a variant, a cell the mean and standard
+"""Tables of docs/research/ablations.md: a row is a variant, a cell the mean and standard
 deviation over seeds.
 """
 

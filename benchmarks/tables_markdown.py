@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-# What the files in docs/runs hold, by the name of the file.
+# What the files in docs/research/runs hold, by the name of the file.
 Runs = dict[str, Any]
 
 

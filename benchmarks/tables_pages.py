@@ -1,4 +1,4 @@
-"""Tables of docs/baselines.md, docs/fusion.md and docs/scaling.md."""
+"""Tables of docs/baselines.md, docs/research/fusion.md and docs/research/scaling.md."""
 
 from __future__ import annotations
 

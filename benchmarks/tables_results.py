@@ -1,4 +1,4 @@
-"""Tables of docs/results.md: one function for each, from the JSON files in docs/runs."""
+"""Tables of docs/research/results.md: one function for each, from the JSON files in docs/research/runs."""
 
 from __future__ import annotations
 

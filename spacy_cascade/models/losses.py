@@ -37,7 +37,7 @@ def item_loss(
 ) -> tuple[torch.Tensor, dict[int, float]]:
     """Loss of a part of a batch; the parts add up to the sum of the groups' means.
     (Weighing every decision alike instead starves the classifier, which has few
-    decisions: see docs/results.md.)
+    decisions: see docs/research/results.md.)
 
     objective (str): `decisions`: cross-entropy over the tokens that the constraint
         allows, where it allows more than one; `completion`: cross-entropy over the

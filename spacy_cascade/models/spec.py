@@ -149,7 +149,7 @@ def hf_spec(
     device (str): auto (spaCy's GPU setting, else CUDA if present, else CPU), cpu, cuda, cuda:1 ...
     attention (str): Attention implementation of transformers: sdpa or eager.
     quantization (Optional[str]): int8 (a CPU's; faster for wide models, see
-        docs/decoding.md), 8bit or 4bit (needs bitsandbytes and CUDA). These change
+        docs/research/decoding.md), 8bit or 4bit (needs bitsandbytes and CUDA). These change
         results a little.
     trust_remote_code (bool): Run the model's own code. Counts only in a process whose environment
         says SPACY_CASCADE_TRUST_REMOTE_CODE=1, because a config may have come with the model.

@@ -164,7 +164,7 @@ class Runs(dict):  # type: ignore[type-arg]
         super().__init__(
             {
                 file.stem: json.loads(file.read_text("utf8"))
-                for file in (ROOT / "docs/runs").glob("*.json")
+                for file in (ROOT / "docs/research/runs").glob("*.json")
             }
         )
         self.asked: set[str] = set()
@@ -178,7 +178,11 @@ class Runs(dict):  # type: ignore[type-arg]
         return super().get(name, default)
 
 
-PAGES = {page.name: page.read_text("utf8") for page in (ROOT / "docs").glob("*.md")}
+DOCS = ROOT / "docs"
+PAGES = {
+    page.relative_to(DOCS).as_posix(): page.read_text("utf8")
+    for page in DOCS.rglob("*.md")
+}
 # What the data say, no measurement; and a card whose training is told by hand.
 NOT_MEASURED = {"universal-taxonomy.md", "open-sm.md"}
 # Tables of comparisons whose runs take hours.
@@ -189,7 +193,7 @@ def test_the_pages_agree_with_the_runs_and_need_them_all(tables: Any) -> None:
     runs = Runs()
     for name, text in PAGES.items():
         assert tables.fill(text, runs) == text, f"{name}: run: make results"
-    linked = set(re.findall(r"\(runs/([\w.]+)\.json\)", "".join(PAGES.values())))
+    linked = set(re.findall(r"[(/]runs/([\w.]+)\.json\)", "".join(PAGES.values())))
     assert linked <= set(runs), "a page links a run that is not there"
     assert set(runs) - runs.asked - linked == set(), "neither in a table nor linked"
     used = set(re.findall(r"<!-- table: (\w+) -->", "".join(PAGES.values())))
@@ -210,7 +214,7 @@ def test_no_figure_is_typed_into_a_table(name: str) -> None:
 
 
 def test_runs_name_their_command_and_no_place_of_a_machine() -> None:
-    for file in sorted((ROOT / "docs/runs").glob("*.json")):
+    for file in sorted((ROOT / "docs/research/runs").glob("*.json")):
         text = file.read_text("utf8")
         assert not re.search(r"/(work|tmp|home|root|Users)/", text), file.name
         # what scripts outside of the project made says so in its note
