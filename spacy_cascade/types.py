@@ -26,7 +26,7 @@ class Query:
         the tree reads like a sequence of its own.
     depths (list[int] | None): Position of each node for the model's position encoding;
         None: number of its ancestors.
-    row (Row | None): Memory of the first `len(row)` nodes, which were run before: only
+    row (CacheRow | None): Memory of the first `len(row)` nodes, which were run before: only
         the others are run, and taken into it. Nothing is asked at remembered nodes. The
         answers are those of a query without a row.
     """
@@ -36,10 +36,10 @@ class Query:
     candidates: list[Sequence[int]] = field(default_factory=list)
     parents: list[int] | None = None
     depths: list[int] | None = None
-    row: Row | None = None
+    row: CacheRow | None = None
 
 
-class Row(Protocol):
+class CacheRow(Protocol):
     """The model's memory of a sequence (keys and values), up to some token."""
 
     def __len__(self) -> int: ...
@@ -47,22 +47,22 @@ class Row(Protocol):
     def truncate(self, n: int) -> None:
         """Forget all but the first n tokens."""
 
-    def fork(self, n: int) -> Row:
+    def fork(self, n: int) -> CacheRow:
         """A row that begins with the first n tokens of this one, without copying them."""
 
 
 @dataclass(frozen=True)
-class Kept:
+class CachedPrefix:
     """A row and the tokens in it. depths (Sequence[int] | None): Their positions; None:
     counted on.
     """
 
     ids: Sequence[int]
     depths: Sequence[int] | None
-    row: Row
+    row: CacheRow
 
 
-class Recalling(Protocol):
+class PrefixStore(Protocol):
     """What was run of texts lately. It is forgotten when the weights change."""
 
     def __len__(self) -> int: ...
@@ -70,21 +70,21 @@ class Recalling(Protocol):
     def clear(self) -> None:
         """Forget everything."""
 
-    def keep(self, text: Hashable, kept: Kept) -> None:
+    def keep(self, text: Hashable, kept: CachedPrefix) -> None:
         """Remember a text, if there is room."""
 
-    def take(self, text: Hashable) -> Kept | None:
+    def take(self, text: Hashable) -> CachedPrefix | None:
         """What was kept of a text, and forget it."""
 
 
-class Memory(Protocol):
+class CachePool(Protocol):
     """Where rows are kept."""
 
     @property
     def room(self) -> int:
         """Tokens that may be taken in."""
 
-    def row(self) -> Row:
+    def row(self) -> CacheRow:
         """A new, empty row."""
 
 
@@ -96,7 +96,7 @@ class CausalLM(Protocol):
     max_length: int
 
     @property
-    def recall(self) -> Recalling | None:
+    def recall(self) -> PrefixStore | None:
         """What one stage leaves to another that goes on from the same tokens; None: nothing."""
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
@@ -112,7 +112,7 @@ class CausalLM(Protocol):
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
         """One float32 array of shape (positions, most candidates) per query, padded with -inf."""
 
-    def memory(self, tokens: int) -> Memory | None:
+    def memory(self, tokens: int) -> CachePool | None:
         """Room for this many tokens to be remembered, or less where that would be too
         much; None if the model can't go on from where it was, or if running everything
         again is cheaper.

@@ -4,7 +4,7 @@ The output is known up to its markers. So the rest of the sentence is drafted, r
 through the model in one pass, and the model's choice is read at every position at once.
 Up to the first position where the choice differs from the draft the result is final,
 just as if it had been generated token by token; the later choices are the next draft.
-What was read before the first difference is remembered (`ty.Row`), so the next pass
+What was read before the first difference is remembered (`ty.CacheRow`), so the next pass
 runs only what lies behind it. Prior art: input-guided aggressive decoding (arXiv
 2106.04970), LLMA (2304.04487).
 """
@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import CascadeError, Errors
-from ..types import CausalLM, Kept, Mention, Query, Row, Unit
+from ..types import CachedPrefix, CacheRow, CausalLM, Mention, Query, Unit
 from .automaton import Choice, CopyAutomaton, Guess, spans_of
 from .noise import gumbel
 from .prefix import Beginning, run_beginnings
@@ -52,7 +52,7 @@ class Job:
     depths (list[int] | None): Positions of the prompt's tokens, for templates that give
         a copied token the position
         of its original (see `prompts.compact`); None: positions are counted on.
-    kept (Kept | None): The model's memory of prompt and copy, if it was to be kept.
+    kept (CachedPrefix | None): The model's memory of prompt and copy, if it was to be kept.
     """
 
     unit: Unit
@@ -63,7 +63,7 @@ class Job:
     tokens: list[int] = field(default_factory=list)
     mentions: list[Mention] = field(default_factory=list)
     passes: int = 0
-    kept: Kept | None = None
+    kept: CachedPrefix | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class _Run:
         self.job = job
         self.sampling = sampling
         self.keep = keep
-        self.row: Row | None = None
+        self.row: CacheRow | None = None
         job.tokens, job.passes = [], 0
         self._states: list[Any] = []  # before every final token
         self._decisions: list[Decision] = []
@@ -222,7 +222,7 @@ class _Run:
             states = self._states + self._drafted_states
             _finish(job, states, self._decisions)
             if self.keep and self.row is not None:
-                job.kept = Kept(
+                job.kept = CachedPrefix(
                     job.prompt + job.tokens, copy_depths(job, states), self.row
                 )
             self.row = None

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from ..types import CausalLM, Kept, Query
+from ..types import CachedPrefix, CausalLM, Query
 from .prefix import Beginning, common, run_beginnings
 from .tree import TokenTree
 
@@ -163,12 +163,14 @@ class LabelScorer:
             for i, found in run_beginnings(self.lm, self._memory, beginnings):
                 rows[i].query.row = found
 
-    def _recalled(self, jobs: Sequence[LabelJob]) -> dict[Hashable, tuple[Kept, int]]:
+    def _recalled(
+        self, jobs: Sequence[LabelJob]
+    ) -> dict[Hashable, tuple[CachedPrefix, int]]:
         """What an earlier stage has run of these texts, and how much of it is of use."""
         recall = self.lm.recall
         if recall is None or not len(recall):
             return {}
-        out: dict[Hashable, tuple[Kept, int]] = {}
+        out: dict[Hashable, tuple[CachedPrefix, int]] = {}
         for job in jobs:
             kept = out[job.text][0] if job.text in out else recall.take(job.text)
             if kept is not None:
@@ -215,7 +217,7 @@ class _Row:
                     return False
         return True
 
-    def begin(self, kept: Kept, n: int) -> None:
+    def begin(self, kept: CachedPrefix, n: int) -> None:
         """Go on from the first n tokens of what was kept."""
         self.tree.insert(
             kept.ids[:n], depths=None if kept.depths is None else kept.depths[:n]

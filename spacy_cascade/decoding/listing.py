@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..types import CausalLM, Query, Row, Unit
+from ..types import CacheRow, CausalLM, Query, Unit
 from .answers import AnswerAutomaton, State
 
 
@@ -53,7 +53,7 @@ class ListJob:
     mentions: list[Listed] = field(default_factory=list)
     complete: bool = False
     passes: int = 0
-    row: Row | None = None
+    row: CacheRow | None = None
     _depths: list[int] = field(default_factory=list)
     _log_probs: list[float] = field(default_factory=list)
     _state: State | None = None

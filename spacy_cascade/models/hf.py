@@ -24,7 +24,7 @@ from .files import pack_dir
 from .forks import keep_tokenizers_quiet, watch
 from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
 from .probe import probe
-from .recall import Recall
+from .recall import KVPrefixStore
 from .spec import HFSpec
 
 logger = logging.getLogger("spacy_cascade")
@@ -42,7 +42,7 @@ class _Working(threading.local):
     pool: weakref.ref[KVPool] | None = None
 
     def __init__(self, tokens: int):
-        self.recall = Recall(tokens)
+        self.recall = KVPrefixStore(tokens)
 
 
 class HFCausalLM(Adapters, Encoding):
@@ -244,7 +244,7 @@ class HFCausalLM(Adapters, Encoding):
         return pool
 
     @property
-    def recall(self) -> Recall:
+    def recall(self) -> KVPrefixStore:
         """See `ty.CausalLM.recall`: what this thread has run.
 
         Empty as soon as weights or the adapter in use have changed.
@@ -252,7 +252,7 @@ class HFCausalLM(Adapters, Encoding):
         return self._recall.of((self._turns.state, self._version()))
 
     @property
-    def _recall(self) -> Recall:
+    def _recall(self) -> KVPrefixStore:
         return self._working.recall
 
     def _version(self) -> int:

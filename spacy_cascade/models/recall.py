@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Hashable
 
-from ..types import Kept
+from ..types import CachedPrefix
 
 
-class Recall:
+class KVPrefixStore:
     """Rows by text, as long as the weights they were run with stay the same.
 
     tokens (int): Most tokens kept. What comes first stays: the next stage asks in the same order.
@@ -16,13 +16,13 @@ class Recall:
     def __init__(self, tokens: int):
         self.tokens = tokens
         self._used = 0
-        self._kept: dict[Hashable, Kept] = {}
+        self._kept: dict[Hashable, CachedPrefix] = {}
         self._weights: Hashable = None
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def of(self, weights: Hashable) -> Recall:
+    def of(self, weights: Hashable) -> KVPrefixStore:
         """Itself, emptied if it was filled with other weights."""
         if weights != self._weights:
             self.clear()
@@ -33,13 +33,13 @@ class Recall:
         self._kept.clear()
         self._used = 0
 
-    def keep(self, text: Hashable, kept: Kept) -> None:
+    def keep(self, text: Hashable, kept: CachedPrefix) -> None:
         """Remember a text, if there is room."""
         if text not in self._kept and self._used + len(kept.ids) <= self.tokens:
             self._kept[text] = kept
             self._used += len(kept.ids)
 
-    def take(self, text: Hashable) -> Kept | None:
+    def take(self, text: Hashable) -> CachedPrefix | None:
         """What was kept of a text, and forget it."""
         found = self._kept.pop(text, None)
         if found is not None:

@@ -277,7 +277,9 @@ class CascadeClassifier(LMPipe):
             self.n_best,
         )
         out: list[list[Any]] = [[None] * len(c) for c in candidates]
-        for part in _together(self._asked(docs, candidates), lambda item: item[2].unit):
+        for part in batch_by_text(
+            self._asked(docs, candidates), lambda item: item[2].unit
+        ):
             with self.weights.active():
                 results = typer(lm, [(asked, taxonomy) for *_, asked, taxonomy in part])
             for (i, k, *_), result in zip(part, results, strict=True):
@@ -479,7 +481,9 @@ def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
     )
 
 
-def _together(items: Iterable[Any], key: Callable[[Any], Any]) -> Iterator[list[Any]]:
+def batch_by_text(
+    items: Iterable[Any], key: Callable[[Any], Any]
+) -> Iterator[list[Any]]:
     """Parts of `_MENTIONS` items or a few more: neighbours with the same key are not parted."""
     part: list[Any] = []
     for _, same in itertools.groupby(items, key):

@@ -22,7 +22,7 @@ from spacy_cascade.models.plain import PlainDecoder, PlainLM, runs_plain
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.models.trainable import lora_config
-from spacy_cascade.types import Kept, Query
+from spacy_cascade.types import CachedPrefix, Query
 from tests import util
 
 SPEC = HFSpec("", device="cpu")
@@ -202,7 +202,7 @@ def test_rows_that_were_kept_are_forgotten_with_the_plain_model(
     folder: Path, tmp_path: Path
 ) -> None:
     lm = own(folder, tmp_path)
-    lm.recall.keep("text", Kept([1], None, lm.memory(4).row()))
+    lm.recall.keep("text", CachedPrefix([1], None, lm.memory(4).row()))
     assert len(lm.recall) == 1
     assert lm.model is not None
     assert len(lm.recall) == 0

@@ -16,9 +16,9 @@ from spacy.language import Language
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import decode
 from spacy_cascade.decoding.prefix import SHORTEST, Beginning, common
-from spacy_cascade.models.recall import Recall
+from spacy_cascade.models.recall import KVPrefixStore
 from spacy_cascade.prompts.chat import chat_extract
-from spacy_cascade.types import Kept
+from spacy_cascade.types import CachedPrefix
 from tests import util
 
 CHAT = {"template": {"@prompts": "spacy-cascade.ChatExtract.v1"}}
@@ -114,13 +114,13 @@ def test_nothing_is_kept_for_a_classifier_that_is_not_there(stages: Language) ->
 
 
 def test_there_is_an_end_to_what_is_kept() -> None:
-    recall = Recall(10)
+    recall = KVPrefixStore(10)
     row: Any = None
     for name, n in (("a", 6), ("b", 5), ("c", 4), ("a", 1)):
-        recall.keep(name, Kept(range(n), None, row))
+        recall.keep(name, CachedPrefix(range(n), None, row))
     assert [recall.take(name) is not None for name in "abc"] == [True, False, True]
     assert recall.take("a") is None
-    recall.keep("b", Kept(range(10), None, row))
+    recall.keep("b", CachedPrefix(range(10), None, row))
     assert len(recall.of(None)) == 1
     assert not len(recall.of("other weights"))
 
