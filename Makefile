@@ -1,16 +1,19 @@
 # Two commands set everything up: `make demo` and `make test`. Both can be run again at any time.
+# Tests of `make test`, all if empty: make test FILE=tests/decoding
+FILE ?=
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo results test lint setup check clean help
+.PHONY: demo results test fast lint setup check clean help
 
 help:
 	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
+	@echo "make test   set up, run all tests; FILE=tests/decoding: those alone"
+	@echo "make fast   set up, run the tests that are not slow: under three minutes"
+	@echo "make lint   ruff, ruff format and mypy"
 	@echo "make results  fill the tables of docs from docs/research/runs"
-	@echo "make test   set up, run the tests"
-	@echo "make lint   ruff and mypy"
 	@echo "make clean  remove the environment and everything the workflow wrote"
 
 check:
@@ -39,10 +42,14 @@ results: setup
 	$(BIN)/python benchmarks/tables.py
 
 test: setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m "" $(FILE)
+
+fast: setup
+	$(BIN)/python -m pytest $(FILE)
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
 clean:

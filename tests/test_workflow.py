@@ -21,6 +21,7 @@ from tests.prompts.test_chat_frames import CHATML
 
 from . import util
 
+pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[1]
 STEPS = {"max_steps": 2, "batch_size": 4, "accumulate": 1}
 TEXT = "John Smith flew from New York to Paris."
