@@ -1,4 +1,4 @@
-"""Tables of docs/baselines.md, docs/research/fusion.md and docs/research/scaling.md."""
+"""Tables of docs/research/baselines.md, docs/research/fusion.md and docs/research/scaling.md."""
 
 from __future__ import annotations
 

@@ -203,7 +203,10 @@ def test_the_pages_agree_with_the_runs_and_need_them_all(tables: Any) -> None:
 @pytest.mark.parametrize("name", sorted(set(PAGES) - NOT_MEASURED))
 def test_no_figure_is_typed_into_a_table(name: str) -> None:
     rest = re.sub(
-        r"<!-- table.*?<!-- end -->|```.*?```", "", PAGES[name], flags=re.DOTALL
+        r"<!-- (?:table|options).*?<!-- end -->|```.*?```",
+        "",
+        PAGES[name],
+        flags=re.DOTALL,
     )
     rows = [
         line
