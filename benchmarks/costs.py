@@ -46,6 +46,7 @@ from spacy_cascade.decoding.listing import ListJob
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.doc.annotations import fuse
 from spacy_cascade.doc.gold import gold_chars
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
@@ -428,7 +429,7 @@ def main() -> None:
                 intermediate_size=64,
                 max_length=8192,
             )
-        lm = HFSpec(str(base), device="cpu").load()
+        lm = load_model(HFSpec(str(base), device="cpu"))
         for name, pipeline in systems(
             base, {"@taxonomies": "spacy-cascade.Labels.v1", "labels": names}
         ).items():

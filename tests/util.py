@@ -33,6 +33,7 @@ from spacy_cascade.decoding.copy import (
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.models.casing import CASE_MARKS, join_case
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.compact import CompactExtract
@@ -204,7 +205,7 @@ def random_lm(
     """
     import torch
 
-    lm = HFSpec(str(base), device="cpu", batch_tokens=8192).load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu", batch_tokens=8192), private=True)
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for p in lm.model.parameters():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import math
-import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
@@ -20,7 +19,6 @@ from ..types import Query
 from .adapters import Adapters
 from .batching import batches_of, known, new_tokens, out_of_memory
 from .encoding import Encoding
-from .files import pack_dir
 from .forks import keep_tokenizers_quiet, watch
 from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
 from .probe import probe
@@ -355,25 +353,10 @@ class HFCausalLM(Adapters, Encoding):
             )
         self.tokenizer.save_pretrained(str(path))
 
-    def __reduce__(self) -> tuple[Any, ...]:
-        """The base: by its name on the hub if that is all there is to it, else as
-        files. Adapters go with the components that use them (see `pipeline.weights`).
-        """
-        from .loading import restore
-
-        changed = self.key is None or self._base_version() != self._base_as_loaded
-        files = None
-        if changed or not self.on_hub:
-            with tempfile.TemporaryDirectory() as tmp:
-                self.save(Path(tmp))
-                files = pack_dir(Path(tmp))
-        return restore, (
-            self.spec,
-            self.name,
-            None if changed else self.key,
-            self.fingerprint(),
-            files,
-        )
+    @property
+    def base_changed(self) -> bool:
+        """Whether the base's weights are not what was loaded."""
+        return self._base_version() != self._base_as_loaded
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """All weights by their names in transformers."""

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TypeVar
 
 from .. import trust
 from ..errors import CascadeError, Errors
 from ..registry import causal_lms
-
-if TYPE_CHECKING:
-    from .hf import HFCausalLM
 
 ATTENTIONS = ("sdpa", "eager")
 DTYPES = ("auto", "float32", "bfloat16", "float16")
@@ -40,24 +37,8 @@ class HFSpec:
     subfolder: str = ""
     device_map: str | None = None
 
-    def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
-        """The model, from `path` if given (a saved component), else by name.
-
-        Equal weights are loaded once.
-
-        private (bool): A copy of its own, because its weights will be changed.
-        RAISES CascadeError: C010, C011, C012, C018, C019.
-        """
-        from .loading import load_model
-
-        return load_model(self, path=path, private=private)
-
-    def origin(self) -> dict[str, str]:
-        """What a saved adapter records of its base, to find it again. JSON-serializable."""
-        return {"kind": "hf", "name": self.name, "version": self.revision or ""}
-
     def as_recorded(self, origin: dict[str, str]) -> HFSpec:
-        """This spec, with what a saved adapter knows of its base (see `origin`)."""
+        """This spec, with what a saved adapter knows of its base (see `loading.origin_of`)."""
         return self
 
 
@@ -70,47 +51,18 @@ class GGUFSpec(HFSpec):
     # what pip installs where the package that holds the file is missing
     requirement: str = ""
 
-    def load(self, path: Any = None, *, private: bool = False) -> HFCausalLM:
-        """The model, from `path` if given (a saved component), else from the file, converted once.
-
-        RAISES CascadeError: As `HFSpec.load`, and C092 to C100.
-        """
-        from .gguf.convert import model_dir
-        from .loading import load_model
-
-        if path is not None or not self.name:
-            return super().load(path, private=private)
-        folder = model_dir(self._source(), sha256=self.sha256, dtype=self.dtype)
-        lm = load_model(self, path=folder, private=private)
-        lm.name = self.name
-        return lm
-
-    def origin(self) -> dict[str, str]:
-        """See `HFSpec.origin`. Where the file is not here, what the config says of it."""
-        from .gguf.source import sha256_of
-
-        found = {"kind": "gguf", "name": self._full_name()}
-        try:
-            source = self._source()
-        except CascadeError:
-            return {**found, "version": self.requirement, "sha256": self.sha256}
-        return {**found, "version": source.version, "sha256": sha256_of(source.path)}
-
     def as_recorded(self, origin: dict[str, str]) -> HFSpec:
         """See `HFSpec.as_recorded`: the version to install, if it is this file that was
         recorded.
         """
-        if origin.get("name") != self._full_name():
+        if origin.get("name") != self.full_name:
             return self
         return replace(self, requirement=origin.get("version", ""))
 
-    def _full_name(self) -> str:
+    @property
+    def full_name(self) -> str:
+        """Directory, package or repository, and the file in it."""
         return f"{self.name}/{self.file}" if self.file else self.name
-
-    def _source(self) -> Any:
-        from .gguf.source import locate
-
-        return locate(self.name, self.file, self.revision, requirement=self.requirement)
 
 
 @dataclass(frozen=True)

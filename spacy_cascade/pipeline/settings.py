@@ -156,7 +156,7 @@ def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
 
     RAISES CascadeError: C080.
     """
-    if isinstance(value, SharedSpec) or hasattr(value, "load"):
+    if isinstance(value, (HFSpec, SharedSpec)) or hasattr(value, "load"):
         return value  # type: ignore[no-any-return]
     if value is None or isinstance(value, (str, Path)):
         return hf_spec(str(value or ""))

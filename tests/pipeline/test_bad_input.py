@@ -33,6 +33,7 @@ from spacy_cascade.errors import (
     Errors,
     Warnings,
 )
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec, hf_spec
 from spacy_cascade.models.tiny import SPECIAL_TOKENS
 from spacy_cascade.models.trainable import lora_config
@@ -218,7 +219,7 @@ def test_c010_no_model(factory: str) -> None:
 
 
 def test_c010_load_without_a_name() -> None:
-    fails("C010", lambda: HFSpec("").load())
+    fails("C010", lambda: load_model(HFSpec("")))
 
 
 def _save(model: Any, base: Path, path: Path) -> Path:
@@ -242,7 +243,7 @@ def test_c011_an_encoder_is_no_causal_lm(base: Path, tmp_path: Path) -> None:
     path = _save(BertModel(_bert(base)), base, tmp_path / "bert")
     fails(
         "C011",
-        lambda: HFSpec(str(path), device="cpu").load(),
+        lambda: load_model(HFSpec(str(path), device="cpu")),
         str(path),
         "language-modelling head",
     )
@@ -250,7 +251,7 @@ def test_c011_an_encoder_is_no_causal_lm(base: Path, tmp_path: Path) -> None:
 
 def test_c011_a_model_that_sees_the_tokens_to_come(base: Path, tmp_path: Path) -> None:
     path = _save(BertLMHeadModel(_bert(base)), base, tmp_path / "bert")
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), "bert")
+    fails("C011", lambda: load_model(HFSpec(str(path), device="cpu")), "bert")
 
 
 def test_c011_an_encoder_decoder(base: Path, tmp_path: Path) -> None:
@@ -258,11 +259,16 @@ def test_c011_an_encoder_decoder(base: Path, tmp_path: Path) -> None:
         vocab_size=300, d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2
     )
     path = _save(T5ForConditionalGeneration(config), base, tmp_path / "t5")
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load())
+    fails("C011", lambda: load_model(HFSpec(str(path), device="cpu")))
 
 
 def test_c011_an_empty_directory(tmp_path: Path) -> None:
-    fails("C011", lambda: HFSpec(str(tmp_path)).load(), "no config.json", "files: none")
+    fails(
+        "C011",
+        lambda: load_model(HFSpec(str(tmp_path))),
+        "no config.json",
+        "files: none",
+    )
 
 
 def _copy(base: Path, tmp_path: Path) -> Path:
@@ -273,21 +279,21 @@ def _copy(base: Path, tmp_path: Path) -> Path:
 def test_c011_no_weights(base: Path, tmp_path: Path) -> None:
     path = _copy(base, tmp_path)
     (path / "model.safetensors").unlink()
-    fails("C011", lambda: HFSpec(str(path)).load(), "no *.safetensors file")
+    fails("C011", lambda: load_model(HFSpec(str(path))), "no *.safetensors file")
 
 
 def test_c011_no_tokenizer(base: Path, tmp_path: Path) -> None:
     path = _copy(base, tmp_path)
     for file in path.glob("*token*"):
         file.unlink()
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), str(path))
+    fails("C011", lambda: load_model(HFSpec(str(path), device="cpu")), str(path))
 
 
 @pytest.mark.parametrize("text", ["{", "{}", '{"model_type": "no_such_thing"}', "[]"])
 def test_c011_broken_config(base: Path, tmp_path: Path, text: str) -> None:
     path = _copy(base, tmp_path)
     (path / "config.json").write_text(text)
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), str(path))
+    fails("C011", lambda: load_model(HFSpec(str(path), device="cpu")), str(path))
 
 
 def test_c011_weights_of_another_size(base: Path, tmp_path: Path) -> None:
@@ -295,7 +301,11 @@ def test_c011_weights_of_another_size(base: Path, tmp_path: Path) -> None:
     config = json.loads((path / "config.json").read_text())
     config.pop("layer_types", None)
     (path / "config.json").write_text(json.dumps({**config, "num_hidden_layers": 5}))
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), "weights are missing")
+    fails(
+        "C011",
+        lambda: load_model(HFSpec(str(path), device="cpu")),
+        "weights are missing",
+    )
 
 
 def test_c011_config_that_contradicts_itself(base: Path, tmp_path: Path) -> None:
@@ -307,7 +317,7 @@ def test_c011_config_that_contradicts_itself(base: Path, tmp_path: Path) -> None
             {**config, "num_hidden_layers": 5, "layer_types": ["full_attention"]}
         )
     )
-    fails("C011", lambda: HFSpec(str(path), device="cpu").load(), str(path))
+    fails("C011", lambda: load_model(HFSpec(str(path), device="cpu")), str(path))
 
 
 @pytest.mark.parametrize(
@@ -316,7 +326,7 @@ def test_c011_config_that_contradicts_itself(base: Path, tmp_path: Path) -> None
 def test_c012_not_on_disk_and_no_hub(name: str) -> None:
     err = fails(
         "C012",
-        lambda: HFSpec(name, device="cpu").load(),
+        lambda: load_model(HFSpec(name, device="cpu")),
         f"'{name}'",
         "give a local directory",
     )
@@ -326,14 +336,14 @@ def test_c012_not_on_disk_and_no_hub(name: str) -> None:
 def test_c012_absolute_path_that_is_not_there(tmp_path: Path) -> None:
     fails(
         "C012",
-        lambda: HFSpec(str(tmp_path / "model"), device="cpu").load(),
+        lambda: load_model(HFSpec(str(tmp_path / "model"), device="cpu")),
         str(tmp_path),
         "give a local directory",
     )
 
 
 def test_c013_missing_adapter(base: Path, tmp_path: Path) -> None:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     err = fails(
         "C013",
         lambda: lm.load_adapter("x", tmp_path / "none"),
@@ -344,16 +354,14 @@ def test_c013_missing_adapter(base: Path, tmp_path: Path) -> None:
 
 
 def test_c013_broken_adapter_config(base: Path, tmp_path: Path) -> None:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.add_adapter("a", lora_config({"rank": 2}))
     lm.save_adapter("a", tmp_path / "a")
     (tmp_path / "a" / "adapter_config.json").write_text("{}")
     fails(
         "C013",
-        lambda: (
-            HFSpec(str(base), device="cpu")
-            .load(private=True)
-            .load_adapter("x", tmp_path / "a")
+        lambda: load_model(HFSpec(str(base), device="cpu"), private=True).load_adapter(
+            "x", tmp_path / "a"
         ),
         str(tmp_path / "a"),
     )
@@ -385,7 +393,7 @@ def test_c015_tokenizer_without_the_templates_tokens(
 
 
 def test_c015_no_end_of_sequence_token(base: Path) -> None:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.tokenizer.eos_token = None
     unit = Unit("Ann", ((0, 3),), (False,))
     fails("C015", lambda: chat_extract().job(lm, unit, Guess(unit)), "eos_token")
@@ -438,7 +446,7 @@ def test_c018_cut_off_weights(base: Path, tmp_path: Path) -> None:
     (path / "model.safetensors").write_bytes(data[:-1])
     fails(
         "C018",
-        lambda: HFSpec(str(path)).load(),
+        lambda: load_model(HFSpec(str(path))),
         "model.safetensors",
         str(len(data) - 1),
         str(len(data)),
@@ -447,7 +455,7 @@ def test_c018_cut_off_weights(base: Path, tmp_path: Path) -> None:
 
 def _pickled(base: Path, tmp_path: Path) -> Path:
     path = _copy(base, tmp_path)
-    state = HFSpec(str(base), device="cpu").load(private=True).model.state_dict()
+    state = load_model(HFSpec(str(base), device="cpu"), private=True).model.state_dict()
     torch.save(state, path / "pytorch_model.bin")
     (path / "model.safetensors").unlink()
     return path
@@ -457,7 +465,7 @@ def test_c019_pickled_weights(base: Path, tmp_path: Path) -> None:
     path = _pickled(base, tmp_path)
     fails(
         "C019",
-        lambda: HFSpec(str(path), device="cpu").load(),
+        lambda: load_model(HFSpec(str(path), device="cpu")),
         "pytorch_model.bin",
         "allow_pickle = true",
         "safetensors",
@@ -465,8 +473,10 @@ def test_c019_pickled_weights(base: Path, tmp_path: Path) -> None:
 
 
 def test_pickled_weights_load_when_asked_for(base: Path, tmp_path: Path) -> None:
-    lm = HFSpec(str(_pickled(base, tmp_path)), device="cpu", allow_pickle=True).load()
-    assert lm.fingerprint() == HFSpec(str(base), device="cpu").load().fingerprint()
+    lm = load_model(
+        HFSpec(str(_pickled(base, tmp_path)), device="cpu", allow_pickle=True)
+    )
+    assert lm.fingerprint() == load_model(HFSpec(str(base), device="cpu")).fingerprint()
 
 
 @pytest.mark.skipif(
@@ -476,7 +486,7 @@ def test_pickled_weights_load_when_asked_for(base: Path, tmp_path: Path) -> None
 def test_c053_quantization_without_its_package(base: Path, value: str) -> None:
     fails(
         "C053",
-        lambda: HFSpec(str(base), device="cpu", quantization=value).load(),
+        lambda: load_model(HFSpec(str(base), device="cpu", quantization=value)),
         value,
         "pip install bitsandbytes",
     )
@@ -605,7 +615,7 @@ def test_an_unknown_registered_name_lists_the_known_ones(name: str) -> None:
 
 
 def test_c022_longer_than_the_models_window(base: Path) -> None:
-    lm = HFSpec(str(base), device="cpu", max_length=20).load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu", max_length=20), private=True)
     fails(
         "C022",
         lambda: lm.candidate_logits([Query([5] * 21, [20], [[3, 4]])]),

@@ -14,6 +14,7 @@ from spacy.language import Language
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.labels import LabelJob, LabelScorer, LabelTrie
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.typer import Typer
 from spacy_cascade.prompts.chat import (
@@ -202,7 +203,7 @@ def test_a_component_with_it_learns(base: Path, gold: list[Any]) -> None:
 
 
 def test_a_vocabulary_without_line_breaks_is_a_clear_error(base: Path) -> None:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     table = [None if b == b"\n" else b for b in lm.token_bytes()]
     lm.token_bytes = lambda: table
     with pytest.raises(CascadeError, match=r"C015.*line break"):

@@ -17,6 +17,7 @@ from spacy.training import Example
 from spacy.util import fix_random_seed
 
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.open_ner import SHORTENED, OpenNER
 from spacy_cascade.prompts.demonstrations import read_demos
@@ -90,7 +91,7 @@ def exact(base: Path) -> Any:
     """In float64, so that batches of every shape lead to the same decisions: see
     `util.random_lm`.
     """
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.model.double()
     return lm
 

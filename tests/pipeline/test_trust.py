@@ -18,6 +18,7 @@ from corpus_tools.embedding import get_embedder
 from corpus_tools.errors import CorpusError
 from spacy_cascade import trust
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec, gguf_spec, hf_spec
 from tests import util
 
@@ -218,7 +219,7 @@ def test_an_index_of_safetensors_leads_to_nothing_else(
         (path / "model.safetensors.index.json").write_text(
             json.dumps(index), encoding="utf8"
         )
-        _fails("C122", lambda: HFSpec(str(path), device="cpu").load(), target)
+        _fails("C122", lambda: load_model(HFSpec(str(path), device="cpu")), target)
     assert not marker.exists()
 
 
@@ -227,7 +228,9 @@ def test_a_model_directory_leads_to_no_other_base(base: Path, tmp_path: Path) ->
     config = {"peft_type": "LORA", "base_model_name_or_path": "owner/elsewhere"}
     (path / "adapter_config.json").write_text(json.dumps(config), encoding="utf8")
     _fails(
-        "C122", lambda: HFSpec(str(path), device="cpu").load(), "adapter_config.json"
+        "C122",
+        lambda: load_model(HFSpec(str(path), device="cpu")),
+        "adapter_config.json",
     )
 
 
@@ -259,7 +262,7 @@ def adapter(base: Path, tmp_path: Path) -> Iterator[Path]:
 def test_adapters_are_lora_alone(
     adapter: Path, base: Path, change: dict[str, Any], found: str
 ) -> None:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     _change(adapter / "adapter_config.json", **change)
     _fails("C122", lambda: lm.load_adapter("a", adapter), "adapter_config.json", found)
 
@@ -275,7 +278,7 @@ def test_an_adapter_reads_no_pickle_and_no_other_base(
         auto_mapping=mapping,
         base_model_name_or_path="owner/elsewhere",
     )
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.load_adapter("a", adapter)
     assert lm.adapters == ["a"]
     assert not marker.exists()
@@ -323,7 +326,7 @@ def test_a_chat_template_can_not_leave_its_sandbox(base: Path, tmp_path: Path) -
     open_file = f"{{{{ cycler.__init__.__globals__.os.mknod('{marker}') }}}}"
     for template in (attack, open_file):
         _change(path / "tokenizer_config.json", chat_template=template)
-        tokenizer = HFSpec(str(path), device="cpu").load(private=True).tokenizer
+        tokenizer = load_model(HFSpec(str(path), device="cpu"), private=True).tokenizer
         with pytest.raises(Exception, match=r"unsafe|undefined|security"):
             tokenizer.apply_chat_template(
                 [{"role": "user", "content": "x"}], tokenize=False

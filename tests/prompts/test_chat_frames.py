@@ -11,6 +11,7 @@ import pytest
 from spacy.language import Language
 
 from spacy_cascade.decoding.automaton import Guess
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.prompts.chat import chat_classify, chat_extract, frame
 from tests import util
@@ -28,7 +29,7 @@ NO_SYSTEM = (
 
 
 def _load(base: Path, template: str | None) -> Any:
-    lm = HFSpec(str(base), device="cpu").load(private=True)
+    lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.tokenizer.chat_template = template
     return lm
 

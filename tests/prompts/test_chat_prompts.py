@@ -14,6 +14,7 @@ from spacy.tokens import DocBin
 
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.prompts.chat import (
     cascadener_classify,
@@ -50,7 +51,7 @@ EXAMPLES = [
 @pytest.fixture(scope="module")
 def lm(base: Path) -> Any:
     """A model with a chat format."""
-    found = HFSpec(str(base), device="cpu").load(private=True)
+    found = load_model(HFSpec(str(base), device="cpu"), private=True)
     found.tokenizer.chat_template = CHATML
     return found
 

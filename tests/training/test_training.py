@@ -19,6 +19,7 @@ from spacy.training import Corpus, Example
 from spacy.util import fix_random_seed
 
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.losses import group_sizes, item_loss, merge_items, trim
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.trainable import Trainable
@@ -848,9 +849,9 @@ def test_gold_doc_widens_to_whole_tokens(nlp: Language) -> None:
 
 
 def test_private_copies_do_not_change_the_shared_model(base: Path) -> None:
-    shared = HFSpec(str(base), device="cpu", batch_tokens=99).load()
+    shared = load_model(HFSpec(str(base), device="cpu", batch_tokens=99))
     before = shared.fingerprint()
-    private = HFSpec(str(base), device="cpu", batch_tokens=99).load(private=True)
+    private = load_model(HFSpec(str(base), device="cpu", batch_tokens=99), private=True)
     with torch.no_grad():
         for p in private.model.parameters():
             p.zero_()
