@@ -189,8 +189,7 @@ def scores(doc: Doc) -> list[float]:
     return [*attrs.get("scores", ()), *attrs.get("path_scores", ())]
 
 
-# -- Models
-# ------------------------------------------------------------------------------------------------------
+# -- Models --------------------------------------------------------------------------
 
 
 def random_lm(
@@ -354,8 +353,7 @@ def written_bytes(lm: Any, tokens: Iterable[int]) -> bytes:
     return b"".join(table[t] or b"" for t in tokens)
 
 
-# -- A model that follows a script
-# ---------------------------------------------------------------------------------
+# -- A model that follows a script ---------------------------------------------------
 
 _SPECIAL = ("<pad>", "<s>", "<sep>", "</s>", "<mark>", "<type>")
 

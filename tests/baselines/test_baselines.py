@@ -115,8 +115,7 @@ def gold_file(tmp_path_factory: Any) -> Path:
     return path
 
 
-# -- Copies with two markers
-# ---------------------------------------------------------------------------------------
+# -- Copies with two markers ---------------------------------------------------------
 
 MARKED = Vocabulary(
     [
@@ -228,8 +227,7 @@ def test_copy_verification_is_stepwise_decoding_with_two_markers(
     assert any(job.mentions for job in pairs[0])
 
 
-# -- Judged lists
-# --------------------------------------------------------------------------------------------------
+# -- Judged lists --------------------------------------------------------------------
 
 JUDGED = Vocabulary(
     [
@@ -396,8 +394,7 @@ def test_a_token_of_the_text_is_given_away_once(nlp: Language) -> None:
     ]
 
 
-# -- Prompts
-# -------------------------------------------------------------------------------------------------------
+# -- Prompts -------------------------------------------------------------------------
 
 
 def test_gpt_ners_prompts() -> None:
@@ -460,8 +457,7 @@ def test_promptners_prompt() -> None:
     )
 
 
-# -- Components
-# ----------------------------------------------------------------------------------------------------
+# -- Components ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -582,8 +578,7 @@ def test_saving(method: str, willing: Path, tmp_path: Path) -> None:
     )
 
 
-# -- Bad input
-# -----------------------------------------------------------------------------------------------------
+# -- Bad input -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -676,8 +671,7 @@ def test_bad_threshold_and_training(base: Path) -> None:
     assert code(err) == "C035"
 
 
-# -- spaCy's own components
-# ----------------------------------------------------------------------------------------
+# -- spaCy's own components ----------------------------------------------------------
 
 
 def test_gold_labels_as_paths(nlp: Language, gold_file: Path) -> None:
@@ -806,8 +800,7 @@ def test_prompted_configs_assemble_and_run(
     assert "cascade_typed_f" in srsly.read_json(tmp_path / "scores.json")
 
 
-# -- Costs
-# ---------------------------------------------------------------------------------------------------------
+# -- Costs ---------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")

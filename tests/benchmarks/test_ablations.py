@@ -28,8 +28,7 @@ def alone(base: Path) -> Language:
     )
 
 
-# -- Mentions without their context
-# ------------------------------------------------------------------------------
+# -- Mentions without their context --------------------------------------------------
 
 
 def test_the_prompt_is_the_mention_alone(base: Path) -> None:
@@ -84,8 +83,7 @@ def test_items_without_context_can_be_merged_with_the_extractors(base: Path) -> 
     assert trainable.backward(merged) == pytest.approx(dict(enumerate(apart)), rel=1e-3)
 
 
-# -- The benchmark
-# -----------------------------------------------------------------------------------------------
+# -- The benchmark -------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -138,8 +138,7 @@ def work(tmp_path_factory: Any, corpus: Path, paths: list[str]) -> Path:
     return out
 
 
-# -- Configs
-# -----------------------------------------------------------------------------------------------------
+# -- Configs -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
@@ -193,8 +192,7 @@ def test_configs_name_no_path_of_a_machine() -> None:
         assert not re.search(r'"/|\b[A-Z]:\\', config.read_text())
 
 
-# -- The workflow
-# ------------------------------------------------------------------------------------------------
+# -- The workflow --------------------------------------------------------------------
 
 
 def test_base_is_a_hugging_face_directory(work: Path) -> None:
@@ -494,8 +492,7 @@ def test_python_m_spacy_runs_a_command(corpus: Path, tmp_path: Path) -> None:
     assert (tmp_path / "b" / "model.safetensors").is_file()
 
 
-# -- Errors
-# ------------------------------------------------------------------------------------------------------
+# -- Errors --------------------------------------------------------------------------
 
 
 def _message(*args: Any) -> str:

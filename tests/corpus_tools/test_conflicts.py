@@ -88,8 +88,7 @@ def shown(found: list[Evidence]) -> set[tuple[str, str, str, str, int]]:
     return {(e.a, e.label, e.kind, e.other, e.n) for e in found}
 
 
-# -- Rules
-# ----------------------------------------------------------------------------------------------------------
+# -- Rules ---------------------------------------------------------------------------
 
 
 def test_three_classes_and_agreement():
@@ -224,8 +223,7 @@ def test_many_strings_do_not_slow_down_the_scan():
     )
 
 
-# -- Edges
-# ----------------------------------------------------------------------------------------------------------
+# -- Edges ---------------------------------------------------------------------------
 
 
 def test_titles_inside_and_outside():
@@ -268,8 +266,7 @@ def test_same_head_word_with_another_label():
     )
 
 
-# -- Names
-# ----------------------------------------------------------------------------------------------------------
+# -- Names ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -317,8 +314,7 @@ def test_embedder_finds_other_spellings():
     )
 
 
-# -- Ranking
-# --------------------------------------------------------------------------------------------------------
+# -- Ranking -------------------------------------------------------------------------
 
 
 def test_wilson_is_the_textbook_bound():
@@ -402,8 +398,7 @@ def test_loss_of_f1_raises_the_rank():
     assert (low.predicted, low.predictions, low.sources) == (38, 40, ["tagger"])
 
 
-# -- Planted inconsistencies of the mini corpora
-# -----------------------------------------------------------------------
+# -- Planted inconsistencies of the mini corpora -------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -472,8 +467,7 @@ def test_ambiguity_within_a_set_is_no_conflict(mini):
     assert strings.isdisjoint({"Liverpool", "bitter", "tagine", "苹果"})
 
 
-# -- Taggers
-# --------------------------------------------------------------------------------------------------------
+# -- Taggers -------------------------------------------------------------------------
 
 
 def test_scores_agree_with_spacy():
@@ -695,8 +689,7 @@ def test_kill_and_resume(tiny, tmp_path):
     assert done.stat().st_mtime_ns == before and not list(cache.glob("*/unfinished"))
 
 
-# -- Bad input
-# ------------------------------------------------------------------------------------------------------
+# -- Bad input -----------------------------------------------------------------------
 
 
 def fails(code: str, *args: str | Path) -> str:
@@ -842,8 +835,7 @@ def test_form_and_tokens():
     ]
 
 
-# -- Real data
-# ------------------------------------------------------------------------------------------------------
+# -- Real data -----------------------------------------------------------------------
 
 
 @pytest.mark.real_data

@@ -86,8 +86,7 @@ def corpus(types) -> rounds.Corpus:
     return rounds.describe(gold, ls.base(gold, types), vectors)
 
 
-# -- Metrics
-# ---------------------------------------------------------------------------------------------------------
+# -- Metrics -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -206,8 +205,7 @@ def test_unusable_embedding(wrong):
         )
 
 
-# -- Lists and rounds
-# ------------------------------------------------------------------------------------------------
+# -- Lists and rounds ----------------------------------------------------------------
 
 
 def test_types(types):
@@ -366,8 +364,7 @@ def test_twins_leave_one_name(taxonomy):
     ls.check(lists, gold)
 
 
-# -- Search
-# ----------------------------------------------------------------------------------------------------------
+# -- Search --------------------------------------------------------------------------
 
 
 def test_search_accepts_only_what_does_not_get_worse(types, corpus):
@@ -402,8 +399,7 @@ def test_seeds(types, corpus):
     assert (drawn[0] == drawn[1]).all() and (drawn[0] != drawn[2]).any()
 
 
-# -- Synonyms
-# --------------------------------------------------------------------------------------------------------
+# -- Synonyms ------------------------------------------------------------------------
 
 
 def test_synonym_tables_that_ship():
@@ -460,8 +456,7 @@ def test_no_synonyms_for_a_language(taxonomy):
         synonyms.load("tlh", taxonomy=taxonomy)
 
 
-# -- On disk
-# ---------------------------------------------------------------------------------------------------------
+# -- On disk -------------------------------------------------------------------------
 
 NAMES = {
     "politician": ["Merkel", "Lincoln", "Churchill"],

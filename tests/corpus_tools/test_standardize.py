@@ -74,8 +74,7 @@ def maps() -> dict[str, LabelMap]:
     return load_maps()
 
 
-# -- Checks
-# -----------------------------------------------------------------------------------------------------------
+# -- Checks --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -208,8 +207,7 @@ def test_a_map_stands_where_its_content_says(tmp_path):
     assert code(load_maps, tmp_path) == "T055"
 
 
-# -- The maps that come along
-# -----------------------------------------------------------------------------------------
+# -- The maps that come along --------------------------------------------------------
 
 
 def test_packaged_maps_are_sound(maps, universal):
@@ -258,8 +256,7 @@ def test_every_real_data_set_agrees_with_its_map(data, maps):
         check_names(maps[f"{entry['lang']}/{entry['dataset']}"], entry["types"])
 
 
-# -- Applying
-# ---------------------------------------------------------------------------------------------------------
+# -- Applying ------------------------------------------------------------------------
 
 
 def test_record_keeps_order_lists_and_rejected_entries():
@@ -461,8 +458,7 @@ def test_real_set_keeps_every_mention_or_says_why(data, tmp_path, maps, universa
     assert written["laboratory container"] == train["location"]
 
 
-# -- Suggestions and overview
-# -----------------------------------------------------------------------------------------
+# -- Suggestions and overview --------------------------------------------------------
 
 
 def test_suggestions_by_precedent_and_spelling(maps, universal):
@@ -541,8 +537,7 @@ def test_overview_page_is_up_to_date(maps, universal):
     )
 
 
-# -- Command
-# ----------------------------------------------------------------------------------------------------------
+# -- Command -------------------------------------------------------------------------
 
 
 def run(*args: object) -> tuple[int, str]:

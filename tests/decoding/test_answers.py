@@ -126,8 +126,7 @@ def written(
     )
 
 
-# -- Substrings
-# --------------------------------------------------------------------------------------------------
+# -- Substrings ----------------------------------------------------------------------
 
 
 @given(text=st.text(alphabet="abé;", min_size=1, max_size=12), seed=st.integers(0, 9))
@@ -157,8 +156,7 @@ def test_substrings_need_linear_space() -> None:
     assert len(Substrings(text.encode(), range(0, 10000, 2)).order) == 5000
 
 
-# -- Whatever is written
-# ------------------------------------------------------------------------------------------
+# -- Whatever is written -------------------------------------------------------------
 
 
 @given(
@@ -236,8 +234,7 @@ def test_mentions_in_text_order_can_always_be_listed(
     )
 
 
-# -- Which occurrence is meant
-# ------------------------------------------------------------------------------------
+# -- Which occurrence is meant -------------------------------------------------------
 
 
 def read(
@@ -331,8 +328,7 @@ def test_none_may_be_a_label_and_an_answer(nlp: Language) -> None:
     assert read(nlp, "None came", " None: None", ["None"]) == [(0, 4, "None")]
 
 
-# -- With a model
-# --------------------------------------------------------------------------------------------------
+# -- With a model --------------------------------------------------------------------
 
 SET = LabelSet.build(
     Taxonomy.from_labels(["person", "location->city", "location->country", "a: b"])

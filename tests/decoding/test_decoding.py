@@ -51,8 +51,7 @@ def both(
     return fast, slow
 
 
-# -- The equality
-# ------------------------------------------------------------------------------------------------
+# -- The equality --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", MAKERS)
@@ -314,8 +313,7 @@ def test_equals_stepwise_on_real_sentences(
         _is_marked_copy(lm, job, "segments")
 
 
-# -- Automata
-# ----------------------------------------------------------------------------------------------------
+# -- Automata ------------------------------------------------------------------------
 
 
 def _unit(nlp: Language, text: str) -> Unit:
@@ -521,8 +519,7 @@ def test_a_model_that_marks_everything_settles(rnd: Any, nlp: Language) -> None:
     ]
 
 
-# -- Noise and trees
-# ---------------------------------------------------------------------------------------------
+# -- Noise and trees -----------------------------------------------------------------
 
 
 def test_noise_depends_on_text_round_state_and_token_only() -> None:

@@ -226,8 +226,7 @@ def test_no_jobs() -> None:
     score_labels(util.ScriptedLM({}), [])
 
 
-# -- Strategies
-# --------------------------------------------------------------------------------------------------
+# -- Strategies ----------------------------------------------------------------------
 
 TREE = Taxonomy(
     {
@@ -391,8 +390,7 @@ def test_progressive_types_all_mentions_of_a_level_in_one_call(nlp: Language) ->
     assert lm.calls == 3
 
 
-# -- What is run once
-# --------------------------------------------------------------------------------------------
+# -- What is run once ----------------------------------------------------------------
 
 
 @pytest.fixture
@@ -457,8 +455,7 @@ def test_other_lists_for_the_same_prompt_are_asked_anew(rnd: Any) -> None:
         )
 
 
-# -- Joint probabilities
-# -----------------------------------------------------------------------------------------
+# -- Joint probabilities -------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("strategy", "width"), [("path", 1), ("beam", 50)])

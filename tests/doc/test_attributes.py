@@ -31,8 +31,7 @@ def both(lively: Path) -> Language:
     return nlp
 
 
-# -- Of spans and Docs
-# ---------------------------------------------------------------------------------------------
+# -- Of spans and Docs ---------------------------------------------------------------
 
 
 def test_paths_scores_and_labels_are_read_from_spans() -> None:
@@ -91,8 +90,7 @@ def test_paths_and_scores_as_json() -> None:
     assert nlp.make_doc("To York")._.cascade_entities == []
 
 
-# -- Joined, cut, saved
-# --------------------------------------------------------------------------------------------
+# -- Joined, cut, saved --------------------------------------------------------------
 
 
 def test_docs_put_together_keep_paths_scores_and_coverage(both: Language) -> None:

@@ -16,8 +16,7 @@ from spacy_cascade.doc.annotations import fuse, set_candidates, set_ents
 from spacy_cascade.taxonomy import Taxonomy
 from tests import util
 
-# -- Candidates and fusion
-# -----------------------------------------------------------------------------------------
+# -- Candidates and fusion ------------------------------------------------------------
 
 
 def test_fuse_prefers_longer_then_likelier_then_earlier() -> None:
@@ -192,8 +191,7 @@ def test_wrong_drafts_change_nothing(lively: Path) -> None:
     assert found[0] == found[1] == found[2]
 
 
-# -- Types
-# ---------------------------------------------------------------------------------------------------------
+# -- Types ---------------------------------------------------------------------------
 
 
 def test_label_sets_of_tuples_reach_other_processes() -> None:
@@ -335,8 +333,7 @@ def test_all_strategies_type_what_the_model_is_sure_of(strategy: str) -> None:
     ]
 
 
-# -- Refining the entities of another component
-# --------------------------------------------------------------------
+# -- Refining the entities of another component --------------------------------------
 
 
 def _refine(**classifier: Any) -> Language:

@@ -138,8 +138,7 @@ def test_spans_alone_are_annotation(nlp: Language) -> None:
     )
 
 
-# -- Training
-# ----------------------------------------------------------------------------------------------------
+# -- Training ------------------------------------------------------------------------
 
 
 def opened(item: Any) -> int:
@@ -219,8 +218,7 @@ def test_names_are_not_replaced_in_what_is_only_partly_known(nlp: Language) -> N
     )
 
 
-# -- Files
-# -------------------------------------------------------------------------------------------------------
+# -- Files ---------------------------------------------------------------------------
 
 
 def write(path: Path, docs: list[Doc]) -> Path:
@@ -279,8 +277,7 @@ def test_evaluate_counts_them(nlp: Language, tmp_path: Path) -> None:
     assert scores["cascade_extraction_p"] == 0.5  # John and Paris, once
 
 
-# -- Spans of another name
-# ---------------------------------------------------------------------------------------
+# -- Spans of another name -----------------------------------------------------------
 
 
 @pytest.fixture
@@ -380,8 +377,7 @@ def test_a_doc_without_the_group_is_not_annotated(nlp: Language) -> None:
     assert not is_annotated(made)
 
 
-# -- White space at the edges
-# ------------------------------------------------------------------------------------
+# -- White space at the edges --------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -36,8 +36,7 @@ def with_step(step: Callable[[Doc], Doc], **where: str) -> Language:
     return nlp
 
 
-# -- Retokenizers
-# ----------------------------------------------------------------------------------------------------------
+# -- Retokenizers --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -181,8 +180,7 @@ def test_a_pipeline_with_a_retokenizer_is_scored() -> None:
     assert nlp.evaluate([eg])["cascade_typed_f"] == 1.0
 
 
-# -- Entities that are called MENTION
-# ---------------------------------------------------------------------------------------
+# -- Entities that are called MENTION ------------------------------------------------
 
 
 @pytest.mark.parametrize("pattern", ["Paris", "saw Paris", "today"])
@@ -245,8 +243,7 @@ def test_a_second_run_of_the_extractor_replaces_its_own_mentions_alone() -> None
     assert [e.text for e in again(doc).ents] == ["France", "today"]
 
 
-# -- Ids, blocked and missing tokens, groups, attributes
-# --------------------------------------------------------------------
+# -- Ids, blocked and missing tokens, groups, attributes -----------------------------
 
 
 def link(doc: Doc) -> Doc:
@@ -392,8 +389,7 @@ def test_spans_that_are_fused_keep_their_ids_and_leave_others_alone() -> None:
     assert named(over(doc)) == [("Paris", "city"), ("in France", "x")]
 
 
-# -- JSON
-# --------------------------------------------------------------------------------------------------------------------
+# -- JSON ----------------------------------------------------------------------------
 
 
 def test_entities_and_coverage_come_back_from_json() -> None:

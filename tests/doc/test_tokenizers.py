@@ -136,8 +136,7 @@ def test_lone_surrogates_are_refused_by_spacy_itself(nlp: Language) -> None:
         nlp.make_doc("a \ud800 b")
 
 
-# -- Long texts without spaces
-# -------------------------------------------------------------------------------------
+# -- Long texts without spaces -------------------------------------------------------
 
 
 def _whole(nlp: Language, text: str) -> Doc:
@@ -191,7 +190,7 @@ def test_time_grows_with_the_length_of_a_text_without_spaces(nlp: Language) -> N
     assert seen and max(seen) <= 300
 
 
-# -- Words that stay whole -----------------------------------------------------------------------
+# -- Words that stay whole -----------------------------------------------------------
 
 
 def _texts(nlp: Language, text: str) -> list[str]:

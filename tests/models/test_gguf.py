@@ -43,7 +43,7 @@ def logits(model: Any) -> torch.Tensor:
         return model(input_ids=torch.arange(4, 60)[None]).logits
 
 
-# -- Weights ---------------------------------------------------------------------------------------
+# -- Weights -------------------------------------------------------------------------
 
 
 def test_unquantized_weights_are_those_of_the_model(file: Path) -> None:
@@ -104,7 +104,7 @@ def test_half_precision_loses_no_bit_of_single_numbers(
     assert torch.equal(lm.model.model.norm.weight, model.model.norm.weight)
 
 
-# -- The cache -------------------------------------------------------------------------------------
+# -- The cache -----------------------------------------------------------------------
 
 
 def written(cache: Path) -> list[Path]:
@@ -213,7 +213,7 @@ def test_two_processes_at_once(file: Path, cache: Path, tmp_path: Path) -> None:
     assert len(written(cache)) == 1
 
 
-# -- Where files are found -------------------------------------------------------------------------
+# -- Where files are found -----------------------------------------------------------
 
 
 @pytest.fixture
@@ -313,7 +313,7 @@ def test_the_general_reader_takes_gguf_files_too(file: Path) -> None:
     assert load_model(spec) is load_model(gguf_spec(str(file), device="cpu"))
 
 
-# -- What can't be read ----------------------------------------------------------------------------
+# -- What can't be read --------------------------------------------------------------
 
 
 def test_a_file_that_was_cut_off(file: Path, tmp_path: Path) -> None:

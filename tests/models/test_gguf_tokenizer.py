@@ -115,7 +115,7 @@ def strings(n: int, seed: int = 0) -> list[str]:
     return out
 
 
-# -- SmolLM2 ---------------------------------------------------------------------------------------
+# -- SmolLM2 -------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -206,7 +206,7 @@ def test_smollm2_knows_english(tmp_path_factory: Any, monkeypatch: Any) -> None:
     assert len(lm.tokenizer) == 49152
 
 
-# -- Other kinds -----------------------------------------------------------------------------------
+# -- Other kinds ---------------------------------------------------------------------
 
 
 def tiny(path: Path, **more: Any) -> tuple[GGUFFile, Any]:

@@ -184,8 +184,7 @@ def test_the_stages_of_different_runs_do_not_go_together(
         alone.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])  # type: ignore[attr-defined]
 
 
-# -- Merged for inference
-# ------------------------------------------------------------------------------------------
+# -- Merged for inference ------------------------------------------------------------
 
 
 def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(

@@ -44,8 +44,7 @@ def load(path: Path, **more: Any) -> HFCausalLM:
     return load_model(HFSpec(str(path), device="cpu", **more), private=True)
 
 
-# -- Case marks and the tiny tokenizer
-# ---------------------------------------------------------------------------
+# -- Case marks and the tiny tokenizer -----------------------------------------------
 
 
 @given(TEXT)
@@ -161,8 +160,7 @@ def test_tokenizer_training_takes_any_iterable() -> None:
     assert len(train_tokenizer(iter(["a b", "東京"]), vocab_size=300)) >= 256
 
 
-# -- Logits
-# ------------------------------------------------------------------------------------------------------
+# -- Logits --------------------------------------------------------------------------
 
 
 def _reference(lm: Any, ids: list[int]) -> np.ndarray:
@@ -256,8 +254,7 @@ def test_the_protocol_is_followed(rnd: Any) -> None:
     assert isinstance(util.ScriptedLM({}), CausalLM)
 
 
-# -- Other architectures
-# -----------------------------------------------------------------------------------------
+# -- Other architectures -------------------------------------------------------------
 
 
 def _other(tmp_path: Path, base: Path, kind: str) -> Path:
@@ -301,8 +298,7 @@ def test_other_architectures_load_and_answer(
     )
 
 
-# -- Adapters
-# ----------------------------------------------------------------------------------------------------
+# -- Adapters ------------------------------------------------------------------------
 
 
 def _shake(lm: HFCausalLM, name: str) -> None:
@@ -376,8 +372,7 @@ def test_save_leaves_adapters_out(base: Path, tmp_path: Path) -> None:
     assert _ask(again, None) == pytest.approx(_ask(lm, None))
 
 
-# -- Loading
-# -----------------------------------------------------------------------------------------------------
+# -- Loading -------------------------------------------------------------------------
 
 
 def test_equal_weights_are_loaded_once(base: Path) -> None:
@@ -433,8 +428,7 @@ def test_subword_noise_is_seeded(rnd: Any) -> None:
     assert found[0] == found[1]
 
 
-# -- Files
-# -------------------------------------------------------------------------------------------------------
+# -- Files ---------------------------------------------------------------------------
 
 
 def test_a_failed_write_leaves_the_old_directory(tmp_path: Path) -> None:

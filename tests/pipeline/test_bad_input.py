@@ -57,8 +57,7 @@ def fails(code: str, call: Callable[[], Any], *parts: str) -> CascadeError:
     return err.value
 
 
-# -- The messages themselves
-# -------------------------------------------------------------------------------------
+# -- The messages themselves ---------------------------------------------------------
 
 
 def test_codes_are_unique_and_stand_in_their_messages() -> None:
@@ -99,8 +98,7 @@ def test_errors_are_ordinary_python_errors() -> None:
     assert issubclass(CascadeFileNotFoundError, FileNotFoundError)
 
 
-# -- Taxonomies
-# --------------------------------------------------------------------------------------------------
+# -- Taxonomies ----------------------------------------------------------------------
 
 
 def test_c001_unknown_type() -> None:
@@ -203,8 +201,7 @@ def test_c006_unusable_label(name: Any) -> None:
     fails("C006", lambda: Taxonomy.from_labels(["a", name]), repr(name))
 
 
-# -- Models
-# ------------------------------------------------------------------------------------------------------
+# -- Models --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("factory", ["cascade_extractor", "cascade_classifier"])
@@ -492,8 +489,7 @@ def test_c053_quantization_without_its_package(base: Path, value: str) -> None:
     )
 
 
-# -- Settings
-# ----------------------------------------------------------------------------------------------------
+# -- Settings ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -610,8 +606,7 @@ def test_an_unknown_registered_name_lists_the_known_ones(name: str) -> None:
         getattr(spacy_registry, name).get("spacy-cascade.Nonsense.v1")
 
 
-# -- Decoding and components
-# -------------------------------------------------------------------------------------
+# -- Decoding and components ---------------------------------------------------------
 
 
 def test_c022_longer_than_the_models_window(base: Path) -> None:
@@ -721,8 +716,7 @@ def test_c026_decoding_that_does_not_settle(rnd: Any) -> None:
     )  # type: ignore[arg-type]
 
 
-# -- Training
-# ----------------------------------------------------------------------------------------------------
+# -- Training ------------------------------------------------------------------------
 
 
 def _extractor(base: Path, **more: Any) -> Language:

@@ -53,8 +53,7 @@ def gold(nlp: Language, labels: list[str] | None = None) -> Example:
     return Example.from_dict(nlp.make_doc(TEXT), {"entities": ents})
 
 
-# -- In pipelines
-# ----------------------------------------------------------------------------------------------------
+# -- In pipelines --------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("strategy", ["progressive", "beam", "path"])
@@ -211,8 +210,7 @@ def test_single_stage_components(factory: str, base: Path, tmp_path: Path) -> No
     }
 
 
-# -- In prompts
-# --------------------------------------------------------------------------------------------------------
+# -- In prompts ----------------------------------------------------------------------
 
 
 def test_chat_prompts_name_types_as_users_do(rnd: Any, nlp: Language) -> None:
@@ -260,8 +258,7 @@ def test_demonstrations_are_looked_up_in_any_case() -> None:
     assert demo.known(labels) == [("Ann", 0), ("Rome", 1)]
 
 
-# -- Looking up
-# --------------------------------------------------------------------------------------------------------
+# -- Looking up ----------------------------------------------------------------------
 
 
 def test_a_name_that_is_spelled_just_so_comes_first() -> None:
@@ -336,8 +333,7 @@ def test_a_type_of_ones_own_may_be_called_unknown() -> None:
     assert [e.label_ for e in offered("John saw Paris").ents] == ["CITY"]
 
 
-# -- Scores
-# ------------------------------------------------------------------------------------------------------------
+# -- Scores --------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

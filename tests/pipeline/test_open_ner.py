@@ -103,8 +103,7 @@ def nlp_open(request: Any, talkative: Path) -> Language:
     return nlp
 
 
-# -- Prompts
-# -------------------------------------------------------------------------------------------------------
+# -- Prompts -------------------------------------------------------------------------
 
 LABEL_SET = LabelSet.build(Taxonomy.from_labels(LABELS), full_paths=True)
 
@@ -255,8 +254,7 @@ def test_compact_prompt(rnd: Any, nlp: Language) -> None:
     )
 
 
-# -- Labels
-# --------------------------------------------------------------------------------------------------------
+# -- Labels --------------------------------------------------------------------------
 
 
 def test_names_tell_types_apart() -> None:
@@ -413,8 +411,7 @@ def test_c024_wrong_labels_in_a_context(nlp_open: Language) -> None:
     assert code(err) == "C024"
 
 
-# -- Running
-# -------------------------------------------------------------------------------------------------------
+# -- Running -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
@@ -550,8 +547,7 @@ def test_settings_are_checked(talkative: Path, config: dict[str, Any]) -> None:
     assert code(err) in ("C020", "C021")
 
 
-# -- Training
-# ------------------------------------------------------------------------------------------------------
+# -- Training ------------------------------------------------------------------------
 
 
 def loop(**more: Any) -> SFT:
@@ -724,8 +720,7 @@ def test_label_noise_changes_list_and_answer_together() -> None:
     assert ListNoise(rng).labels(labels, set()) == [0, 1, 2, 3, 4]
 
 
-# -- Saving and adapters
-# ---------------------------------------------------------------------------------------------
+# -- Saving and adapters -------------------------------------------------------------
 
 
 def test_round_trips(talkative: Path, tmp_path: Path) -> None:

@@ -67,7 +67,8 @@ def test_another_pipeline_in_spawned_processes() -> None:
         nlp = spacy.blank("en")
         nlp.add_pipe("entity_ruler").add_patterns([{"label": "GPE", "pattern": "Berlin"}])
         assert spacy.tokens.Doc.has_extension("cascade_labels")
-        print([[(e.text, e.label_) for e in doc.ents] for doc in nlp.pipe(["I like Berlin."] * 2, n_process=2)])
+        docs = nlp.pipe(["I like Berlin."] * 2, n_process=2)
+        print([[(e.text, e.label_) for e in doc.ents] for doc in docs])
         """)
     assert out == "[[('Berlin', 'GPE')], [('Berlin', 'GPE')]]"
 

@@ -32,8 +32,7 @@ def same(a: Doc, b: Doc) -> None:
     assert a._.cascade_coverage == b._.cascade_coverage
 
 
-# -- One by one and in a stream
-# ------------------------------------------------------------------------------------
+# -- One by one and in a stream ------------------------------------------------------
 
 
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 32])
@@ -58,10 +57,13 @@ def test_several_processes_print_nothing(base: Path, tmp_path: Path) -> None:
 import os, spacy
 nlp = spacy.blank("en")
 lm = {{"@causal_lms": "spacy-cascade.HF.v1", "name": {str(base)!r}}}
-nlp.add_pipe("cascade_extractor", config={{"model": lm, "adapter": None, "template": {{"@prompts": "spacy-cascade.CompactExtract.v1"}}}})
+template = {{"@prompts": "spacy-cascade.CompactExtract.v1"}}
+config = {{"model": lm, "adapter": None, "template": template}}
+nlp.add_pipe("cascade_extractor", config=config)
 nlp("John lives in Paris.")
 nlp.get_pipe("cascade_extractor").lm.tokenizer(["many", "texts"] * 50)
-print(len(list(nlp.pipe(["Mary lives in Rome."] * 4, n_process=2, batch_size=2))), "TOKENIZERS_PARALLELISM" in os.environ)
+docs = list(nlp.pipe(["Mary lives in Rome."] * 4, n_process=2, batch_size=2))
+print(len(docs), "TOKENIZERS_PARALLELISM" in os.environ)
 """
     env = {k: v for k, v in os.environ.items() if k != "TOKENIZERS_PARALLELISM"}
     found = subprocess.run(
@@ -139,8 +141,7 @@ def test_a_lone_surrogate_in_user_data_is_no_obstacle(both: Language) -> None:
     assert both(doc).user_data["note"] == "\ud800"
 
 
-# -- Offsets
-# -------------------------------------------------------------------------------------------------------
+# -- Offsets -------------------------------------------------------------------------
 
 
 def test_repeated_mentions_are_told_apart() -> None:
@@ -180,8 +181,7 @@ def test_case_of_the_mention_is_kept_at_every_level() -> None:
     assert [e.label_ for e in nlp("PARIS and Paris").ents] == ["country", "city"]
 
 
-# -- Failures
-# ------------------------------------------------------------------------------------------------------
+# -- Failures ------------------------------------------------------------------------
 
 
 def test_one_failing_doc_does_not_take_the_batch_down() -> None:
@@ -232,8 +232,7 @@ def test_a_bad_label_set_fails_its_doc_only() -> None:
     assert failed == ["C024"]
 
 
-# -- Living in a pipeline
-# ------------------------------------------------------------------------------------------
+# -- Living in a pipeline ------------------------------------------------------------
 
 
 def test_both_stages_share_one_model(both: Language) -> None:

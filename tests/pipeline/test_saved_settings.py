@@ -235,8 +235,7 @@ def test_the_level_of_open_ner_changes_its_labels(lively: Path) -> None:
     assert pipe.labels == ("person", "location")
 
 
-# -- Label sets
-# --------------------------------------------------------------------------------------------------
+# -- Label sets ----------------------------------------------------------------------
 
 OWN = util.labels_config(["agent", "place->town"])
 DYNAMIC = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
@@ -342,8 +341,7 @@ def test_a_component_by_itself_loads_all_that_was_saved(
     assert (fresh.min_score, fresh.taxonomy.roots) == (0.9, ("person", "location"))
 
 
-# -- Bases that are shared
-# ---------------------------------------------------------------------------------------
+# -- Bases that are shared -----------------------------------------------------------
 
 
 def found(nlp: Language) -> list[Any]:
@@ -441,8 +439,7 @@ def test_an_owner_that_is_gone(
     assert refined(twice) == expected
 
 
-# -- What is given in short
-# --------------------------------------------------------------------------------------
+# -- What is given in short ----------------------------------------------------------
 
 
 def test_a_model_given_as_a_string(lively: Path) -> None:

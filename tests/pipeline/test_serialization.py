@@ -51,8 +51,7 @@ def code(err: Any) -> str:
     return err.value.code
 
 
-# -- Round trips
-# -------------------------------------------------------------------------------------------------
+# -- Round trips ---------------------------------------------------------------------
 
 
 def test_adapters_matter(trained: Language, lively: Path) -> None:
@@ -194,8 +193,7 @@ def test_exclude_weights(trained: Language, lively: Path, tmp_path: Path) -> Non
     assert not list((tmp_path / "p").rglob("*.safetensors"))
 
 
-# -- Config
-# ------------------------------------------------------------------------------------------------------
+# -- Config --------------------------------------------------------------------------
 
 
 def test_config_round_trip(lively: Path) -> None:
@@ -241,8 +239,7 @@ def test_an_untrained_pipeline_saves_without_weights(
     assert results(spacy.load(tmp_path / "nlp")) == results(nlp)
 
 
-# -- save_weights
-# ------------------------------------------------------------------------------------------------
+# -- save_weights --------------------------------------------------------------------
 
 
 def _alone(base: Path, save_weights: str) -> Language:
@@ -323,8 +320,7 @@ def test_a_fully_trained_shared_base_is_saved_with_its_owner(
     )
 
 
-# -- Damage
-# ------------------------------------------------------------------------------------------------------
+# -- Damage --------------------------------------------------------------------------
 
 
 @pytest.fixture

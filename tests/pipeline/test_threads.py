@@ -29,7 +29,8 @@ from tests import util
 
 PIPELINE = Path(__file__).parents[2] / "assets" / "open_sm" / "pipeline"
 WORDS = """
-    Berlin Paris Lena Muster Siemens AG lives works in for at the and new polonium Rome Tokyo Google visited
+    Berlin Paris Lena Muster Siemens AG lives works in for at the and new polonium Rome
+    Tokyo Google visited
 """.split()  # noqa: SIM905
 
 
@@ -74,8 +75,7 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
         return list(pool.map(run, calls))
 
 
-# -- The pipeline that ships
-# ---------------------------------------------------------------------------------------
+# -- The pipeline that ships ---------------------------------------------------------
 
 
 def test_a_thousand_calls_from_eight_threads(shipped: Language) -> None:
@@ -171,8 +171,7 @@ def test_types_that_are_set_while_a_batch_is_under_way(
     assert [found(doc) for doc in nlp.pipe(texts)] == right
 
 
-# -- Adapters, and training
-# ----------------------------------------------------------------------------------------
+# -- Adapters, and training ----------------------------------------------------------
 
 
 def shake(parameters: dict[str, Any], seed: int) -> None:
@@ -313,8 +312,7 @@ def test_tables_of_positions_for_short_and_long_texts() -> None:
     in_threads(*(lambda p=p: run(p) for p in places))
 
 
-# -- Turns
-# ---------------------------------------------------------------------------------------------------------
+# -- Turns ---------------------------------------------------------------------------
 
 
 def test_the_same_state_is_shared_and_another_waits() -> None:

@@ -133,8 +133,7 @@ def test_a_question_that_cannot_be_asked_is_refused(user: str, why: str) -> None
         chat_classify(user=user)
 
 
-# -- Demonstrations
-# ------------------------------------------------------------------------------------------------
+# -- Demonstrations ------------------------------------------------------------------
 
 
 def test_stage_one_shows_marked_copies(lm: Any, nlp: Language) -> None:

@@ -170,8 +170,7 @@ def test_weights_of_older_versions_load_with_a_configured_template(
     )
 
 
-# -- Stages that go on from each other
-# -----------------------------------------------------------------------------
+# -- Stages that go on from each other -----------------------------------------------
 
 
 def _both(

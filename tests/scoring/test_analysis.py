@@ -166,8 +166,7 @@ def test_counts_agree_with_the_scorer(nlp: Any, a: Any, b: Any) -> None:
     assert reached.get(1, 0) == right
 
 
-# -- Docs and the page
-# ---------------------------------------------------------------------------------------------
+# -- Docs and the page ---------------------------------------------------------------
 
 
 def _gold_docs(nlp: Any) -> list[Doc]:
@@ -191,9 +190,15 @@ def corpus(nlp: Any, tmp_path: Path) -> Path:
 # Peter Brown is too short twice; Paris twice and Spain twice of the wrong type; Tokyo
 # missed; "rained" spurious
 NAMES = {
-    "John Smith": PERSON, "Mary Jones": PERSON, "Peter": PERSON, "Paris": COUNTRY, "Berlin": CITY, "France": COUNTRY,
-    "Spain": CITY, "rained": PERSON,
-}  # fmt: skip
+    "John Smith": PERSON,
+    "Mary Jones": PERSON,
+    "Peter": PERSON,
+    "Paris": COUNTRY,
+    "Berlin": CITY,
+    "France": COUNTRY,
+    "Spain": CITY,
+    "rained": PERSON,
+}
 
 
 def test_groups_by_hand(corpus: Path) -> None:

@@ -27,10 +27,18 @@ from pathlib import Path
 from tests import util
 from spacy_cascade.training.sft import SFT
 torch.set_num_threads(1)
-nlp = util.cascade(Path({str(base)!r}), extractor={{"adapter": None}}, classifier={{"adapter": None}})
-loop = SFT(["cascade_extractor", "cascade_classifier"], max_minutes=0.03, batch_size=2, save_every=0, replace_rate=0.0)
+full = {{"adapter": None}}
+nlp = util.cascade(Path({str(base)!r}), extractor=full, classifier=full)
+loop = SFT(
+    ["cascade_extractor", "cascade_classifier"],
+    max_minutes=0.03,
+    batch_size=2,
+    save_every=0,
+    replace_rate=0.0,
+)
 rank = os.environ["RANK"]
-result = loop.run(nlp, util.examples(nlp), [], Path({str(tmp_path)!r}) / "run", report=lambda info: None)
+output = Path({str(tmp_path)!r}) / "run"
+result = loop.run(nlp, util.examples(nlp), [], output, report=lambda info: None)
 weights = nlp.get_pipe("cascade_extractor").lm.model.state_dict()
 torch.save({{"steps": result["steps"], **weights}}, {str(tmp_path)!r} + f"/{{rank}}.pt")
 """
@@ -150,8 +158,7 @@ def test_models_on_cpus_are_told_from_a_config() -> None:
     assert not on_cpus({"a": {"model": {"name": "x", "device": "auto"}}})
 
 
-# -- Less memory
-# ---------------------------------------------------------------------------------------------------
+# -- Less memory ---------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("adapter", [None, {"rank": 4}], ids=["all", "lora"])

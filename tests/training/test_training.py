@@ -81,8 +81,7 @@ def fresh(tmp_path_factory: Any, base: Path) -> Callable[[], Path]:
     return copy
 
 
-# -- spacy train
-# -------------------------------------------------------------------------------------------------
+# -- spacy train ---------------------------------------------------------------------
 
 
 def loss_of(nlp: Language, stage: str, examples: list[Example]) -> float:
@@ -201,8 +200,7 @@ def test_training_and_decoding_ask_the_same_questions(rnd: Any, fresh: Any) -> N
         assert len(item.gold) <= 2 * len(words) + 1
 
 
-# -- The loop
-# ----------------------------------------------------------------------------------------------------
+# -- The loop ------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -358,8 +356,7 @@ def test_a_run_in_bfloat16_after_one_in_full_precision(
     assert seen[-1]["losses"]["cascade_extractor"] > 0
 
 
-# -- Gradients
-# ---------------------------------------------------------------------------------------------------
+# -- Gradients -----------------------------------------------------------------------
 
 
 def _gradients(
@@ -486,8 +483,7 @@ def test_name_lists_train_the_classifier_alone(fresh: Any, tmp_path: Path) -> No
     assert groups(lists) == {1}
 
 
-# -- Resuming
-# ----------------------------------------------------------------------------------------------------
+# -- Resuming ------------------------------------------------------------------------
 
 SETTINGS: dict[str, Any] = {
     "max_steps": 8,
@@ -696,8 +692,7 @@ def test_no_pickle_in_a_checkpoint(stopped: tuple[Path, Path]) -> None:
     ]
 
 
-# -- Augmentation
-# ------------------------------------------------------------------------------------------------
+# -- Augmentation --------------------------------------------------------------------
 
 NAMES = {
     "": {
