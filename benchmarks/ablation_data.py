@@ -33,7 +33,7 @@ from spacy_cascade.doc.annotations import LABELS_KEY
 from spacy_cascade.doc.codecs import Codecs
 from spacy_cascade.doc.gold import gold_chars
 from spacy_cascade.taxonomy import Taxonomy, format_path
-from spacy_cascade.training.lists import ListNoise
+from spacy_cascade.training.list_noise import ListNoise
 
 NAMES = "en/conll2003"
 TYPES = "en/few_nerd_36"

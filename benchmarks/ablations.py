@@ -36,7 +36,7 @@ from spacy_cascade.doc.annotations import LABELS_KEY
 from spacy_cascade.doc.gold import gold_chars, mention_lists, unannotated
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 
 STAGES = ["cascade_extractor", "cascade_classifier"]
 MODEL: dict[str, Any] = {

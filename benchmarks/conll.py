@@ -32,7 +32,7 @@ from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.training.augment import gold_doc
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 
 LABELS = ["person", "location", "organisation", "miscellaneous"]
 # As `corpus_tools standardize` names them.

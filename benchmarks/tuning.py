@@ -24,7 +24,7 @@ from corpus_tools.files import atomic_path
 from spacy_cascade.cli.evaluate import known_labels
 from spacy_cascade.doc.gold import unannotated
 from spacy_cascade.pipeline.component import LMPipe
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 
 ADAPTERS = ("full", "lora")
 LORA = {"rank": 16, "alpha": 32, "dropout": 0.05}

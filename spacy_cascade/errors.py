@@ -5,8 +5,6 @@ A message says what is wrong, the value found, the remedy and the names that exi
 
 from __future__ import annotations
 
-from typing import Any
-
 
 class CascadeError(ValueError):
     """An error with a code (`err.code`), so that programs can tell errors apart without
@@ -17,7 +15,7 @@ class CascadeError(ValueError):
         super().__init__(message)
         self.code = message[1:5] if message.startswith("[C") else ""
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[type, tuple[str]]:
         return (type(self), (str(self),))
 
 
@@ -350,4 +348,8 @@ class Warnings:
         " templates differ, {found} and {other}. Every text is read twice, and weights of both"
         " that were trained together saw other prompts. Give both templates the same settings"
         " (system, instruction, labels)."
+    )
+    W019 = (
+        "[CW19] [finetune] {option} = {value!r} is no option any more and has no effect: it is"
+        " always {used!r} now. Remove it from the config."
     )

@@ -6,7 +6,10 @@ import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+# What a JSON file holds: its values are known to nobody but who wrote it.
+JsonObject = dict[str, Any]
 
 
 @contextmanager

@@ -92,6 +92,7 @@ def finetune(
 
     from ..doc.corpus import read_once
     from ..registry import registry
+    from ..training.sft import drop_removed_options
 
     config = util.load_config(config_path, overrides=overrides or {}, interpolate=False)
     inputs = config.interpolate().get("paths", {}).values()
@@ -100,6 +101,8 @@ def finetune(
     refuse_overlap(read, [output / name for name in WRITTEN])
     if "finetune" not in config:
         raise CascadeError(Errors.C033)
+    if config["finetune"].get("@training_loops") == "spacy-cascade.SFT.v1":
+        drop_removed_options(config["finetune"])
     # spaCy insists on these two; a config for `finetune` need not have a [training] block
     for key, value in (("seed", 0), ("gpu_allocator", None)):
         config.setdefault("training", {}).setdefault(key, value)

@@ -1,1 +1,1 @@
-"""Fine-tuning: objectives, augmentation, checkpoints and the registered loops."""
+"""Fine-tuning: settings, data, the loop, checkpoints and dev scores."""

@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import itertools
 import random
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, Protocol, TypeVar
 
 import srsly
 from spacy.language import Language
@@ -21,15 +21,41 @@ from ..doc.gold import gold_chars
 from ..doc.missing import GOLD_KEY, missing_ranges
 from ..doc.words import characters, is_letters
 from ..errors import CascadeFileNotFoundError, Errors
-from ..taxonomy import Taxonomy, TypePath, format_path
+from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 
-ANY = ""
+ANY_LANGUAGE = ""
+# (start, end) in characters
+Range = tuple[int, int]
+CharMention = tuple[int, int, TypePath]
+# language -> label path -> names
+Names = dict[str, dict[TypePath, list[str]]]
+T = TypeVar("T")
+
+_UNSPACED = ("zh", "ja")
+# Share of the words of an invented name that get another beginning.
+_NEW_WORDS = 0.7
+
+
+class Randomness(Protocol):
+    """What is drawn from: a `random.Random`, or the module `random`, which spaCy seeds."""
+
+    def random(self) -> float: ...
+
+    def choice(self, seq: Sequence[T], /) -> T: ...
+
+
+class Rewritten(NamedTuple):
+    """text (str): The new text. places (dict): Old -> new place of each outermost mention."""
+
+    text: str
+    places: dict[Range, Range]
 
 
 class MentionReplacer:
     """Puts other names of the same language and type in the place of gold mentions.
 
-    names (dict): language -> label path -> names. Names under the language "" fit every language.
+    names (dict): language -> label path -> names. Names under the language "" fit every
+        language.
     rate (float): Chance of each mention to be replaced. Mentions that contain others stay.
     invent (float): Share of the replacements that are invented names: a known name of
         the type, whose words get new beginnings. They can't be learned by heart, so the
@@ -38,7 +64,7 @@ class MentionReplacer:
 
     def __init__(
         self,
-        names: dict[str, dict[TypePath, list[str]]],
+        names: Names,
         *,
         rate: float = 0.5,
         invent: float = 0.0,
@@ -59,22 +85,28 @@ class MentionReplacer:
     ) -> MentionReplacer:
         """Reads `<language>.json` files of the form {"type": ["name", ...]}.
 
-        RAISES CascadeFileNotFoundError: C031 if the directory holds none. CascadeError:
-            C001 for an unknown type.
+        RAISES CascadeFileNotFoundError: C031 if the directory holds none.
+        RAISES CascadeError: C001 for an unknown type.
         """
-        names: dict[str, dict[TypePath, list[str]]] = {}
+        names: Names = {}
         for file in sorted(Path(path).glob("*.json")):
-            data = srsly.read_json(file)
-            names[file.stem] = {
-                taxonomy.resolve(t): list(v) for t, v in data.items() if v
-            }
+            by_path = names.setdefault(file.stem, {})
+            for type_name, found in srsly.read_json(file).items():
+                if found:
+                    by_path[taxonomy.resolve(type_name)] = list(found)
         if not names:
-            raise CascadeFileNotFoundError(
-                Errors.C031.format(
-                    path=path, name="the lexicon", why="no <language>.json files"
-                )
+            why = "no <language>.json files"
+            message = Errors.C031.format(
+                path=path,
+                name="the lexicon",
+                why=why,
             )
-        return cls(names, rate=rate, invent=invent)
+            raise CascadeFileNotFoundError(message)
+        return cls(
+            names,
+            rate=rate,
+            invent=invent,
+        )
 
     def learn(self, docs: Iterable[Doc]) -> None:
         """Add the gold mentions of a corpus (the training split!) to the names."""
@@ -84,129 +116,244 @@ class MentionReplacer:
                 names = by_path.setdefault(path, [])
                 names.append(doc.text[start:end])
 
-    def name_list(self, nlp: Language, rng: Any = random, *, size: int = 8) -> Doc:
-        """A gold Doc that is nothing but a list of names of one language: many mentions
-        at little cost, from which a model learns the names themselves.
+    def name_list(
+        self,
+        nlp: Language,
+        rng: Randomness = random,
+        *,
+        size: int = 8,
+    ) -> Doc:
+        """A gold Doc that is nothing but a list of names of one language.
+
+        It holds many mentions at little cost. A model learns the names themselves from it.
         """
         language = rng.choice(sorted(self.names))
         paths = sorted(self.names[language])
-        comma = "、" if language in ("zh", "ja") else ", "
-        text, mentions = "", []
+        comma = "、" if language in _UNSPACED else ", "
+        text = ""
+        mentions: list[CharMention] = []
         for _ in range(size):
             path = rng.choice(paths)
             name = rng.choice(self.names[language][path])
-            text += comma if text else ""
-            mentions.append((len(text), len(text) + len(name), path))
+            if text:
+                text += comma
+            start = len(text)
             text += name
+            mentions.append((start, len(text), path))
         return gold_doc(nlp, text, mentions)
 
-    def _invented(self, language: str, name: str, rng: Any) -> str:
-        """Words of four letters or more (two without spaces between words) get the
-        beginning of another name.
-        """
-        stems = self._stems.get(language)
-        if stems is None:
-            names = itertools.chain(*self.names[language].values())
-            words = {w for w in " ".join(names).split() if is_letters(w)}
-            stems = self._stems[language] = sorted(
-                w for w in words if len(w) > 2 or not w.isascii()
-            )
-        out = []
-        for word in name.split(" "):
-            spaced = word[:1].isupper() or word[:1].islower()
-            parts = characters(word)
-            long = len(parts) > (3 if spaced else 1)
-            if is_letters(word) and long and stems and rng.random() < 0.7:
-                stem, keep = characters(rng.choice(stems)), len(parts) // 2
-                begin = "".join(stem[: max(1, (len(stem) + 1) // 2)])
-                new = begin.lower() + "".join(parts[len(parts) - keep :]).lower()
-                word = (
-                    new.upper()
-                    if word.isupper()
-                    else new.capitalize()
-                    if word[0].isupper()
-                    else new
-                )
-            out.append(word)
-        return " ".join(out)
-
-    def __call__(self, nlp: Language, reference: Doc, rng: Any = random) -> Doc | None:
+    def __call__(
+        self,
+        nlp: Language,
+        reference: Doc,
+        rng: Randomness = random,
+    ) -> Doc | None:
         """RETURNS (Optional[Doc]): A new gold Doc, or None if nothing was replaced."""
         if missing_ranges(reference):
             return None  # a new Doc would say that there is nothing else
         gold = gold_chars(reference)
-        top = [gold[i] for i in fuse((s, e, 1.0) for s, e, _ in gold)]
-        if not all(
-            any(s <= start and end <= e for s, e, _ in top) for start, end, _ in gold
-        ):
+        outermost = _outermost(gold)
+        if not all(_holder(outermost, start, end) for start, end, _ in gold):
             return None  # mentions that cross each other can't be moved apart
-        language = (
-            language_of(reference) if self.names.get(language_of(reference)) else ANY
+
+        changed = self._new_names(
+            language_of(reference),
+            gold,
+            outermost,
+            rng,
         )
-        by_path = self.names.get(language) or {}
-        changed: dict[tuple[int, int], str] = {}
-        for start, end, path in top:
-            inner = any(
-                start <= s and e <= end and (s, e) != (start, end) for s, e, _ in gold
-            )
-            names = by_path.get(path)
-            if names and not inner and rng.random() < self.rate:
-                name = rng.choice(names)
-                changed[start, end] = (
-                    self._invented(language, name, rng)
-                    if rng.random() < self.invent
-                    else name
-                )
         if not changed:
             return None
-        pieces, spans, at, out = [], [], 0, 0
-        moved = {}
-        for start, end, _ in top:
-            before = reference.text[at:start]
-            name = changed.get((start, end), reference.text[start:end])
-            pieces += [before, name]
-            out += len(before)
-            moved[start, end] = (out, out + len(name))
-            out += len(name)
-            at = end
-        pieces.append(reference.text[at:])
-        for start, end, path in gold:
-            if (start, end) in moved:
-                spans.append((*moved[start, end], path))
-            else:
-                outer = next((s, e) for s, e, _ in top if s <= start < e)
-                shift = moved[outer][0] - outer[0]
-                if outer not in changed:
-                    spans.append((start + shift, end + shift, path))
-        doc = gold_doc(nlp, "".join(pieces), spans, like=reference)
+        new = _rewritten(reference.text, outermost, changed)
+        mentions = _moved(
+            gold,
+            outermost,
+            changed,
+            new.places,
+        )
+        doc = gold_doc(
+            nlp,
+            new.text,
+            mentions,
+            like=reference,
+        )
+
         # A name may melt into its neighbour ("X" before "." becomes the token "X."):
         # then leave the sentence alone.
-        if any(doc.char_span(*moved[span]) is None for span in changed):
-            return None
+        for place in changed:
+            if doc.char_span(*new.places[place]) is None:
+                return None
         return doc
+
+    def _new_names(
+        self,
+        language: str,
+        gold: Sequence[CharMention],
+        outermost: Sequence[CharMention],
+        rng: Randomness,
+    ) -> dict[Range, str]:
+        """Other names for some of the outermost mentions, by their places."""
+        if not self.names.get(language):
+            language = ANY_LANGUAGE
+        by_path = self.names.get(language) or {}
+        changed: dict[Range, str] = {}
+        for start, end, path in outermost:
+            names = by_path.get(path)
+            if not names or _holds_others(gold, start, end):
+                continue
+            if rng.random() >= self.rate:
+                continue
+            name = rng.choice(names)
+            if rng.random() < self.invent:
+                name = self._invented(language, name, rng)
+            changed[start, end] = name
+        return changed
+
+    def _invented(
+        self,
+        language: str,
+        name: str,
+        rng: Randomness,
+    ) -> str:
+        """Long words get the beginning of another name.
+
+        A word is long with four letters or more, without spaces between words with two.
+        """
+        stems = self._stems_of(language)
+        words = []
+        for word in name.split(" "):
+            parts = characters(word)
+            cased = word[:1].isupper() or word[:1].islower()
+            long = len(parts) > (3 if cased else 1)
+            if is_letters(word) and long and stems and rng.random() < _NEW_WORDS:
+                stem = characters(rng.choice(stems))
+                word = _with_beginning(word, parts, stem)
+            words.append(word)
+        return " ".join(words)
+
+    def _stems_of(self, language: str) -> list[str]:
+        """Words that invented names may begin like."""
+        if language not in self._stems:
+            names = itertools.chain(*self.names[language].values())
+            words = {word for word in " ".join(names).split() if is_letters(word)}
+            stems = [word for word in words if len(word) > 2 or not word.isascii()]
+            self._stems[language] = sorted(stems)
+        return self._stems[language]
+
+
+def _with_beginning(
+    word: str,
+    parts: Sequence[str],
+    stem: Sequence[str],
+) -> str:
+    """The first half of a stem and the second half of a word, cased as the word is."""
+    kept = parts[len(parts) - len(parts) // 2 :]
+    begin = stem[: max(1, (len(stem) + 1) // 2)]
+    new = "".join(begin).lower() + "".join(kept).lower()
+    if word.isupper():
+        return new.upper()
+    return new.capitalize() if word[0].isupper() else new
+
+
+def _outermost(gold: Sequence[CharMention]) -> list[CharMention]:
+    """Of mentions that overlap the longest."""
+    ranges = [(start, end, 1.0) for start, end, _ in gold]
+    return [gold[i] for i in fuse(ranges)]
+
+
+def _holder(
+    outermost: Iterable[CharMention],
+    start: int,
+    end: int,
+) -> Range | None:
+    """The place of the outermost mention that holds this range."""
+    for outer_start, outer_end, _ in outermost:
+        if outer_start <= start and end <= outer_end:
+            return outer_start, outer_end
+    return None
+
+
+def _holds_others(
+    gold: Iterable[CharMention],
+    start: int,
+    end: int,
+) -> bool:
+    for inner_start, inner_end, _ in gold:
+        inside = start <= inner_start and inner_end <= end
+        if inside and (inner_start, inner_end) != (start, end):
+            return True
+    return False
+
+
+def _rewritten(
+    text: str,
+    outermost: Iterable[CharMention],
+    changed: Mapping[Range, str],
+) -> Rewritten:
+    """The text with the new names in their places."""
+    new = ""
+    places: dict[Range, Range] = {}
+    done = 0
+    for start, end, _ in outermost:
+        new += text[done:start]
+        name = changed.get((start, end), text[start:end])
+        places[start, end] = (len(new), len(new) + len(name))
+        new += name
+        done = end
+    return Rewritten(new + text[done:], places)
+
+
+def _moved(
+    gold: Iterable[CharMention],
+    outermost: Sequence[CharMention],
+    changed: Mapping[Range, str],
+    places: Mapping[Range, Range],
+) -> Iterator[CharMention]:
+    """The gold mentions in the new text, without those inside of changed ones."""
+    for start, end, path in gold:
+        if (start, end) in places:
+            yield (*places[start, end], path)
+            continue
+        outer = _holder(outermost, start, end)
+        if outer is not None and outer not in changed:
+            shift = places[outer][0] - outer[0]
+            yield start + shift, end + shift, path
 
 
 def gold_doc(
     nlp: Language,
     text: str,
-    mentions: Iterable[tuple[int, int, TypePath]],
+    mentions: Iterable[CharMention],
     *,
     like: Doc | None = None,
 ) -> Doc:
-    """A gold Doc from character spans; mentions are widened to whole tokens."""
+    """A gold Doc from character spans; mentions are widened to whole tokens.
+
+    like (Optional[Doc]): Its `user_data` is taken over.
+    """
     doc = nlp.make_doc(text)
-    spans, paths = [], []
+    spans = []
+    paths = []
     for start, end, path in mentions:
+        label = path[-1] if path else ""
         span = doc.char_span(
-            start, end, label=path[-1] if path else "", alignment_mode="expand"
+            start,
+            end,
+            label=label,
+            alignment_mode="expand",
         )
         if span is not None:
             spans.append(span)
             paths.append(format_path(path))
+    attrs = {"paths": paths}
     doc.spans[GOLD_KEY] = SpanGroup(
-        doc, name=GOLD_KEY, spans=spans, attrs={"paths": paths}
+        doc,
+        name=GOLD_KEY,
+        spans=spans,
+        attrs=attrs,
     )
-    doc.set_ents([spans[i] for i in fuse((s.start, s.end, 1.0) for s in spans)])
+    flat = fuse((span.start, span.end, 1.0) for span in spans)
+    doc.set_ents([spans[i] for i in flat])
     if like is not None:
         doc.user_data.update(like.user_data)
     return doc
@@ -215,24 +362,24 @@ def gold_doc(
 def language_of(doc: Doc) -> str:
     """Language code that the conversion noted, or ''."""
     record = doc.user_data.get("cascade_record") or {}
-    return record.get("language") or ANY
+    return record.get("language") or ANY_LANGUAGE
 
 
 @registry.augmenters("spacy-cascade.MentionReplacement.v1")
 def mention_replacement(
-    path: str, rate: float = 0.5, taxonomy: Any = None
+    path: str,
+    rate: float = 0.5,
+    taxonomy: Taxonomy | None = None,
 ) -> Callable[[Language, Example], Iterator[Example]]:
-    """As an augmenter for `spacy train`: yields every example, and beside it one with other names.
+    """An augmenter for `spacy train`: yields every example, and beside it one with other names.
 
-    path (str): Directory of `<language>.json` lexicons. rate (float): Chance of each
-        mention to be replaced.
-    taxonomy: The types that the lexicon's names belong to (default: DynamicNER's).
+    path (str): Directory of `<language>.json` lexicons.
+    rate (float): Chance of each mention to be replaced.
+    taxonomy (Optional[Taxonomy]): The types that the lexicon's names belong to (default:
+        DynamicNER's).
     """
-    from ..taxonomy import builtin
-
-    replacer = MentionReplacer.from_dir(
-        path, taxonomy or builtin("dynamicner"), rate=rate
-    )
+    known = taxonomy or builtin("dynamicner")
+    replacer = MentionReplacer.from_dir(path, known, rate=rate)
 
     def augment(nlp: Language, example: Example) -> Iterator[Example]:
         yield example

@@ -6,24 +6,22 @@ It has to be settled before a model is loaded: each process of a launch has its 
 from __future__ import annotations
 
 import os
-from typing import Any
+from collections.abc import Mapping
 
 
 def several_processes() -> bool:
-    """Whether this is one of several processes that `accelerate launch` or `torchrun`
-    has started.
-    """
+    """Whether `accelerate launch` or `torchrun` started this process beside others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
 def settle_device(gpu_id: int = -1, *, cpu: bool = False) -> int:
     """Make a GPU this process's own.
 
-    Where several processes were launched, each gets the one that the launcher gave it,
-    whatever `gpu_id` says: one number for all would put every model onto one GPU.
+    Where several processes were launched, each gets the GPU that the launcher gave it,
+    whatever `gpu_id` says. One number for all would put every model onto one GPU.
 
-    gpu_id (int): GPU for a single process; -1: leave it to the config. cpu (bool): The
-        models run on CPUs.
+    gpu_id (int): GPU for a single process; -1: leave it to the config.
+    cpu (bool): The models run on CPUs.
     RETURNS (int): The GPU, or -1.
     """
     import torch
@@ -38,7 +36,7 @@ def settle_device(gpu_id: int = -1, *, cpu: bool = False) -> int:
     return gpu_id
 
 
-def on_cpus(components: dict[str, Any]) -> bool:
+def on_cpus(components: Mapping[str, Mapping[str, object]]) -> bool:
     """Whether all models of a config's [components] are told to run on CPUs."""
     models = [block.get("model") for block in components.values()]
     named = [model for model in models if isinstance(model, dict) and "name" in model]

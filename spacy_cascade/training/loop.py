@@ -1,4 +1,4 @@
-"""One run of the training loop `spacy-cascade.SFT.v1`."""
+"""The registered fine-tuning loop `spacy-cascade.SFT.v1`, and one run of it."""
 
 from __future__ import annotations
 
@@ -6,158 +6,200 @@ import json
 import logging
 import math
 import time
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
+import torch
 from spacy.language import Language
 from spacy.training import Example
 
 from ..doc.gold import report_missing
 from ..errors import CascadeError, Errors
+from ..files import JsonObject
 from ..pipeline.component import LMPipe
+from ..registry import training_loops
 from .checkpoint import load_checkpoint, save_checkpoint
-from .data import TrainingData, Work
+from .data import TrainingData
+from .dev_scores import dev_scores
 from .devices import settle_device
-from .evaluate import dev_scores
-from .sft import SCHEDULES, SFT, Report
+from .sft import SFTSettings
+from .steps import Stepper
+
+if TYPE_CHECKING:
+    from accelerate import Accelerator
 
 logger = logging.getLogger("spacy_cascade")
 
 # What a checkpoint holds of a run, beside tensors.
 _COUNTERS = ("step", "epoch", "batch", "stale", "best", "best_scores", "elapsed")
+# The learning rate never falls below this share of the highest one.
+_LOWEST_RATE = 1e-3
+
+
+class Progress(TypedDict):
+    """What is reported after each evaluation, and written to log.jsonl."""
+
+    step: int
+    epoch: int
+    minutes: float
+    losses: dict[str, float]
+    dev: dict[str, dict[str, float]]
+    score: float
+
+
+class Result(TypedDict):
+    """What a run returns. best (JsonObject): Step, score and dev scores of the best model."""
+
+    steps: int
+    epochs: int
+    minutes: float
+    best: JsonObject
+
+
+Report = Callable[[Progress], None]
+
+
+@training_loops("spacy-cascade.SFT.v1")
+class SFT(SFTSettings):
+    """Supervised fine-tuning on accelerate.
+
+    It knows mixed precision, accumulation and, by `accelerate launch`, data parallel
+    training. All settings are those of `SFTSettings`.
+    """
+
+    def run(
+        self,
+        nlp: Language,
+        train: Sequence[Example],
+        dev: Sequence[Example],
+        output: Path,
+        *,
+        resume: bool = True,
+        report: Report = lambda info: None,
+    ) -> Result:
+        """Train, and write model-best/, model-last/, checkpoint/ and log.jsonl to `output`.
+
+        resume (bool): Go on from a checkpoint in `output` if there is one. The result
+            is the same as without a break (on a CPU, with the same number of threads).
+        RETURNS (Result): Steps, minutes, best dev scores.
+        RAISES CascadeError: C030, C032, C034, C035, C036.
+        """
+        return Run(
+            self,
+            nlp,
+            train,
+            dev,
+            Path(output),
+            report,
+        ).run(resume=resume)
 
 
 class Run:
     """One run's state: weights, optimizer and counters.
 
-    All randomness of the data is keyed by these, so that beside them only torch's own
-    has to be restored.
+    All randomness of the data is keyed by the counters. Beside them only torch's own has
+    to be restored.
     """
 
     def __init__(
         self,
-        s: SFT,
+        settings: SFTSettings,
         nlp: Language,
         train: Sequence[Example],
         dev: Sequence[Example],
         output: Path,
         report: Report,
     ):
+        self.settings = settings
+        self.nlp = nlp
+        self.output = output
+        self.report = report
+        self.pipes = self._find_pipes()
+        self.accelerator = self._make_accelerator()
+        self.dev = _evenly(dev, settings.dev_limit)
+        report_missing(self.dev)
+        self.data = TrainingData(settings, nlp, self.pipes, train)
+        self.stepper = Stepper(settings, self.data, self.accelerator)
+
+        self.step = 0
+        self.epoch = 0
+        self.batch = 0
+        self.stale = 0
+        self.best = -1.0
+        self.best_scores: JsonObject = {}
+        self.elapsed = 0.0
+
+    def _find_pipes(self) -> list[LMPipe]:
+        available = dict(self.nlp.components)
+        names = self.settings.components
+        found = [available.get(name) for name in names]
+        pipes = [pipe for pipe in found if isinstance(pipe, LMPipe)]
+        if not pipes or len(pipes) < len(found):
+            named = ", ".join(names) or "nothing"
+            known = ", ".join(available) or "nothing"
+            raise CascadeError(Errors.C035.format(found=named, pipes=known))
+        return pipes
+
+    def _make_accelerator(self) -> Accelerator:
         from accelerate import Accelerator
         from accelerate.state import AcceleratorState
         from accelerate.utils import set_seed
 
         # a process may run several loops, with different precisions
         AcceleratorState._reset_state()
-
-        self.s, self.nlp, self.output, self.report = s, nlp, output, report
-        pipes = dict(nlp.components)
-        self.pipes: list[Any] = [pipes.get(name) for name in s.components]
-        if not self.pipes or not all(isinstance(p, LMPipe) for p in self.pipes):
-            found, names = (
-                ", ".join(s.components) or "nothing",
-                ", ".join(pipes) or "nothing",
-            )
-            raise CascadeError(Errors.C035.format(found=found, pipes=names))
-        set_seed(s.seed)
+        set_seed(self.settings.seed)
         # before a model is loaded: every process has a device of its own
-        settle_device(
-            cpu=all(getattr(p.model, "device", "cpu") == "cpu" for p in self.pipes)
-        )
-        self.accelerator = Accelerator(
-            mixed_precision=s.precision, cpu=self.pipes[0].lm.device.type == "cpu"
-        )
-        self.dev = list(dev)
-        if (
-            0 < s.dev_limit < len(self.dev)
-        ):  # evenly, as corpora are often several in a row
-            self.dev = [
-                self.dev[i * len(self.dev) // s.dev_limit] for i in range(s.dev_limit)
-            ]
-        report_missing(self.dev)
-        self.data = TrainingData(s, nlp, self.pipes, train)
-        self.trainables = [p.start_training() for p in self.pipes]
-        for trainable in self.trainables:
-            trainable.recompute(s.gradient_checkpointing)
-        self.parameters = {
-            # without the adapter's name, which is counted up in every process
-            f"{pipe.name}/{n.replace(f'.{t.adapter}', '')}": p
-            for pipe, t in reversed(list(zip(self.pipes, self.trainables, strict=True)))
-            for n, p in t.parameters.items()
-        }
-        # components that share a base without adapters train the same tensors: count them once
-        self.parameters = {
-            k: p for p, k in {p: k for k, p in self.parameters.items()}.items()
-        }
-        self.optimizer = self._optimizer()
-        self.step = self.epoch = self.batch = self.stale = 0
-        self.best = -1.0
-        self.best_scores: dict[str, Any] = {}
-        self.elapsed = 0.0
-        self._thread = ThreadPoolExecutor(1)
-        self._ahead: Future[list[list[Work]]] | None = None
-
-    def _optimizer(self) -> Any:
-        from .optim import MuonAdamW
-
-        s = self.s
-        embeddings = {id(w) for p in self.pipes for w in p.lm.embeddings}
-        groups: dict[str, list[Any]] = {"muon": [], "matrix": [], "plain": []}
-        for p in self.parameters.values():
-            muon = s.optimizer == "muon" and p.dim() == 2 and id(p) not in embeddings
-            groups["muon" if muon else "matrix" if p.dim() > 1 else "plain"].append(p)
-        decay = {"muon": s.weight_decay, "matrix": s.weight_decay, "plain": 0.0}
-        return MuonAdamW(
-            [
-                {"params": ps, "weight_decay": decay[k], "muon": k == "muon"}
-                for k, ps in groups.items()
-                if ps
-            ],
-            lr=s.learn_rate,
-            betas=(0.9, 0.98),
-        )
+        devices = [getattr(pipe.model, "device", "cpu") for pipe in self.pipes]
+        settle_device(cpu=all(device == "cpu" for device in devices))
+        on_cpu = self.pipes[0].lm.device.type == "cpu"
+        return Accelerator(mixed_precision=self.settings.precision, cpu=on_cpu)
 
     # -- The run
-    # ----------------------------------------------------------------------------------------------
 
-    def run(self, *, resume: bool) -> dict[str, Any]:
+    def run(self, *, resume: bool) -> Result:
+        """See `SFT.run`."""
         self.output.mkdir(parents=True, exist_ok=True)
         checkpoint = self.output / "checkpoint"
         if resume and checkpoint.exists():
             self._restore(checkpoint)
-        elif (self.output / "log.jsonl").exists():
-            (self.output / "log.jsonl").unlink()
+        else:
+            self._log.unlink(missing_ok=True)
+
+        save_every = self.settings.save_every
         start = time.monotonic() - self.elapsed
-        losses: dict[str, float] = {}
+        losses: dict[str, float] = defaultdict(float)  # sums since the last evaluation
         seen = 0
-        stop = self.stale >= self.s.patience > 0
+        stop = self._out_of_patience()
         while not stop and self._progress() < 1:
             batches = self._batches()
             while self.batch < len(batches) and self._progress() < 1:
-                group = batches[self.batch : self.batch + self.s.accumulate]
-                for name, value in self._train_step(batches).items():
-                    losses[name] = losses.get(name, 0.0) + value
+                group = batches[self.batch : self.batch + self.settings.accumulate]
+                for name, loss in self._train_step(batches).items():
+                    losses[name] += loss
                 seen += 1
                 self.batch += len(group)
                 self.step += 1
                 self.elapsed = self._clock(start)
-                if self.s.eval_every and self.step % self.s.eval_every == 0:
-                    self._evaluate({k: v / seen for k, v in losses.items()})
-                    losses, seen = {}, 0
-                    stop = self.stale >= self.s.patience > 0
+                if _every(self.settings.eval_every, self.step):
+                    self._evaluate(_mean(losses, seen))
+                    losses.clear()
+                    seen = 0
+                    stop = self._out_of_patience()
                     if stop:
                         break
-                if self.s.save_every and self.step % self.s.save_every == 0:
+                if _every(save_every, self.step):
                     self._save(checkpoint)
-            self._ahead = None
+            self.stepper.forget_prepared()
             if self.batch >= len(batches):
-                self.epoch, self.batch = self.epoch + 1, 0
+                self.epoch += 1
+                self.batch = 0
+
         if seen or not self.best_scores:
-            self._evaluate({k: v / max(1, seen) for k, v in losses.items()})
-        if self.s.save_every:
+            self._evaluate(_mean(losses, seen))
+        if save_every:
             self._save(checkpoint)
         if self.accelerator.is_main_process:
             self.nlp.to_disk(self.output / "model-last")
@@ -168,165 +210,146 @@ class Run:
             "best": self.best_scores,
         }
 
+    @property
+    def _log(self) -> Path:
+        return self.output / "log.jsonl"
+
+    def _out_of_patience(self) -> bool:
+        return self.stale >= self.settings.patience > 0
+
     def _batches(self) -> list[list[int]]:
         """This process's share of the epoch."""
         batches = self.data.batches(self.epoch)
-        world, rank = self.accelerator.num_processes, self.accelerator.process_index
-        return batches[rank::world][: len(batches) // world] if world > 1 else batches
+        processes = self.accelerator.num_processes
+        if processes == 1:
+            return batches
+        own = batches[self.accelerator.process_index :: processes]
+        return own[: len(batches) // processes]
 
     def _clock(self, start: float) -> float:
-        """Seconds since the start, by the main process: all have to end at the same
-        step, or they wait for each other forever.
+        """Seconds since the start, by the main process.
+
+        All processes have to end at the same step, or they wait for each other forever.
         """
         seconds = time.monotonic() - start
         if self.accelerator.num_processes == 1:
             return seconds
-        import torch
         from accelerate.utils import broadcast
 
-        return float(
-            broadcast(
-                torch.tensor(
-                    seconds, dtype=torch.float64, device=self.accelerator.device
-                )
-            )
+        device = self.accelerator.device
+        own = torch.tensor(
+            seconds,
+            dtype=torch.float64,
+            device=device,
         )
+        return float(broadcast(own))
 
     def _progress(self) -> float:
         """Share of the run that is done, by the limit that is nearest."""
-        s, parts = self.s, [0.0]
-        if s.max_steps:
-            parts.append(self.step / s.max_steps)
-        if s.max_epochs:
-            per_epoch = math.ceil(
-                len(self.data) / s.batch_size / self.accelerator.num_processes
-            )
-            parts.append((self.epoch + self.batch / per_epoch) / s.max_epochs)
-        if s.max_minutes:
-            parts.append(self.elapsed / 60 / s.max_minutes)
+        settings = self.settings
+        parts = [0.0]
+        if settings.max_steps:
+            parts.append(self.step / settings.max_steps)
+        if settings.max_epochs:
+            processes = self.accelerator.num_processes
+            per_epoch = math.ceil(len(self.data) / settings.batch_size / processes)
+            epochs = self.epoch + self.batch / per_epoch
+            parts.append(epochs / settings.max_epochs)
+        if settings.max_minutes:
+            parts.append(self.elapsed / 60 / settings.max_minutes)
         return max(parts)
 
-    def _train_step(self, batches: list[list[int]]) -> dict[str, float]:
-        """One step of the optimizer on the batches that come next, while a thread
-        prepares those behind them.
-        """
-        s, here = self.s, self.batch
-        prepared = (
-            self._ahead.result()
-            if self._ahead is not None
-            else self._prepare(batches, here)
-        )
-        following = here + len(prepared)
-        self._ahead = None
-
-        def look_ahead() -> None:
-            if self._ahead is None and following < len(batches):
-                self._ahead = self._thread.submit(self._prepare, batches, following)
-
+    def _learn_rate(self) -> float:
+        """Rising during the warm-up, then falling as a cosine."""
+        highest = self.settings.learn_rate
+        warmup = self.settings.warmup
         done = self._progress()
-        rate = s.learn_rate * (min(1.0, done / s.warmup) if s.warmup else 1.0)
-        rate *= SCHEDULES[s.schedule](
-            max(0.0, (done - s.warmup) / max(1e-9, 1 - s.warmup))
-        )
-        for g in self.optimizer.param_groups:
-            g["lr"] = max(rate, s.learn_rate * 1e-3)
-        losses: dict[str, float] = {}
-        for pipes, items in (work for batch in prepared for work in batch):
-            found = (
-                pipes[0]
-                .start_training()
-                .backward(
-                    items,
-                    objective=s.objective,
-                    lm_weight=s.lm_weight,
-                    scale=1.0 / len(prepared),
-                    accelerator=self.accelerator,
-                    meanwhile=look_ahead,
-                )
-            )
-            for g, value in found.items():
-                name = pipes[g].name
-                losses[name] = losses.get(name, 0.0) + value / len(prepared)
+        rising = min(1.0, done / warmup) if warmup else 1.0
+        after = max(0.0, (done - warmup) / max(1e-9, 1 - warmup))
+        cosine = 0.5 + 0.5 * math.cos(math.pi * after)
+        return max(highest * rising * cosine, highest * _LOWEST_RATE)
+
+    def _train_step(self, batches: list[list[int]]) -> dict[str, float]:
+        """RETURNS (dict[str, float]): Mean loss of every component."""
+        losses = self.stepper.compute_gradients(self.epoch, batches, self.batch)
         for name, value in losses.items():
             if not math.isfinite(value):
-                raise CascadeError(
-                    Errors.C034.format(step=self.step, loss=f"{name}: {value}")
-                )
-        self._apply()
-        if self._ahead is not None:
-            wait(
-                [self._ahead]
-            )  # an evaluation must not meet tokenizers in training mode
+                loss = f"{name}: {value}"
+                raise CascadeError(Errors.C034.format(step=self.step, loss=loss))
+        self.stepper.apply(self._learn_rate())
         return losses
 
-    def _prepare(self, batches: list[list[int]], first: int) -> list[list[Work]]:
-        group = batches[first : first + self.s.accumulate]
-        return [
-            list(self.data.work(self.epoch, first + k, batch))
-            for k, batch in enumerate(group)
-        ]
-
-    def _apply(self) -> None:
-        import torch
-
-        parameters = list(self.parameters.values())
-        if self.accelerator.num_processes > 1:
-            # a process whose batch had no item for a component takes part all the same
-            for p in parameters:
-                grad = torch.zeros_like(p) if p.grad is None else p.grad
-                p.grad = self.accelerator.reduce(grad, "mean")
-        if self.s.clip:
-            torch.nn.utils.clip_grad_norm_(parameters, self.s.clip)
-        self.optimizer.step()
-        self.optimizer.zero_grad(set_to_none=True)
-
     def _evaluate(self, losses: dict[str, float]) -> None:
-        scores = (
-            {p.name: dev_scores(self.nlp, p, self.dev) for p in self.pipes}
-            if self.dev
-            else {}
-        )
-        mean = sum(v["score"] for v in scores.values()) / len(scores) if scores else 0.0
-        info = {
-            "step": self.step,
-            "epoch": self.epoch,
-            "minutes": round(self.elapsed / 60, 2),
-            "losses": {k: round(v, 5) for k, v in losses.items()},
-            "dev": scores,
-            "score": mean,
-        }
-        self.stale = 0 if mean > self.best or not scores else self.stale + 1
+        scores: dict[str, dict[str, float]] = {}
+        if self.dev:
+            for pipe in self.pipes:
+                scores[pipe.name] = dev_scores(self.nlp, pipe, self.dev)
+        total = sum(found["score"] for found in scores.values())
+        mean = total / len(scores) if scores else 0.0
+        better = mean > self.best or not scores
+        self.stale = 0 if better else self.stale + 1
+
         if self.accelerator.is_main_process:
-            with (self.output / "log.jsonl").open("a", encoding="utf8") as f:
+            info: Progress = {
+                "step": self.step,
+                "epoch": self.epoch,
+                "minutes": round(self.elapsed / 60, 2),
+                "losses": {name: round(loss, 5) for name, loss in losses.items()},
+                "dev": scores,
+                "score": mean,
+            }
+            with self._log.open("a", encoding="utf8") as f:
                 f.write(json.dumps(info) + "\n")
             self.report(info)
-            if mean > self.best or not scores:
+            if better:
                 self.nlp.to_disk(self.output / "model-best")
-        if mean > self.best or not scores:
-            self.best, self.best_scores = (
-                mean,
-                {"step": self.step, "score": mean, **scores},
-            )
+        if better:
+            self.best = mean
+            self.best_scores = {
+                "step": self.step,
+                "score": mean,
+                **scores,
+            }
 
     # -- Checkpoints
-    # ------------------------------------------------------------------------------------------
 
-    def _settings(self) -> dict[str, Any]:
-        settings = {**asdict(self.s), "documents": len(self.data.documents)}
-        del settings["gradient_checkpointing"]  # the same results in less memory
-        return json.loads(json.dumps(settings))
+    def _run_settings(self) -> JsonObject:
+        """What a checkpoint must have in common with the run that goes on from it."""
+        described = {**asdict(self.settings), "documents": len(self.data.documents)}
+        del described["gradient_checkpointing"]  # the same results in less memory
+        as_saved: JsonObject = json.loads(json.dumps(described))
+        return as_saved
 
     def _save(self, path: Path) -> None:
         if not self.accelerator.is_main_process:
             return
-        meta = {
-            "settings": self._settings(),
-            **{k: getattr(self, k) for k in _COUNTERS},
-        }
-        save_checkpoint(path, self.parameters, self.optimizer, meta)
+        meta: JsonObject = {"settings": self._run_settings()}
+        for name in _COUNTERS:
+            meta[name] = getattr(self, name)
+        save_checkpoint(path, self.stepper.parameters, self.stepper.optimizer, meta)
 
     def _restore(self, path: Path) -> None:
-        meta = load_checkpoint(path, self.parameters, self.optimizer, self._settings())
-        for key in _COUNTERS:
-            setattr(self, key, meta[key])
+        meta = load_checkpoint(
+            path,
+            self.stepper.parameters,
+            self.stepper.optimizer,
+            self._run_settings(),
+        )
+        for name in _COUNTERS:
+            setattr(self, name, meta[name])
         logger.info("Resumed from %s at step %d", path, self.step)
+
+
+def _evenly(examples: Sequence[Example], limit: int) -> list[Example]:
+    """So many examples from everywhere, as corpora are often several in a row; 0: all."""
+    if not 0 < limit < len(examples):
+        return list(examples)
+    return [examples[i * len(examples) // limit] for i in range(limit)]
+
+
+def _every(steps: int, step: int) -> bool:
+    return steps > 0 and step % steps == 0
+
+
+def _mean(losses: dict[str, float], steps: int) -> dict[str, float]:
+    return {name: total / max(1, steps) for name, total in losses.items()}

@@ -14,7 +14,7 @@ import torch
 from spacy.language import Language
 
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 from tests import util
 from tests.models.test_recall import counted
 from tests.prompts.test_chat_frames import CHATML

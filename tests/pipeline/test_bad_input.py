@@ -42,7 +42,7 @@ from spacy_cascade.prompts.chat import chat_classify, chat_extract
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.taxonomy import Taxonomy, builtin
 from spacy_cascade.training.augment import MentionReplacer
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 from spacy_cascade.types import Query, Unit
 from tests import util
 
@@ -524,7 +524,7 @@ def test_c020_unknown_model_setting(settings: dict[str, Any], choices: str) -> N
     )
 
 
-@pytest.mark.parametrize("option", ["objective", "schedule", "precision"])
+@pytest.mark.parametrize("option", ["objective", "optimizer", "precision"])
 def test_c020_unknown_loop_setting(option: str) -> None:
     values: dict[str, Any] = {option: "nonsense"}
     fails(

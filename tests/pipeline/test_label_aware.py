@@ -16,10 +16,9 @@ from spacy_cascade.models.losses import merge_items
 from spacy_cascade.prompts.chat import chat_extract, chat_labeled_extract
 from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.training.augment import gold_doc
-from spacy_cascade.training.evaluate import dev_scores
-from spacy_cascade.training.lists import ListNoise
-from spacy_cascade.training.loop import Run
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.dev_scores import dev_scores
+from spacy_cascade.training.list_noise import ListNoise
+from spacy_cascade.training.loop import SFT, Run
 from tests import util
 
 EXTRACT = {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": True}

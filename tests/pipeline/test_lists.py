@@ -9,9 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.tokens import Span, SpanGroup
 
-from spacy_cascade.training.lists import ListNoise
-from spacy_cascade.training.loop import Run
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.list_noise import ListNoise
+from spacy_cascade.training.loop import SFT, Run
 from tests import util
 
 TYPES = [f"type {i}" for i in range(12)]

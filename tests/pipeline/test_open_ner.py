@@ -26,9 +26,9 @@ from spacy_cascade.prompts.open import B2NEROpen, CompactOpen, b2ner_open
 from spacy_cascade.prompts.wordings import WORDINGS
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.training.augment import gold_doc
-from spacy_cascade.training.evaluate import dev_scores
-from spacy_cascade.training.lists import ListNoise
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.dev_scores import dev_scores
+from spacy_cascade.training.list_noise import ListNoise
+from spacy_cascade.training.loop import SFT
 from tests import util
 
 LABELS = ["person", "location->city", "location->country"]

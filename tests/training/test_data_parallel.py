@@ -15,7 +15,7 @@ from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.loading import pick_device
 from spacy_cascade.models.losses import group_sizes, item_loss
 from spacy_cascade.training.devices import on_cpus, settle_device
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 from tests import util
 
 
@@ -25,7 +25,7 @@ def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
 import os, sys, torch
 from pathlib import Path
 from tests import util
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.loop import SFT
 torch.set_num_threads(1)
 full = {{"adapter": None}}
 nlp = util.cascade(Path({str(base)!r}), extractor=full, classifier=full)

@@ -30,9 +30,8 @@ from spacy_cascade.training.augment import (
     language_of,
     mention_replacement,
 )
-from spacy_cascade.training.evaluate import dev_scores
-from spacy_cascade.training.loop import Run
-from spacy_cascade.training.sft import SFT
+from spacy_cascade.training.dev_scores import dev_scores
+from spacy_cascade.training.loop import SFT, Run
 from tests import util
 
 STAGES = ["cascade_extractor", "cascade_classifier"]
