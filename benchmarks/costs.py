@@ -52,7 +52,7 @@ from spacy_cascade.models.tiny import build_base
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.taxonomy import Taxonomy, TypePath, builtin, parse_path
-from spacy_cascade.types import Asked, Query, Unit
+from spacy_cascade.types import MentionQuery, Query, Unit
 
 CHAT = {
     "extract": {"@prompts": "spacy-cascade.ChatExtract.v1"},
@@ -233,7 +233,7 @@ class Asking:
         return job
 
     def prompt(
-        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+        self, lm: Any, asked: MentionQuery, parent: TypePath, types: list[str]
     ) -> tuple[list[int], Any]:
         prompt, depths = self.template.prompt(lm, asked, parent, types)
         self.counted.costs.call(len(prompt), 0)

@@ -59,7 +59,7 @@ from spacy_cascade.prompts.chat import (
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy, builtin
-from spacy_cascade.types import Asked, Query, Unit
+from spacy_cascade.types import MentionQuery, Query, Unit
 
 MINI = Path(__file__).parents[1] / "assets" / "corpora" / "b2nerd_mini" / "NER_en"
 # hidden, layers, heads, key-value heads, intermediate, vocabulary (None: that of the tokenizer)
@@ -337,10 +337,10 @@ def both(
     start = clock()
     for i in range(0, len(gold), size):
         batch = gold[i : i + size]
-        gold_lm.recall.clear()
+        gold_lm.prefixes.clear()
         for job in copy_all(gold_lm, template, drafter, batch, keep=True):
             if job.kept is not None and job.mentions:
-                gold_lm.recall.keep(job.unit, job.kept)
+                gold_lm.prefixes.keep(job.unit, job.kept)
             job.kept = None
         typer(gold_lm.lm, [(a, taxonomy) for a in mentions(batch)])
     _wait(gold_lm.lm)
@@ -348,7 +348,11 @@ def both(
 
 
 def classify(
-    lm: HFCausalLM, typer: Typer, asked: Sequence[Asked], taxonomy: Taxonomy, size: int
+    lm: HFCausalLM,
+    typer: Typer,
+    asked: Sequence[MentionQuery],
+    taxonomy: Taxonomy,
+    size: int,
 ) -> tuple[list[Any], float]:
     """size (int): Mentions at a time."""
     found: list[Any] = []
@@ -359,9 +363,9 @@ def classify(
     return found, clock() - start
 
 
-def mentions(gold: Sequence[Gold]) -> list[Asked]:
+def mentions(gold: Sequence[Gold]) -> list[MentionQuery]:
     return [
-        Asked(u, s, e, tuple(spans[:k]))
+        MentionQuery(u, s, e, tuple(spans[:k]))
         for u, spans in gold
         for k, (s, e) in enumerate(spans)
     ]
@@ -370,7 +374,7 @@ def mentions(gold: Sequence[Gold]) -> list[Asked]:
 def questions(
     lm: HFCausalLM,
     template: Any,
-    asked: Sequence[Asked],
+    asked: Sequence[MentionQuery],
     found: Sequence[Any],
     taxonomy: Taxonomy,
 ) -> list[Any]:
@@ -385,7 +389,7 @@ def questions(
 
 
 def whole_answers(
-    lm: HFCausalLM, template: Any, asked: Sequence[Asked], found: Sequence[Any]
+    lm: HFCausalLM, template: Any, asked: Sequence[MentionQuery], found: Sequence[Any]
 ) -> list[Any]:
     """One prompt and answer per mention: all levels one after the other, for a template
     that continues.

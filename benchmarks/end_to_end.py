@@ -146,9 +146,9 @@ def main() -> None:
 
     whole, few = ours(texts), ours(some)
     stage = ours(some, disable=["cascade_classifier"])
-    kept, lm.recall.tokens = lm.recall.tokens, 0
+    kept, lm.prefixes.tokens = lm.prefixes.tokens, 0
     alone = ours(texts)
-    lm.recall.tokens = kept
+    lm.prefixes.tokens = kept
     single, single_types = generate(lm, copies, 1), generate(lm, asks, 1)
     batched = [
         (

@@ -11,6 +11,8 @@ Each is open to other packages through entry points `spacy_<name>`.
 
 from __future__ import annotations
 
+import inspect
+
 import catalogue
 from spacy.util import registry
 
@@ -38,8 +40,50 @@ __all__ = [
     "causal_lms",
     "drafters",
     "embedders",
+    "missing_members",
     "prompts",
     "registry",
     "taxonomies",
     "training_loops",
 ]
+
+
+def missing_members(value: object, contract: type) -> list[str]:
+    """Members of a Protocol that a value lacks, in the order of the Protocol.
+
+    A method that can't be called with the arguments of the Protocol counts as missing.
+
+    contract (type): A Protocol of `types`.
+    """
+    declared: dict[str, object] = {}
+    for base in reversed(contract.__mro__):
+        if getattr(base, "_is_protocol", False):
+            declared.update(getattr(base, "__annotations__", {}))
+            declared.update(vars(base))
+
+    names = [name for name in declared if not name.startswith("_")]
+    return [name for name in names if not _fits(value, name, declared[name])]
+
+
+def _fits(value: object, name: str, declared: object) -> bool:
+    if not hasattr(value, name):
+        return False
+    if not inspect.isfunction(declared):
+        return True
+
+    positional: list[None] = []
+    named: dict[str, None] = {}
+    _, *parameters = inspect.signature(declared).parameters.values()
+    for parameter in parameters:
+        if parameter.kind is parameter.KEYWORD_ONLY:
+            named[parameter.name] = None
+        else:
+            positional.append(None)
+
+    try:
+        inspect.signature(getattr(value, name)).bind(*positional, **named)
+    except TypeError:  # not callable, or with other arguments
+        return False
+    except ValueError:  # it is built in and does not tell
+        return True
+    return True

@@ -1,5 +1,9 @@
-"""The contracts between the parts: what the decoders ask of a language model, and what
-they hand back.
+"""The contracts between the parts of the project, and the data that they exchange.
+
+Other packages build on the Protocols here: a prompt template follows `ExtractPrompt`,
+`ClassifyPrompt` or `ListPrompt`, a language model `CausalLM`, a drafter `Drafter`.
+None of them is a base class. A class that has the members is enough, and
+`registry.missing_members` tells which ones it lacks.
 """
 
 from __future__ import annotations
@@ -8,27 +12,135 @@ import itertools
 from collections.abc import Hashable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from .decoding.automaton import Guess
+    from .decoding.copy import Job
+    from .decoding.listing import ListJob
+    from .prompts.labelset import LabelSet
+
+# Token indices of a mention, end exclusive.
+TokenSpan = tuple[int, int]
+# Names from the first level of a taxonomy downwards.
+LabelPath = tuple[str, ...]
+
+
+# -- Texts and mentions
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A stretch of text that is extracted in one go: a sentence or a window.
+
+    text (str): The text, exactly as it stands in the Doc.
+    tokens (tuple): (start, end) character offsets of its tokens, relative to `text`.
+    spaces (tuple): Whether each token is white space, where no mention starts or ends.
+    labels (tuple): The first-level types, for templates that name them.
+    """
+
+    text: str
+    tokens: tuple[tuple[int, int], ...]
+    spaces: tuple[bool, ...]
+    labels: tuple[str, ...] = ()
+
+    def segments(self) -> list[str]:
+        """The text cut after every token: white space goes with the token behind it."""
+        cuts = [0, *(end for _, end in self.tokens)]
+        out = [self.text[a:b] for a, b in itertools.pairwise(cuts)]
+        if out and cuts[-1] < len(self.text):
+            out[-1] += self.text[cuts[-1] :]
+        return out
+
+
+@dataclass(frozen=True)
+class Mention:
+    """A mention that was found in a unit.
+
+    start, end (int): Character offsets, end exclusive.
+    score (float): The model's probability of these boundaries.
+    """
+
+    start: int
+    end: int
+    score: float = 1.0
+
+
+@dataclass(frozen=True)
+class MentionQuery:
+    """A mention whose type is asked.
+
+    unit (Unit): The text it is read in.
+    start, end (int): Token indices in the unit, end exclusive.
+    before (tuple): The flat mentions before it, which templates may mark, too.
+    """
+
+    unit: Unit
+    start: int
+    end: int
+    before: tuple[TokenSpan, ...] = ()
+
+
+@dataclass(frozen=True)
+class TypeResult:
+    """The type of a mention.
+
+    path (tuple): Names of the types, from the first level downwards.
+    step_scores (tuple): Probability of every step among the types of its list.
+    n_best (tuple): The likeliest complete paths with their joint probabilities, if they
+        were asked for. Over all paths of a taxonomy the probabilities add up to one.
+    """
+
+    path: LabelPath
+    step_scores: tuple[float, ...]
+    n_best: tuple[tuple[LabelPath, float], ...] = ()
+
+    @property
+    def score(self) -> float:
+        """The product of all steps."""
+        out = 1.0
+        for score in self.step_scores:
+            out *= score
+        return out
+
+
+class Candidate(NamedTuple):
+    """Tokens of a Doc that are a mention, and the probability of its boundaries."""
+
+    start: int
+    end: int
+    score: float
+
+
+class TypedMention(NamedTuple):
+    """A candidate with its type."""
+
+    start: int
+    end: int
+    score: float
+    result: TypeResult
+
+
+# -- Asking a language model
+
 
 @dataclass
 class Query:
-    """Tokens to run through the model, and where to ask which candidates for the next token.
+    """Tokens to run through the model, and where to ask for the next token.
 
     ids (list[int]): Token ids, a chain or the flattened nodes of a tree.
-    positions (list[int]): Indices into `ids`; the question is what follows there.
+    positions (list[int]): Indices into `ids`. The question is what follows there.
     candidates (list[Sequence[int]]): The allowed next tokens at each of these positions.
     parents (list[int] | None): Index of each node's parent (-1 for the root); None for
-        a chain. A node sees its ancestors and itself only, so that every path through
-        the tree reads like a sequence of its own.
+        a chain. A node sees only its ancestors and itself, so every path through the
+        tree reads like a sequence of its own.
     depths (list[int] | None): Position of each node for the model's position encoding;
-        None: number of its ancestors.
-    row (CacheRow | None): Memory of the first `len(row)` nodes, which were run before: only
-        the others are run, and taken into it. Nothing is asked at remembered nodes. The
-        answers are those of a query without a row.
+        None: the number of its ancestors.
+    row (CacheRow | None): Cache of the first `len(row)` nodes, which were run before.
+        Only the others are run, and added to it. A cached node can't be asked at.
     """
 
     ids: list[int]
@@ -40,7 +152,7 @@ class Query:
 
 
 class CacheRow(Protocol):
-    """The model's memory of a sequence (keys and values), up to some token."""
+    """Cached keys and values of one sequence, up to some token."""
 
     def __len__(self) -> int: ...
 
@@ -51,11 +163,20 @@ class CacheRow(Protocol):
         """A row that begins with the first n tokens of this one, without copying them."""
 
 
+class CachePool(Protocol):
+    """Storage that rows are made in."""
+
+    @property
+    def room(self) -> int:
+        """Tokens that may still be cached."""
+
+    def row(self) -> CacheRow:
+        """A new, empty row."""
+
+
 @dataclass(frozen=True)
 class CachedPrefix:
-    """A row and the tokens in it. depths (Sequence[int] | None): Their positions; None:
-    counted on.
-    """
+    """Tokens that were run, their positions (None: counted on) and their cache."""
 
     ids: Sequence[int]
     depths: Sequence[int] | None
@@ -63,7 +184,7 @@ class CachedPrefix:
 
 
 class PrefixStore(Protocol):
-    """What was run of texts lately. It is forgotten when the weights change."""
+    """Prefixes that one stage leaves to the next one, until the weights change."""
 
     def __len__(self) -> int: ...
 
@@ -71,140 +192,64 @@ class PrefixStore(Protocol):
         """Forget everything."""
 
     def keep(self, text: Hashable, kept: CachedPrefix) -> None:
-        """Remember a text, if there is room."""
+        """Store the prefix of a text, if there is room."""
 
     def take(self, text: Hashable) -> CachedPrefix | None:
-        """What was kept of a text, and forget it."""
-
-
-class CachePool(Protocol):
-    """Where rows are kept."""
-
-    @property
-    def room(self) -> int:
-        """Tokens that may be taken in."""
-
-    def row(self) -> CacheRow:
-        """A new, empty row."""
+        """Remove the prefix of a text from the store and return it."""
 
 
 @runtime_checkable
 class CausalLM(Protocol):
-    """What decoding needs from a language model; everything else is the backend's own business."""
+    """A causal language model, as prompts and decoding use it.
+
+    name (str): A directory or hub name, for messages.
+    max_length (int): The longest sequence that the model can read, in tokens.
+    """
 
     name: str
     max_length: int
 
     @property
-    def recall(self) -> PrefixStore | None:
-        """What one stage leaves to another that goes on from the same tokens; None: nothing."""
+    def prefixes(self) -> PrefixStore | None:
+        """What one stage leaves to another; None if nothing is kept."""
 
     def encode(self, text: str, *, control: bool = False) -> list[int]:
         """Token ids of a piece of text.
 
-        Special tokens are recognised only if `control` is set, so that text which
-        happens to spell one stays text.
+        control (bool): Recognise special tokens. Without it, text that happens to spell
+            one stays text.
         """
+
+    def token_id(self, token: str) -> int:
+        """Id of a special token. RAISES CascadeError: C015 if there is none."""
 
     def token_bytes(self) -> Sequence[bytes | None]:
         """The bytes that each token writes; None for special tokens."""
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
-        """One float32 array of shape (positions, most candidates) per query, padded with -inf."""
+        """Logits of the candidates: one float32 array per query, of shape
+        (positions, most candidates), padded with -inf.
+        """
 
-    def memory(self, tokens: int) -> CachePool | None:
-        """Room for this many tokens to be remembered, or less where that would be too
-        much; None if the model can't go on from where it was, or if running everything
-        again is cheaper.
+    def cache_pool(self, tokens: int) -> CachePool | None:
+        """Room for about this many tokens; None if the model can't go on from a cache,
+        or if running everything again is cheaper.
         """
 
     def adapter(self, name: str | None) -> AbstractContextManager[None]:
-        """Use this adapter (None: the bare base) inside the context."""
-
-
-@dataclass(frozen=True)
-class Unit:
-    """A stretch of text that is extracted in one go: a sentence or a window.
-
-    text (str): The text, exactly as it stands in the Doc.
-    tokens (tuple): (start, end) character offsets of its tokens, relative to `text`;
-        white space may lie between.
-    spaces (tuple): Whether each token is nothing but white space: no mention starts or ends there.
-    labels (tuple): Names of the types that are looked for, for templates that name
-        them; those of the first level.
-    """
-
-    text: str
-    tokens: tuple[tuple[int, int], ...]
-    spaces: tuple[bool, ...]
-    labels: tuple[str, ...] = ()
-
-    def segments(self) -> list[str]:
-        """The text cut after every token: white space goes with the token behind it.
-
-        Joined they give `text`.
-        """
-        cuts = [0, *(end for _, end in self.tokens)]
-        out = [self.text[a:b] for a, b in itertools.pairwise(cuts)]
-        if out and cuts[-1] < len(self.text):
-            out[-1] += self.text[cuts[-1] :]
-        return out
-
-
-@dataclass(frozen=True)
-class Mention:
-    """A mention found in a unit: character offsets, end exclusive, and the model's
-    probability of its boundaries.
-    """
-
-    start: int
-    end: int
-    score: float = 1.0
-
-
-@dataclass(frozen=True)
-class Asked:
-    """A mention whose type is asked: token indices in its unit, end exclusive.
-
-    before (tuple): The flat mentions that end at or before `start`: templates may show
-        them marked, too.
-    """
-
-    unit: Unit
-    start: int
-    end: int
-    before: tuple[tuple[int, int], ...] = ()
-
-
-@dataclass(frozen=True)
-class TypeResult:
-    """A label path, the probability of every step under its type list, and their product.
-
-    n_best (tuple): The likeliest complete paths with their joint probabilities, if they
-        were asked for. Over all paths of a taxonomy these add up to one.
-    """
-
-    path: tuple[str, ...]
-    step_scores: tuple[float, ...]
-    n_best: tuple[tuple[tuple[str, ...], float], ...] = ()
-
-    @property
-    def score(self) -> float:
-        out = 1.0
-        for s in self.step_scores:
-            out *= s
-        return out
+        """Use this adapter inside the context; None: the base model alone."""
 
 
 @dataclass
 class TrainingItem:
     """One sequence (or tree) to learn from.
 
-    query (Query): The tokens, and the decisions: positions where the constraint leaves a choice.
+    query (Query): The tokens and the decisions, which are the positions where the
+        constraint leaves a choice.
     gold (list[int]): Index of the right candidate at each decision.
     groups (list[int]): Which component each decision belongs to, where several are
         trained on one tree.
-    answer (list[int]): Nodes of the answer, for the `completion` objective: each is
+    answer (list[int]): Nodes of the answer, for the `completion` objective. Each is
         predicted from its parent.
     text (list[int]): Nodes of the plain text, for a language-model loss.
     """
@@ -214,3 +259,141 @@ class TrainingItem:
     groups: list[int] = field(default_factory=list)
     answer: list[int] = field(default_factory=list)
     text: list[int] = field(default_factory=list)
+
+
+# -- What other packages may bring: prompt templates and drafters
+
+
+class ExtractPrompt(Protocol):
+    """How a `cascade_extractor` asks for a copy of the text with its mentions marked."""
+
+    @property
+    def labels(self) -> bool:
+        """Whether the prompt names the types in `unit.labels`; else units have none."""
+
+    def job(self, lm: CausalLM, unit: Unit, guess: Guess) -> Job:
+        """The prompt of a unit, and the automaton that constrains the answer.
+
+        guess (Guess): Where mentions are expected; the job only hands it on.
+        RETURNS (Job): With the token ids of the prompt, up to where the answer begins.
+        """
+
+    def text_range(self, lm: CausalLM, job: Job) -> range:
+        """Where the text stands in `job.prompt`, for a language-model loss; may be empty."""
+
+    def cost(self, lm: CausalLM, segment: str) -> int:
+        """Tokens that this piece of text takes in prompt and answer together.
+
+        Windows are cut by half of it. Markers are not counted.
+        """
+
+    def overhead(self, lm: CausalLM, labels: Sequence[str] = ()) -> int:
+        """Tokens of prompt and answer without the text.
+
+        labels (Sequence[str]): The types that are named.
+        """
+
+
+class ClassifyPrompt(Protocol):
+    """How a `cascade_classifier` asks for the type of a mention, one level at a time."""
+
+    @property
+    def labels(self) -> bool:
+        """Whether units have to come with the label set, as for an extractor's prompt
+        that names it.
+        """
+
+    @property
+    def continues(self) -> bool:
+        """Whether the prompt goes on from the extractor's prompt and marked copy.
+
+        Then what the extractor ran is used again. The prompt may also have a method
+        `goes_on_from(extract_prompt) -> bool`, which tells whether it fits to that
+        extractor; without one it fits to all.
+        """
+
+    def prompt(
+        self, lm: CausalLM, asked: MentionQuery, parent: LabelPath, types: list[str]
+    ) -> tuple[list[int], list[int] | None]:
+        """The prompt that asks for the type of a mention.
+
+        parent (tuple): The types above, as they were answered; () on the first level.
+        types (list[str]): The list to choose from.
+        RETURNS (tuple): Token ids, and their positions; None if they are counted on.
+        """
+
+    def answer(self, lm: CausalLM, name: str) -> list[int]:
+        """Token ids of a type's name, as it stands behind the prompt."""
+
+    def end_id(self, lm: CausalLM) -> int:
+        """Id of the token behind a name."""
+
+    def text_range(self, lm: CausalLM, unit: Unit) -> range:
+        """Where the text stands in the prompts about a unit; may be empty."""
+
+
+class LabeledSpan(NamedTuple):
+    """Tokens of a unit that are a mention, and the index of their label."""
+
+    start: int
+    end: int
+    label: int
+
+
+class ListPrompt(Protocol):
+    """How an `open_ner` asks for a list of all mentions with their labels."""
+
+    @property
+    def full_paths(self) -> bool:
+        """Whether labels are written with all types above them, as 'location->city'."""
+
+    def job(
+        self, lm: CausalLM, unit: Unit, labels: LabelSet, *, nested: bool = False
+    ) -> ListJob:
+        """The prompt of a unit, and the automaton that constrains the answer.
+
+        nested (bool): Whether mentions may overlap.
+        """
+
+    def answer(
+        self,
+        lm: CausalLM,
+        job: ListJob,
+        labels: LabelSet,
+        spans: Sequence[LabeledSpan],
+    ) -> list[int]:
+        """Token ids of the right answer with the end token, for training.
+
+        spans (Sequence[LabeledSpan]): Gold mentions in the order of the text.
+        """
+
+    def cost(self, lm: CausalLM, segment: str) -> int:
+        """Tokens that this piece of text takes in the prompt."""
+
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
+        """Tokens of the prompt without the text."""
+
+
+class Drafter(Protocol):
+    """Guesses the mentions of a unit before the language model is asked.
+
+    Good guesses save passes through the model; they never change the result.
+    """
+
+    def guess(self, unit: Unit, known: Sequence[TokenSpan]) -> Guess:
+        """Where mentions are expected.
+
+        known (Sequence): Entities that earlier components set.
+        """
+
+    def learn(self, unit: Unit, spans: Sequence[TokenSpan]) -> None:
+        """Take note of what the language model marked."""
+
+    def fit(self, gold: Sequence[tuple[Unit, Sequence[TokenSpan]]]) -> None:
+        """Learn from gold mentions, before the component is trained."""
+
+    def to_disk(self, path: Path) -> None:
+        """Write files into this directory, if there is anything to write."""
+
+    def from_disk(self, path: Path) -> None:
+        """Read them. RAISES CascadeError: C018 if they are damaged."""

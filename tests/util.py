@@ -390,9 +390,9 @@ class ScriptedLM:
     def adapter(self, name: str | None) -> Iterator[None]:
         yield
 
-    recall = None
+    prefixes = None
 
-    def memory(self, tokens: int) -> None:
+    def cache_pool(self, tokens: int) -> None:
         return None
 
     def fingerprint(self) -> str:

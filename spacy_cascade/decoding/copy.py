@@ -116,7 +116,7 @@ def decode(
     """
     each = [sampling] * len(jobs) if isinstance(sampling, Sampling) else sampling
     runs = [_Run(job, s, keep) for job, s in zip(jobs, each, strict=True)]
-    memory = lm.memory(sum(run.size for run in runs))
+    memory = lm.cache_pool(sum(run.size for run in runs))
     budget = math.inf if memory is None else memory.room
     if memory is not None and len(runs) > 1:
         # what all prompts begin with, as a system prompt and an instruction

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 
@@ -21,27 +20,6 @@ from .tagger import Tagger
 Spans = Sequence[tuple[int, int]]
 
 _MOST_FITTED = 20_000
-
-
-class Drafter(Protocol):
-    """Guesses the mentions of a unit, and may learn from what the language model
-    marked. Spans are token indices.
-    """
-
-    def guess(self, unit: Unit, known: Spans) -> Guess:
-        """known (Sequence): Entities that earlier components set."""
-
-    def learn(self, unit: Unit, spans: Spans) -> None:
-        """The language model marked these."""
-
-    def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
-        """Training begins, with this gold."""
-
-    def to_disk(self, path: Path) -> None:
-        """Write files below this directory, if there is anything to write."""
-
-    def from_disk(self, path: Path) -> None:
-        """Read them. RAISES CascadeError: C018 if they are damaged."""
 
 
 class CuesDrafter:

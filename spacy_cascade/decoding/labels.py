@@ -145,7 +145,9 @@ class LabelScorer:
     def _keep(self, rows: Iterable[_Row]) -> None:
         """Make room for new trees, as long as there is some."""
         if self._memory is None:
-            self._memory = self.lm.memory(sum(3 * len(row.tree) // 2 for row in rows))
+            self._memory = self.lm.cache_pool(
+                sum(3 * len(row.tree) // 2 for row in rows)
+            )
             self._left = 0 if self._memory is None else self._memory.room
         for row in rows:
             if row.query.row is None and row.fresh and len(row.tree) <= self._left:
@@ -158,7 +160,7 @@ class LabelScorer:
             Beginning(row.tree.ids, row.tree.depths, row.stem()) for row in rows
         ]
         if self._memory is None:
-            self._memory = self.lm.memory(sum(len(row.tree) for row in rows))
+            self._memory = self.lm.cache_pool(sum(len(row.tree) for row in rows))
         if self._memory is not None:
             for i, found in run_beginnings(self.lm, self._memory, beginnings):
                 rows[i].query.row = found
@@ -167,7 +169,7 @@ class LabelScorer:
         self, jobs: Sequence[LabelJob]
     ) -> dict[Hashable, tuple[CachedPrefix, int]]:
         """What an earlier stage has run of these texts, and how much of it is of use."""
-        recall = self.lm.recall
+        recall = self.lm.prefixes
         if recall is None or not len(recall):
             return {}
         out: dict[Hashable, tuple[CachedPrefix, int]] = {}

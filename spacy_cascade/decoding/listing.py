@@ -113,7 +113,7 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
     without an alternative need no pass. What was run is remembered, as far as there is
     room.
     """
-    memory = lm.memory(2 * sum(len(job.prompt) for job in jobs))
+    memory = lm.cache_pool(2 * sum(len(job.prompt) for job in jobs))
     room = 0 if memory is None else memory.room
     for job in jobs:
         job.restart()

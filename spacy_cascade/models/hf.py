@@ -40,7 +40,7 @@ class _Working(threading.local):
     pool: weakref.ref[KVPool] | None = None
 
     def __init__(self, tokens: int):
-        self.recall = KVPrefixStore(tokens)
+        self.prefixes = KVPrefixStore(tokens)
 
 
 class HFCausalLM(Adapters, Encoding):
@@ -226,8 +226,8 @@ class HFCausalLM(Adapters, Encoding):
         cap = getattr(config, "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
 
-    def memory(self, tokens: int) -> KVPool | None:
-        """See `ty.CausalLM.memory`.
+    def cache_pool(self, tokens: int) -> KVPool | None:
+        """See `ty.CausalLM.cache_pool`.
 
         A thread has one pool at a time; it goes when its last row does.
         """
@@ -242,8 +242,8 @@ class HFCausalLM(Adapters, Encoding):
         return pool
 
     @property
-    def recall(self) -> KVPrefixStore:
-        """See `ty.CausalLM.recall`: what this thread has run.
+    def prefixes(self) -> KVPrefixStore:
+        """See `ty.CausalLM.prefixes`: what this thread has run.
 
         Empty as soon as weights or the adapter in use have changed.
         """
@@ -251,7 +251,7 @@ class HFCausalLM(Adapters, Encoding):
 
     @property
     def _recall(self) -> KVPrefixStore:
-        return self._working.recall
+        return self._working.prefixes
 
     def _version(self) -> int:
         """Another one whenever weights have changed."""

@@ -34,7 +34,7 @@ from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, builtin, format_path, normalize_name
-from ..types import Asked, TrainingItem, TypeResult
+from ..types import MentionQuery, TrainingItem, TypeResult
 from .component import LMPipe
 from .settings import COUNT, SHARE, WINDOW, Setting, flag, one_of, read_taxonomy
 from .targets import TypesItem
@@ -290,7 +290,7 @@ class CascadeClassifier(LMPipe):
         self,
         docs: Sequence[Doc],
         candidates: Sequence[Sequence[tuple[int, int, float]]],
-    ) -> Iterator[tuple[int, int, Asked, Taxonomy]]:
+    ) -> Iterator[tuple[int, int, MentionQuery, Taxonomy]]:
         """Index of the Doc and of the candidate, and what to ask about it."""
         own = self.taxonomy  # one for all, also if it is set anew meanwhile
         for i, doc in enumerate(docs):

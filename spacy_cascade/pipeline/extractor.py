@@ -13,7 +13,7 @@ from spacy.util import minibatch
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, decode
-from ..decoding.drafters import CuesDrafter, Drafter
+from ..decoding.drafters import CuesDrafter
 from ..doc.annotations import (
     MENTION,
     SPANS_KEY,
@@ -30,7 +30,7 @@ from ..errors import CascadeError, Errors
 from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
-from ..types import TrainingItem, Unit
+from ..types import Drafter, TrainingItem, Unit
 from .component import LMPipe
 from .settings import (
     COUNT,
@@ -265,8 +265,8 @@ class CascadeExtractor(LMPipe):
     ) -> Iterator[tuple[int, Window, Job, Sampling]]:
         """All rounds of all windows, decoded, with the index of their Doc."""
         lm = self.lm
-        if lm.recall is not None:
-            lm.recall.clear()
+        if lm.prefixes is not None:
+            lm.prefixes.clear()
         bias = open_bias(self.open_threshold)
         samplings = [
             Sampling(bias, self.temperature if r else 0.0, r)
@@ -294,7 +294,7 @@ class CascadeExtractor(LMPipe):
                 decode(
                     lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep
                 )
-                recall = lm.recall if keep else None
+                recall = lm.prefixes if keep else None
             for _, w, job, s in jobs:
                 if (
                     recall is not None

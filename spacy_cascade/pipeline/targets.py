@@ -11,7 +11,7 @@ from ..decoding.labels import LabelTrie
 from ..decoding.listing import ListJob
 from ..decoding.tree import TokenTree
 from ..taxonomy import Taxonomy, TypePath
-from ..types import Asked, Query, TrainingItem
+from ..types import MentionQuery, Query, TrainingItem
 
 
 def copy_item(
@@ -108,7 +108,7 @@ class TypesItem:
         self.answer: list[int] = []
         self.text: list[int] = []
 
-    def add(self, asked: Asked, taxonomy: Taxonomy, path: TypePath) -> None:
+    def add(self, asked: MentionQuery, taxonomy: Taxonomy, path: TypePath) -> None:
         """A mention and its path in the taxonomy."""
         lm, template = self.lm, self.template
         if not self.text:

@@ -17,7 +17,7 @@ from spacy.tokens import Doc
 from ..decoding.labels import LabelJob, LabelScorer, LabelTrie, score_labels
 from ..errors import CascadeError, Errors
 from ..taxonomy import Taxonomy, TypePath, format_path, normalize_name
-from ..types import Asked, CausalLM, TypeResult, Unit
+from ..types import CausalLM, MentionQuery, TypeResult, Unit
 from .windows import Window, make_unit
 
 STRATEGIES = ("progressive", "beam", "path")
@@ -61,7 +61,7 @@ class Typer:
         self._tries: dict[tuple[str, ...], LabelTrie] = {}
 
     def __call__(
-        self, lm: CausalLM, asked: Sequence[tuple[Asked, Taxonomy]]
+        self, lm: CausalLM, asked: Sequence[tuple[MentionQuery, Taxonomy]]
     ) -> list[TypeResult]:
         """Type mentions, each with its own taxonomy."""
         if self.strategy == "path":
@@ -117,7 +117,9 @@ class Typer:
         """
         return self.unknown and len(path) == 1 and normalize_name(path[0]) == UNKNOWN
 
-    def _job(self, lm: Any, a: Asked, parent: TypePath, types: list[str]) -> LabelJob:
+    def _job(
+        self, lm: Any, a: MentionQuery, parent: TypePath, types: list[str]
+    ) -> LabelJob:
         prompt, depths = self.template.prompt(lm, a, parent, types)
         if len(prompt) >= lm.max_length and depths is None:
             mention = a.unit.text[
@@ -137,7 +139,7 @@ class Typer:
         return found
 
     def _whole_paths(
-        self, lm: Any, asked: Sequence[tuple[Asked, Taxonomy]]
+        self, lm: Any, asked: Sequence[tuple[MentionQuery, Taxonomy]]
     ) -> list[TypeResult]:
         """All leaves in one list.
 
@@ -224,7 +226,7 @@ def with_context(
     end: int,
     flat: Sequence[tuple[int, int]],
     labels: tuple[str, ...] = (),
-) -> tuple[Asked, int]:
+) -> tuple[MentionQuery, int]:
     """A mention in its context. RETURNS: what to ask, and the first token of its unit.
 
     flat (Sequence): Token spans of the Doc's flat mentions, in order. labels (tuple):
@@ -236,7 +238,7 @@ def with_context(
         bisect_right(flat, start, key=lambda span: span[1]),
     )
     before = tuple((s - first, e - first) for s, e in flat[slice(*inside)])
-    return Asked(unit, start - first, end - first, before), first
+    return MentionQuery(unit, start - first, end - first, before), first
 
 
 def context_unit(

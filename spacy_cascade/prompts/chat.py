@@ -17,7 +17,7 @@ from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..taxonomy.names import normalize_name, normalize_path, single_spaced
-from ..types import Asked, Unit
+from ..types import MentionQuery, Unit
 from .demonstrations import NO_SHOTS, Demo, Shots, marked, read_shots
 
 INSTRUCTION = "Copy the text and put ## before and after every named entity."
@@ -240,7 +240,7 @@ class ChatClassify:
     shots: Shots = NO_SHOTS
 
     def prompt(
-        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+        self, lm: Any, asked: MentionQuery, parent: TypePath, types: list[str]
     ) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""
         unit = asked.unit

@@ -22,7 +22,7 @@ from ..decoding.automaton import Guess, SegmentAutomaton
 from ..decoding.copy import Job
 from ..registry import prompts
 from ..taxonomy import TypePath, normalize_name
-from ..types import Asked, Unit
+from ..types import MentionQuery, Unit
 
 # Token ids of label sets. Weak: a model must go when its pipeline does.
 _label_sets: WeakKeyDictionary[Any, dict[tuple[str, ...], list[int]]] = (
@@ -128,7 +128,7 @@ class CompactClassify:
     continues: bool = True
 
     def prompt(
-        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+        self, lm: Any, asked: MentionQuery, parent: TypePath, types: list[str]
     ) -> tuple[list[int], list[int]]:
         """RETURNS: token ids and positions."""
         unit = asked.unit

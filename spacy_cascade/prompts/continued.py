@@ -10,7 +10,7 @@ from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import TypePath
 from ..taxonomy.names import single_spaced
-from ..types import Asked, Unit
+from ..types import MentionQuery, Unit
 from .chat import (
     INSTRUCTION,
     ChatExtract,
@@ -47,7 +47,7 @@ class ChatClassifyContinued:
         return self.extract.labels
 
     def prompt(
-        self, lm: Any, asked: Asked, parent: TypePath, types: list[str]
+        self, lm: Any, asked: MentionQuery, parent: TypePath, types: list[str]
     ) -> tuple[list[int], None]:
         """RETURNS: token ids, and None: positions are counted on."""
         ids = self.extract.prompt(lm, asked.unit)
@@ -63,7 +63,7 @@ class ChatClassifyContinued:
         """Whether an extractor's prompts and copies are what the prompts here begin with."""
         return bool(self.extract == template)
 
-    def _copy(self, asked: Asked) -> str:
+    def _copy(self, asked: MentionQuery) -> str:
         """The text up to the end of the mention, it and the flat ones before it marked."""
         unit, marker, at, out = asked.unit, self.extract.marker, 0, ""
         for first, last in (*asked.before, (asked.start, asked.end)):

@@ -411,9 +411,9 @@ class Talkative:
     def __init__(self, end: int, max_length: int):
         self.name, self.end, self.max_length = "talkative", end, max_length
 
-    recall = None
+    prefixes = None
 
-    def memory(self, tokens: int) -> None:
+    def cache_pool(self, tokens: int) -> None:
         return None
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:

@@ -455,9 +455,9 @@ class _Fixed:
     def __init__(self, rule: Any):
         self.rule = rule
 
-    recall = None
+    prefixes = None
 
-    def memory(self, tokens: int) -> None:
+    def cache_pool(self, tokens: int) -> None:
         return None
 
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:

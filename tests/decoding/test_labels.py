@@ -21,7 +21,7 @@ from spacy_cascade.pipeline.windows import cut
 from spacy_cascade.prompts.chat import ChatClassify
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.taxonomy import Taxonomy
-from spacy_cascade.types import Asked
+from spacy_cascade.types import MentionQuery
 from tests import util
 
 NAMES = [
@@ -93,7 +93,8 @@ def _prompts(lm: Any, template: CompactClassify, nlp: Language) -> list[Prompt]:
     for unit in util.units(nlp, util.SENTENCES[:3]):
         words = [i for i, space in enumerate(unit.spaces) if not space]
         out += [
-            template.prompt(lm, Asked(unit, i, i + 1), (), NAMES) for i in words[:3]
+            template.prompt(lm, MentionQuery(unit, i, i + 1), (), NAMES)
+            for i in words[:3]
         ]
     return out
 
@@ -248,7 +249,7 @@ def _type(
     taxonomy: Taxonomy = TREE,
 ) -> list[Any]:
     asked = [
-        (Asked(u, i, i + 1), taxonomy)
+        (MentionQuery(u, i, i + 1), taxonomy)
         for u in util.units(nlp, util.SENTENCES)
         for i in (0, 1)
     ]
@@ -256,7 +257,7 @@ def _type(
 
 
 def _path_probabilities(
-    lm: Any, asked: Asked, taxonomy: Taxonomy
+    lm: Any, asked: MentionQuery, taxonomy: Taxonomy
 ) -> dict[tuple[str, ...], float]:
     """Product over levels of each leaf's probabilities, by brute force."""
     template, out = CompactClassify(), {}
@@ -286,7 +287,7 @@ def test_a_wide_beam_finds_the_likeliest_leaf(rnd: Any, nlp: Language) -> None:
     units = util.units(nlp, util.SENTENCES)
     for k in (0, 5, 9):
         all_paths = _path_probabilities(
-            rnd, Asked(units[k // 2], k % 2, k % 2 + 1), TREE
+            rnd, MentionQuery(units[k // 2], k % 2, k % 2 + 1), TREE
         )
         assert found[k].path == max(all_paths, key=lambda p: all_paths[p])
         assert found[k].score == pytest.approx(max(all_paths.values()), rel=1e-3)
@@ -302,7 +303,7 @@ def test_progressive_takes_the_best_child_level_by_level(
         types = [p[-1] for p in TREE.children(path)]
         values = brute_force(
             rnd,
-            template.prompt(rnd, Asked(unit, 0, 1), path, types),
+            template.prompt(rnd, MentionQuery(unit, 0, 1), path, types),
             [template.answer(rnd, t) for t in types],
             template.end_id(rnd),
         )
@@ -317,7 +318,7 @@ def test_path_scores_are_the_leaves_of_one_distribution(
     as level by level.
     """
     unit = util.units(nlp, util.SENTENCES)[0]
-    all_paths = _path_probabilities(rnd, Asked(unit, 0, 1), TREE)
+    all_paths = _path_probabilities(rnd, MentionQuery(unit, 0, 1), TREE)
     assert sum(all_paths.values()) == pytest.approx(1.0, abs=1e-4)
     result = _type(rnd, nlp, "path")[0]
     assert result.path == max(all_paths, key=lambda p: all_paths[p])
@@ -356,7 +357,7 @@ def test_a_floor_of_one_gives_no_type(rnd: Any, nlp: Language) -> None:
 def test_unknown_is_an_entry_of_the_first_list(nlp: Language, strategy: str) -> None:
     lm = util.ScriptedLM({"John": ("unknown",), "Smith": ("person", "artist")})
     unit = util.units(nlp, ["John Smith"])[0]
-    asked = [(Asked(unit, 0, 1), TREE), (Asked(unit, 1, 2), TREE)]
+    asked = [(MentionQuery(unit, 0, 1), TREE), (MentionQuery(unit, 1, 2), TREE)]
     nothing, artist = Typer(CompactClassify(), strategy, 3, 0.0, True)(lm, asked)
     assert nothing.path == ()
     assert artist.path == ("person", "artist")
@@ -367,7 +368,7 @@ def test_different_taxonomies_in_one_batch(nlp: Language) -> None:
     unit = util.units(nlp, ["John Smith"])[0]
     two = Taxonomy({"thing": None, "agent": ["human", "robot"]})
     results = Typer(CompactClassify(), "progressive", 1, 0.0, False)(
-        lm, [(Asked(unit, 0, 1), TREE), (Asked(unit, 0, 1), two)]
+        lm, [(MentionQuery(unit, 0, 1), TREE), (MentionQuery(unit, 0, 1), two)]
     )
     assert results[0].path in TREE.leaves
     assert results[1].path == ("agent", "human")
@@ -385,7 +386,7 @@ def test_progressive_types_all_mentions_of_a_level_in_one_call(nlp: Language) ->
     lm = util.ScriptedLM({"a": ("person", "artist"), "b": ("location", "city", "town")})
     unit = util.units(nlp, ["a b"])[0]
     Typer(CompactClassify(), "progressive", 1, 0.0, False)(
-        lm, [(Asked(unit, i, i + 1), TREE) for i in (0, 1)] * 5
+        lm, [(MentionQuery(unit, i, i + 1), TREE) for i in (0, 1)] * 5
     )
     assert lm.calls == 3
 
@@ -430,7 +431,7 @@ def test_rows_that_begin_alike_share_their_beginning(
     rnd: Any, nlp: Language, seen: list[int]
 ) -> None:
     template = ChatClassify()
-    asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
+    asked = [(MentionQuery(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
     found, costs = [], []
     for kept in (0, 16384):
         rnd.cache_tokens = kept
@@ -462,7 +463,7 @@ def test_other_lists_for_the_same_prompt_are_asked_anew(rnd: Any) -> None:
 def test_all_paths_of_a_taxonomy_add_up_to_one(
     rnd: Any, nlp: Language, strategy: str, width: int
 ) -> None:
-    asked = [(Asked(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
+    asked = [(MentionQuery(u, 0, 1), TREE) for u in util.units(nlp, util.SENTENCES)]
     results = Typer(CompactClassify(), strategy, width, 0.0, False, n_best=100)(
         rnd, asked
     )

@@ -98,7 +98,7 @@ def test_going_on_from_rows(folder: Path) -> None:
     """Rows of different lengths in one batch, one of them without a question."""
     answers = []
     for lm in (load_model(SPEC, path=folder), general(folder)):
-        rows = [lm.memory(40).row() for _ in range(3)]
+        rows = [lm.cache_pool(40).row() for _ in range(3)]
         first = [
             Query(ids, row=row)
             for ids, row in zip(
@@ -203,10 +203,10 @@ def test_rows_that_were_kept_are_forgotten_with_the_plain_model(
     folder: Path, tmp_path: Path
 ) -> None:
     lm = own(folder, tmp_path)
-    lm.recall.keep("text", CachedPrefix([1], None, lm.memory(4).row()))
-    assert len(lm.recall) == 1
+    lm.prefixes.keep("text", CachedPrefix([1], None, lm.cache_pool(4).row()))
+    assert len(lm.prefixes) == 1
     assert lm.model is not None
-    assert len(lm.recall) == 0
+    assert len(lm.prefixes) == 0
 
 
 def test_an_adapter_brings_transformers_in(folder: Path, tmp_path: Path) -> None:
@@ -295,7 +295,7 @@ def test_running_imports_no_transformers(folder: Path) -> None:
         "from spacy_cascade.models.spec import HFSpec\n"
         "from spacy_cascade.types import Query\n"
         f"lm = load_model(HFSpec(''), path=Path({str(folder)!r}))\n"
-        "row = lm.memory(10).row()\n"
+        "row = lm.cache_pool(10).row()\n"
         "ids = [lm.token_id('<s>'), *lm.encode('Hello'), lm.token_id('<mark>')]\n"
         "print(lm.candidate_logits([Query(ids, [len(ids) - 1], [[4, 5]], row=row)])[0].shape)"
     )

@@ -84,12 +84,12 @@ def test_what_is_recalled_was_run_with_the_same_weights(stages: Language) -> Non
     extractor, classifier = (nlp.get_pipe(n) for n in nlp.pipe_names)
     lm = extractor.lm  # type: ignore[attr-defined]
     docs = [extractor(nlp.make_doc(t)) for t in util.SENTENCES[:2]]  # type: ignore[operator]
-    assert len(lm.recall)
+    assert len(lm.prefixes)
     with torch.no_grad():
         next(lm.model.parameters()).mul_(1.5)
-    assert not len(lm.recall)
+    assert not len(lm.prefixes)
     fresh = [doc.copy() for doc in docs]
-    lm.recall.clear()
+    lm.prefixes.clear()
     for a, b in zip(docs, fresh, strict=True):
         classifier(a), classifier(b)  # type: ignore[operator]
         assert a.spans["cascade"].attrs["path_scores"] == pytest.approx(
@@ -103,14 +103,14 @@ def test_stages_with_adapters_of_their_own_keep_nothing(base: Path) -> None:
     nlp = util.cascade(base)
     nlp.initialize(lambda: util.examples(nlp))
     nlp(util.SENTENCES[0])
-    assert not len(nlp.get_pipe("cascade_extractor").lm.recall)  # type: ignore[attr-defined]
+    assert not len(nlp.get_pipe("cascade_extractor").lm.prefixes)  # type: ignore[attr-defined]
 
 
 def test_nothing_is_kept_for_a_classifier_that_is_not_there(stages: Language) -> None:
     nlp, lm = stages, stages.get_pipe("cascade_extractor").lm  # type: ignore[attr-defined]
     with nlp.select_pipes(disable=["cascade_classifier"]):
         nlp(util.SENTENCES[0])
-    assert not len(lm.recall)
+    assert not len(lm.prefixes)
 
 
 def test_there_is_an_end_to_what_is_kept() -> None:

@@ -49,7 +49,7 @@ def ask(lm: Any, ids: list[int], row: Any = None, **more: Any) -> np.ndarray:
 
 def test_the_tiny_models_rows_are_used(rnd: Any) -> None:
     assert rnd.rows
-    assert rnd.memory(10).capacity == 10
+    assert rnd.cache_pool(10).capacity == 10
 
 
 def test_a_model_that_looks_back_a_limited_way_keeps_no_rows(lm: Any) -> None:
@@ -76,7 +76,7 @@ def test_a_model_that_looks_back_a_limited_way_keeps_no_rows(lm: Any) -> None:
             name="mistral",
             spec=HFSpec("", device="cpu"),
         )
-        found.append((made.rows, made.memory(10) is not None))
+        found.append((made.rows, made.cache_pool(10) is not None))
     assert found == [(False, False), (True, True)]
 
 
@@ -92,7 +92,7 @@ def test_a_model_that_looks_back_a_limited_way_keeps_no_rows(lm: Any) -> None:
 def test_a_row_cut_back_and_run_on_equals_the_whole_sequence(
     rnd: Any, edits: list[tuple[int, list[int]]]
 ) -> None:
-    row, ids = rnd.memory(4).row(), []
+    row, ids = rnd.cache_pool(4).row(), []
     for keep, more in edits:
         ids = ids[:keep] + more
         row.truncate(min(keep, len(ids) - len(more)))
@@ -103,7 +103,7 @@ def test_a_row_cut_back_and_run_on_equals_the_whole_sequence(
 def test_rows_of_different_lengths_and_positions_in_one_batch(
     lm: Any, seen: Any
 ) -> None:
-    memory = lm.memory(200)
+    memory = lm.cache_pool(200)
     starts = [[5, 6, 7], [8] * 11, [], [9, 9]]
     ends = [[10], [11, 12], [13, 14, 15], [16] * 4]
     rows = [memory.row() for _ in starts]
@@ -137,7 +137,7 @@ def test_rows_of_different_lengths_and_positions_in_one_batch(
 
 def test_a_tree_grows_in_a_row(lm: Any, seen: Any) -> None:
     ids, parents = [5, 6, 7, 8, 9, 10, 11], [-1, 0, 1, 1, 3, 2, 4]
-    row = lm.memory(20).row()
+    row = lm.cache_pool(20).row()
     for n in (3, 5, 7):
         asked = list(range(len(row), n))
         (grown,) = lm.candidate_logits(
@@ -168,7 +168,7 @@ def test_forks_share_what_they_have_in_common() -> None:
 
 
 def test_a_fork_goes_its_own_way(lm: Any) -> None:
-    row = lm.memory(20).row()
+    row = lm.cache_pool(20).row()
     ask(lm, [5, 6, 7, 8], row)
     fork = row.fork(2)
     assert ask(lm, [5, 6, 9], fork) == pytest.approx(ask(lm, [5, 6, 9]), abs=1e-5)
@@ -269,7 +269,7 @@ def test_what_does_not_fit_alone_is_an_error(lm: Any) -> None:
         raise torch.OutOfMemoryError("no more memory")
 
     hook = lm.decoder.register_forward_pre_hook(full)
-    memory = lm.memory(10)
+    memory = lm.cache_pool(10)
     row = memory.row()
     try:
         with pytest.raises(torch.OutOfMemoryError):

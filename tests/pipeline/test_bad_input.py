@@ -695,9 +695,9 @@ def test_c026_decoding_that_does_not_settle(rnd: Any) -> None:
     unit = Unit("Ann", ((0, 3),), (False,))
 
     class Stubborn:
-        recall = None
+        prefixes = None
 
-        def memory(self, tokens: int) -> None:
+        def cache_pool(self, tokens: int) -> None:
             return None
 
         def candidate_logits(self, queries: Any) -> Any:

@@ -25,16 +25,18 @@ from spacy_cascade.prompts.chat import (
 )
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.taxonomy import Taxonomy
-from spacy_cascade.types import Asked
+from spacy_cascade.types import MentionQuery
 from tests import util
 from tests.decoding.test_labels import NAMES, TREE, brute_force
 
 SPANS = [(0, 2), (4, 6), (7, 8)]  # John Smith, New York, Paris
 
 
-def _asked(nlp: Language) -> list[Asked]:
+def _asked(nlp: Language) -> list[MentionQuery]:
     unit = util.units(nlp, util.SENTENCES[:1])[0]
-    return [Asked(unit, s, e, tuple(SPANS[:k])) for k, (s, e) in enumerate(SPANS)]
+    return [
+        MentionQuery(unit, s, e, tuple(SPANS[:k])) for k, (s, e) in enumerate(SPANS)
+    ]
 
 
 def _written(lm: Any, ids: list[int]) -> str:
@@ -70,7 +72,7 @@ def test_any_text_is_copied_exactly(rnd: Any, nlp: Language, text: str) -> None:
     template = chat_classify_continued()
     (unit,) = util.units(nlp, [text])
     words = [i for i, space in enumerate(unit.spaces) if not space]
-    asked = Asked(unit, words[-1], words[-1] + 1)
+    asked = MentionQuery(unit, words[-1], words[-1] + 1)
     behind = template.prompt(rnd, asked, (), NAMES)[0][
         len(template.extract.prompt(rnd, unit)) :
     ]
@@ -130,7 +132,11 @@ def test_equals_labels_scored_one_by_one(rnd: Any, nlp: Language) -> None:
 
 
 def _path_probability(
-    lm: Any, template: Any, asked: Asked, path: tuple[str, ...], taxonomy: Taxonomy
+    lm: Any,
+    template: Any,
+    asked: MentionQuery,
+    path: tuple[str, ...],
+    taxonomy: Taxonomy,
 ) -> float:
     total = 0.0
     for level in range(len(path)):

@@ -29,7 +29,7 @@ from spacy_cascade.scoring.analysis import Analysis
 from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.taxonomy.names import normalize_name
-from spacy_cascade.types import Asked
+from spacy_cascade.types import MentionQuery
 from tests import util
 
 LABELS = ["PERSON", "Location > CITY", "Location > Country_Name"]
@@ -215,7 +215,7 @@ def test_single_stage_components(factory: str, base: Path, tmp_path: Path) -> No
 
 def test_chat_prompts_name_types_as_users_do(rnd: Any, nlp: Language) -> None:
     (unit,) = util.units(nlp, ["Paris"])
-    asked = Asked(unit, 0, 1)
+    asked = MentionQuery(unit, 0, 1)
     text = rnd.tokenizer.decode(
         ChatClassify().prompt(rnd, asked, (), ["DNA", "cell  Line"])[0]
     )

@@ -383,7 +383,7 @@ def test_a_state_that_fails_lets_the_next_one_in() -> None:
 
 
 def test_rows_that_die_in_another_thread(rnd: Any) -> None:
-    pool = rnd.memory(64)
+    pool = rnd.cache_pool(64)
     rows: list[Any] = [pool.row() for _ in range(32)]
     for row in rows:
         row.extend(pool.take(2))

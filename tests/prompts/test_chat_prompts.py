@@ -26,7 +26,7 @@ from spacy_cascade.prompts.chat import (
 )
 from spacy_cascade.prompts.continued import chat_classify_continued
 from spacy_cascade.prompts.demonstrations import read_shots
-from spacy_cascade.types import Asked
+from spacy_cascade.types import MentionQuery
 from tests import util
 from tests.cli.test_cli import call, find_config
 from tests.prompts.test_chat_frames import CHATML
@@ -60,11 +60,11 @@ def _written(lm: Any, ids: list[int]) -> str:
     return str(lm.tokenizer.decode(ids))
 
 
-def _asked(nlp: Language, text: str, start: int, end: int) -> Asked:
-    return Asked(util.units(nlp, [text])[0], start, end)
+def _asked(nlp: Language, text: str, start: int, end: int) -> MentionQuery:
+    return MentionQuery(util.units(nlp, [text])[0], start, end)
 
 
-def _question(template: Any, lm: Any, asked: Asked, types: list[str]) -> str:
+def _question(template: Any, lm: Any, asked: MentionQuery, types: list[str]) -> str:
     whole = _written(lm, template.prompt(lm, asked, (), types)[0])
     return whole.split("[user]")[-1].split("[end]")[0]
 

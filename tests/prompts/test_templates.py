@@ -193,7 +193,7 @@ def test_frames_that_differ_are_reported_once(base: Path, caplog: Any) -> None:
     (reported,) = (r.message for r in caplog.records if "CW18" in r.message)
     assert "Be brief." in reported
     assert "Be exact." in reported
-    assert not len(nlp.get_pipe("cascade_extractor").lm.recall)  # type: ignore[attr-defined]
+    assert not len(nlp.get_pipe("cascade_extractor").lm.prefixes)  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize(
