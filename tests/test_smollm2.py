@@ -23,7 +23,7 @@ def nlp() -> Any:
 
 
 @NEEDED
-def test_the_example_of_the_readme(nlp: Any) -> None:
+def test_the_example_of_the_card(nlp: Any) -> None:
     doc = nlp(
         "Angela Merkel met Emmanuel Macron in Paris to discuss the Paris Agreement."
     )
