@@ -31,6 +31,7 @@ from corpus_tools.b2nerd.pruning import PruneOptions
 from corpus_tools.formats import read_records
 from corpus_tools.formats.docs import TOKENIZER, DocMaker, blank_pipeline
 from corpus_tools.records import Report
+from corpus_tools.units import RunOptions
 
 METHODS = ("diversity", "type-random", "random", "all")
 
@@ -51,7 +52,12 @@ def samples(
         out = folder / f"{method}-{seed}"
         options = PruneOptions(method=method, k=k, seed=seed)
         report = prune(
-            source, out, options, sizes=sizes, cache=cache, to_format="b2nerd"
+            source,
+            out,
+            options,
+            RunOptions(to_format="b2nerd"),
+            sizes=sizes,
+            cache=cache,
         )
         sizes = {name: one["kept"] for name, one in report["datasets"].items()}
         found[method] = read(out / "train.json")

@@ -8,32 +8,40 @@ is an exact or near duplicate of one.
 from __future__ import annotations
 
 import itertools
-import json
 import tempfile
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from spacy_cascade import __version__
 
 from .duplicates import DuplicateIndex
-from .embedding import CHUNK, Embedder, get_embedder, hash_embedder
-from .errors import CorpusError, Errors
+from .embedding import CHUNK, Embedder, embedder_name, get_embedder, hash_embedder
+from .errors import CorpusError, Errors, check_rule
+from .jobs import refuse_jobs
 from .outputs import (
     beside,
     existing,
     refuse_existing,
     write_datasheet,
+    write_json,
     write_records,
-    write_text,
 )
-from .overlap import refuse_jobs
 from .records import Record, Report
-from .units import Progress, Unit, data_set, find_units, read_job
+from .units import (
+    DEFAULT_RUN,
+    RunOptions,
+    Unit,
+    all_jobs,
+    data_set,
+    find_units,
+    read_job,
+    sources_of,
+)
 from .vectors import checked, nearest_in, read_vectors, write_vectors
 
 REPORT = "decontamination.json"
@@ -64,18 +72,11 @@ class FilterOptions:
     seed: int = 1
 
     def __post_init__(self) -> None:
-        if self.cosine is not None and not -1 < self.cosine <= 1:
-            raise CorpusError(
-                Errors.T008.format(
-                    option="cosine", rule="above -1 and at most 1", value=self.cosine
-                )
-            )
-        if self.jaccard is not None and not 0 < self.jaccard <= 1:
-            raise CorpusError(
-                Errors.T008.format(
-                    option="jaccard", rule="above 0 and at most 1", value=self.jaccard
-                )
-            )
+        cosine, jaccard = self.cosine, self.jaccard
+        near = cosine is None or -1 < cosine <= 1
+        check_rule("cosine", "above -1 and at most 1", cosine, kept=near)
+        shared = jaccard is None or 0 < jaccard <= 1
+        check_rule("jaccard", "above 0 and at most 1", jaccard, kept=shared)
 
 
 def get_filter_embedder(name: str) -> Embedder:
@@ -84,24 +85,36 @@ def get_filter_embedder(name: str) -> Embedder:
     The hash is of 3- to 5-grams: single characters alone make any two long sentences of
     a language similar (0.74 on average in English news), and 0.8 would mean nothing.
     """
-    return (
-        hash_embedder(dim=1024, min_n=3, max_n=5)
-        if name == "hash"
-        else get_embedder(name)
-    )
+    if name == "hash":
+        return hash_embedder(dim=1024, min_n=3, max_n=5)
+    return get_embedder(name)
 
 
-@dataclass(frozen=True)
-class _Place:
+class _Place(NamedTuple):
+    """Where a sentence stands. record (int): Number of its record, from 1."""
+
     source: str
-    index: int
+    record: int
     text: str
+
+    def to_dict(self) -> dict[str, object]:
+        """For the report."""
+        return self._asdict()
+
+
+class _Match(NamedTuple):
+    """Why a sentence goes. like (_Place): The sentence that it is like."""
+
+    reason: str
+    similarity: float
+    like: _Place
 
 
 class References:
     """Reference sentences, with an index of duplicates and embeddings on disk.
 
-    units (Iterable[Unit]): Their files. folder (Path): For the embeddings.
+    units (Iterable[Unit]): Their files.
+    folder (Path): For the embeddings.
     RAISES CorpusError: T075 if there is no sentence; T042 and T072 for the embedder.
     """
 
@@ -113,21 +126,19 @@ class References:
         folder: Path,
     ):
         records = (r for u in units for r in u.records(Report()))
-        self.places = [
-            _Place(str(r.meta["source"]), int(r.meta.get("index") or 0), r.text)
-            for r in records
-        ]
+        self.places = list(map(_place, records))
         if not self.places:
             raise CorpusError(Errors.T075)
+
+        texts = [place.text for place in self.places]
         self.duplicates = DuplicateIndex(options.jaccard, seed=options.seed)
-        for start in range(0, len(self.places), CHUNK):
-            self.duplicates.add([p.text for p in self.places[start : start + CHUNK]])
+        for start in range(0, len(texts), CHUNK):
+            self.duplicates.add(texts[start : start + CHUNK])
         self.vectors: np.ndarray | None = None
         if embedder is not None:
-            write_vectors(
-                embedder, (p.text for p in self.places), folder / "references.npy"
-            )
-            self.vectors = read_vectors(folder / "references.npy")
+            path = folder / "references.npy"
+            write_vectors(embedder, texts, path)
+            self.vectors = read_vectors(path)
 
 
 class Filter:
@@ -165,63 +176,58 @@ class Filter:
                 if why is None:
                     yield record
                     continue
-                reason, similarity, like = why
-                counts[reason] += 1
-                place = _place(record)
+                counts[why.reason] += 1
                 self.removed.append(
                     {
                         "dataset": name,
-                        **_show(place),
-                        "reason": reason,
-                        "similarity": round(similarity, 4),
-                        "like": _show(like),
+                        **_place(record).to_dict(),
+                        "reason": why.reason,
+                        "similarity": round(why.similarity, 4),
+                        "like": why.like.to_dict(),
                     }
                 )
 
-    def _find(self, texts: Sequence[str]) -> list[tuple[str, float, _Place] | None]:
+    def _find(self, texts: Sequence[str]) -> list[_Match | None]:
         places = self.references.places
-        found: list[tuple[str, float, _Place] | None] = [
-            (m.reason, m.similarity, places[m.number]) if m else None
-            for m in self.references.duplicates.find(texts)
-        ]
+        found: list[_Match | None] = []
+        for match in self.references.duplicates.find(texts):
+            if match is None:
+                found.append(None)
+            else:
+                place = places[match.number]
+                found.append(_Match(match.reason, match.similarity, place))
+
         left = [i for i, why in enumerate(found) if why is None]
-        if self.embedder is None or self.references.vectors is None or not left:
+        vectors, most = self.references.vectors, self.options.cosine
+        if self.embedder is None or vectors is None or most is None or not left:
             return found
-        numbers, cosines = nearest_in(
-            checked(self.embedder, [texts[i] for i in left]), self.references.vectors
-        )
+        embedded = checked(self.embedder, [texts[i] for i in left])
+        numbers, cosines = nearest_in(embedded, vectors)
         self.histogram += np.histogram(np.clip(cosines, 0, 1), bins=BINS)[0]
-        for i, number, cosine in zip(
-            left, numbers.tolist(), cosines.tolist(), strict=True
-        ):
-            if cosine > self.options.cosine:
-                found[i] = (SEMANTIC, cosine, places[number])
+        nearest = zip(left, numbers.tolist(), cosines.tolist(), strict=True)
+        for i, number, cosine in nearest:
+            if cosine > most:
+                found[i] = _Match(SEMANTIC, cosine, places[number])
         return found
 
     def _find_repeated(
-        self, chunk: Sequence[Record], found: list[tuple[str, float, _Place] | None]
+        self, chunk: Sequence[Record], found: list[_Match | None]
     ) -> None:
         for i, record in enumerate(chunk):
             if found[i] is not None:
                 continue
             match = self._own.find([record.text])[0]
             if match:
-                found[i] = (REPEATED, match.similarity, self._own_places[match.number])
+                place = self._own_places[match.number]
+                found[i] = _Match(REPEATED, match.similarity, place)
             else:
                 self._own.add([record.text])
                 self._own_places.append(_place(record))
 
 
 def _place(record: Record) -> _Place:
-    return _Place(
-        str(record.meta.get("source", "")),
-        int(record.meta.get("index") or 0),
-        record.text,
-    )
-
-
-def _show(place: _Place) -> dict[str, Any]:
-    return {"source": place.source, "record": place.index + 1, "text": place.text}
+    source, index = record.meta.get("source", ""), record.meta.get("index")
+    return _Place(str(source), int(index or 0) + 1, record.text)
 
 
 def decontaminate(
@@ -229,27 +235,20 @@ def decontaminate(
     target: Path,
     against: Sequence[Path],
     options: FilterOptions,
+    run: RunOptions = DEFAULT_RUN,
     *,
-    from_format: str = "auto",
-    to_format: str = "docbin",
     split: str = "train",
     against_split: str = "",
     embedder: str | Embedder = "hash",
-    limit: int | None = None,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    licence: str = "",
-    write_options: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Filters a file or a directory tree, a chunk of records at a time.
 
-    against (Sequence[Path]): Reference files or trees. split, against_split (str):
-        Which files of a tree to take.
+    against (Sequence[Path]): Reference files or trees, which are read whole.
+    run (RunOptions): How the source is read and the target written.
+    split (str): Which files of a source tree to take.
+    against_split (str): Which files of a reference tree to take.
     embedder (str | Embedder): 'hash', or a sentence-transformers model by name or
         directory, or a function.
-    limit (int): At most so many records per file; references are read whole.
-    licence (str): Of the source, for the datasheet.
 
     RETURNS (dict): The report, which is also written as `decontamination.json`. Of a
         dry run: what would be read and written.
@@ -257,96 +256,76 @@ def decontaminate(
         output; T075 without a reference sentence; T076 for a file that is input and
         reference; T042 and T072 for the embedder; T077 without datasketch.
     """
-    units = find_units(
-        source,
-        target,
-        Report(),
-        from_format=from_format,
-        to_format=to_format,
-        split=split,
-    )
-    reference_units = [
-        u for p in against for u in find_units(p, target, Report(), split=against_split)
-    ]
-    refuse_jobs(source, target, [j for u in units for j in u.jobs], against)
-    read = {j.source.resolve() for u in units for j in u.jobs}
-    both = sorted(read & {j.source.resolve() for u in reference_units for j in u.jobs})
+    units = find_units(source, target, Report(), run, split=split)
+    reference_units: list[Unit] = []
+    for path in against:
+        found = find_units(path, target, Report(), DEFAULT_RUN, split=against_split)
+        reference_units += found
+    jobs = all_jobs(units)
+    refuse_jobs(source, target, jobs, against)
+    read = {job.source.resolve() for job in jobs}
+    references = {job.source.resolve() for job in all_jobs(reference_units)}
+    both = sorted(read & references)
     if both:
         raise CorpusError(Errors.T076.format(path=both[0], n=len(both)))
-    report_path = beside(units, source, target, REPORT)
-    outputs = [report_path, *(j.target for u in units for j in u.jobs)]
-    name = (
-        embedder
-        if isinstance(embedder, str)
-        else getattr(embedder, "__qualname__", "function")
-    )
-    run = {
+
+    about = {
         "options": asdict(options),
-        "embedder": name,
+        "embedder": embedder_name(embedder),
         "split": [split, against_split],
-        "limit": limit,
+        "limit": run.limit,
+        "versions": {"spacy_cascade": __version__, "numpy": np.__version__},
     }
-    run["versions"] = {"spacy_cascade": __version__, "numpy": np.__version__}
-    if dry_run:
-        files = {u.name: [str(j.source) for j in u.jobs] for u in units}
-        known = {u.name: [str(j.source) for j in u.jobs] for u in reference_units}
+    report_path = beside(units, source, target, REPORT)
+    outputs = [report_path, *(job.target for job in jobs)]
+    if run.dry_run:
         return {
-            **run,
-            "would_read": files,
-            "references": known,
+            **about,
+            "would_read": sources_of(units),
+            "references": sources_of(reference_units),
             "would_overwrite": existing(outputs),
         }
-    refuse_existing(outputs, overwrite=overwrite)
+    refuse_existing(outputs, overwrite=run.overwrite)
+
     embed: Embedder | None = None
     if options.cosine is not None:
         embed = get_filter_embedder(embedder) if isinstance(embedder, str) else embedder
     issues = Report()
     with tempfile.TemporaryDirectory() as folder:
-        references = References(reference_units, options, embed, Path(folder))
-        filter = Filter(references, options, embed)
+        known = References(reference_units, options, embed, Path(folder))
+        filter = Filter(known, options, embed)
         for unit in units:
             for job in unit.jobs:
-                records: Iterable[Record] = read_job(job, issues, limit=limit)
-                if progress is not None:
-                    records = progress(records, job.name)
-                chosen = filter(records, unit)
-                write_records(
-                    chosen,
-                    job.target,
-                    Report(),
-                    unit,
-                    to_format=to_format,
-                    options=write_options or {},
-                )
-    report = {**run, **_figures(filter, issues)}
-    write_text(json.dumps(report, ensure_ascii=False, indent=1), report_path)
+                records = read_job(job, issues, limit=run.limit)
+                chosen = filter(run.watched(records, job.name), unit)
+                write_records(chosen, job.target, Report(), unit, run)
+
+    report = {**about, **_figures(filter, issues)}
+    write_json(report, report_path)
     sections = {
         "content": {
             "source": source.name,
-            "references": [p.name for p in against],
+            "references": [path.name for path in against],
             **report["total"],
         },
-        "method": {k: v for k, v in run.items() if k != "versions"},
+        "method": {k: v for k, v in about.items() if k != "versions"},
     }
-    write_datasheet(
-        report_path, f"{source.name}, decontaminated", sections, outputs, licence
-    )
+    title = f"{source.name}, decontaminated"
+    write_datasheet(report_path, title, sections, outputs, run.licence)
     return report
 
 
 def _figures(filter: Filter, issues: Report) -> dict[str, Any]:
-    counts = {
-        name: {c: one[c] for c in ("records", *REASONS)}
-        for name, one in filter.counts.items()
-    }
-    for one in counts.values():
-        one["kept"] = one["records"] - sum(one[r] for r in REASONS)
-    total = {
-        c: sum(one[c] for one in counts.values()) for c in ("records", *REASONS, "kept")
-    }
+    total: Counter[str] = Counter()
+    datasets: dict[str, dict[str, int]] = {}
+    for name, counts in filter.counts.items():
+        one = {c: counts[c] for c in ("records", *REASONS)}
+        one["kept"] = one["records"] - sum(one[reason] for reason in REASONS)
+        datasets[name] = one
+        total.update(one)
     return {
         "total": {
-            **total,
+            **{c: total[c] for c in ("records", *REASONS, "kept")},
             "references": len(filter.references.places),
             "rejected": issues.rejected,
         },
@@ -354,6 +333,6 @@ def _figures(filter: Filter, issues: Report) -> dict[str, Any]:
             "bins": BINS.round(2).tolist(),
             "records": filter.histogram.tolist(),
         },
-        "datasets": counts,
+        "datasets": datasets,
         "removed": filter.removed,
     }

@@ -117,6 +117,18 @@ def get_embedder(name: str) -> Embedder:
     return hash_embedder() if name == "hash" else sentence_transformer(name)
 
 
+def as_embedder(embedder: str | Embedder) -> Embedder:
+    """embedder (str | Embedder): See `get_embedder`, or a function."""
+    return get_embedder(embedder) if isinstance(embedder, str) else embedder
+
+
+def embedder_name(embedder: str | Embedder) -> str:
+    """What a report calls an embedder."""
+    if isinstance(embedder, str):
+        return embedder
+    return str(getattr(embedder, "__qualname__", "function"))
+
+
 def unit_rows(vectors: np.ndarray, texts: Sequence[str]) -> np.ndarray:
     """Scale rows to length one. RAISES CorpusError: T042 for a row of zeros, NaN or infinity."""
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)

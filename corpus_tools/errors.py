@@ -5,6 +5,7 @@ A message says what is wrong, the value found and the remedy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 
@@ -291,3 +292,19 @@ class Errors:
         " '{found}', which loading it would run. If you trust its source, set the environment"
         " variable {variable}=1; otherwise take another embedder."
     )
+
+
+def check_choice(option: str, value: object, choices: Iterable[str]) -> None:
+    """RAISES CorpusError: T003 if a value is none of the choices."""
+    names = list(choices)
+    if value not in names:
+        message = Errors.T003.format(
+            option=option, value=value, choices=", ".join(names)
+        )
+        raise CorpusError(message)
+
+
+def check_rule(option: str, rule: str, value: object, *, kept: bool) -> None:
+    """RAISES CorpusError: T008 if a value breaks a rule."""
+    if not kept:
+        raise CorpusError(Errors.T008.format(option=option, rule=rule, value=value))

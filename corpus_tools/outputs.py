@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -16,57 +17,48 @@ from .files import atomic_path
 from .formats import get_writer
 from .formats.b2nerd import LABELS_FILE, read_labels
 from .records import Record, Report
-from .units import Unit, read_job
+from .units import RunOptions, Unit, read_job
 
 SHOWN = 15
 
 
 def write_selected(
-    unit: Unit,
-    keep: np.ndarray,
-    report: Report,
-    *,
-    to_format: str,
-    options: Mapping[str, Any],
-    limit: int | None = None,
+    unit: Unit, keep: np.ndarray, report: Report, run: RunOptions
 ) -> None:
     """Writes the chosen records of each file to the file's target.
 
     keep (ndarray[bool], shape (records of the unit,)): Which records to write.
-    limit (int): As it was when they were counted.
+    run (RunOptions): With the limit as it was when they were counted.
     """
     flags = iter(keep)
     for job in unit.jobs:
-        records = read_job(job, Report(), limit=limit)
+        records = read_job(job, Report(), limit=run.limit)
         # records first: zip takes from its first argument before it finds the second at its end
         chosen = (r for r, kept in zip(records, flags, strict=False) if kept)
-        write_records(
-            chosen, job.target, report, unit, to_format=to_format, options=options
-        )
+        write_records(chosen, job.target, report, unit, run)
 
 
 def write_records(
-    records: Iterable[Record],
-    path: Path,
-    report: Report,
-    unit: Unit,
-    *,
-    to_format: str,
-    options: Mapping[str, Any],
+    records: Iterable[Record], path: Path, report: Report, unit: Unit, run: RunOptions
 ) -> None:
     """Writes a file of a data set; b2nerd with the label set of the data set beside it."""
     for stale in path.parent.glob(f".{path.name}.*.tmp"):  # of a run that was killed
         stale.unlink()
-    more: dict[str, Any] = dict(options)
-    if to_format == "b2nerd":
-        more["labels"] = read_labels(unit.jobs[0].source.parent / LABELS_FILE)
-    get_writer(to_format).write(records, path, report, **more)
+    options: dict[str, Any] = dict(run.write_options)
+    if run.to_format == "b2nerd":
+        options["labels"] = read_labels(unit.jobs[0].source.parent / LABELS_FILE)
+    get_writer(run.to_format).write(records, path, report, **options)
 
 
 def write_text(text: str, path: Path) -> None:
     """Writes a small text file atomically."""
     with atomic_path(path) as temp:
         temp.write_text(text, encoding="utf8")
+
+
+def write_json(value: object, path: Path) -> None:
+    """Writes a small JSON file atomically."""
+    write_text(json.dumps(value, ensure_ascii=False, indent=1), path)
 
 
 def write_datasheet(
@@ -90,8 +82,9 @@ def write_datasheet(
 
 
 def type_section(mentions: Mapping[str, int]) -> dict[str, Any]:
-    """Figures on a distribution of types, for a datasheet. mentions (Mapping[str,
-    int]): Number of mentions by type.
+    """Figures on a distribution of types, for a datasheet.
+
+    mentions (Mapping[str, int]): Number of mentions by type.
     """
     counts = Counter({name: n for name, n in mentions.items() if n})
     if not counts:

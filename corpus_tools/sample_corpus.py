@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -17,15 +16,15 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from .errors import CorpusError, Errors
 from .formats import get_writer
+from .jobs import refuse_overlap
 from .outputs import (
     existing,
     refuse_existing,
     type_section,
     write_datasheet,
+    write_json,
     write_records,
-    write_text,
 )
-from .overlap import refuse_overlap
 from .records import Record, Report
 from .sampling import (
     SPLITS,
@@ -38,7 +37,7 @@ from .sampling import (
     split_by_ratio,
     split_disjoint,
 )
-from .units import Progress, Unit, find_units
+from .units import DEFAULT_RUN, RunOptions, Unit, all_jobs, find_units, sources_of
 
 REPORT = "sampling.json"
 
@@ -47,28 +46,20 @@ def sample(
     source: Path,
     target: Path,
     options: SampleOptions,
+    run: RunOptions = DEFAULT_RUN,
     *,
-    from_format: str = "auto",
-    to_format: str = "docbin",
     split: str | None = None,
     taxonomy: Taxonomy | None = None,
-    limit: int | None = None,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    licence: str = "",
-    write_options: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Samples or splits a file or a directory tree.
 
     Writes `train`, and for splits `dev` and `test`, to `target/<data set>` (to `target`
     for a single file).
 
+    run (RunOptions): How the source is read and the target written.
     split (str): Which files of a tree to take. Default: train for few-shot samples, else all.
     taxonomy (Taxonomy): Tells the coarse types. Without it, that is the first part of
         labels like 'a->b'.
-    limit (int): At most so many records per file.
-    licence (str): Of the source, for the datasheet.
 
     RETURNS (dict): The report, which is also written as `sampling.json`. Of a dry run:
         what would be read and written.
@@ -81,123 +72,131 @@ def sample(
             Errors.T008.format(option="OUTPUT", rule="a directory", value=str(target))
         )
     part = ("train" if options.mode == "few-shot" else "") if split is None else split
-    units = find_units(
-        source,
-        target,
-        Report(),
-        from_format=from_format,
-        to_format=to_format,
-        split=part,
-    )
+    units = find_units(source, target, Report(), run, split=part)
     names = SPLITS[:1] if options.mode == "few-shot" else SPLITS
-    suffix = get_writer(to_format).suffix
+    suffix = get_writer(run.to_format).suffix
     folders = {u.name: target / u.name if source.is_dir() else target for u in units}
     outputs = [folders[u.name] / f"{n}{suffix}" for u in units for n in names]
-    read = [j.source for u in units for j in u.jobs]
+    read = [job.source for job in all_jobs(units)]
     refuse_overlap([source, *read], [target, target / REPORT, *outputs])
-    run: dict[str, Any] = {
-        "options": {
-            **asdict(options),
-            "types": {k: list(v) for k, v in options.types.items()},
-        },
-        "limit": limit,
+
+    types = {coarse: list(chosen) for coarse, chosen in options.types.items()}
+    about: dict[str, Any] = {
+        "options": {**asdict(options), "types": types},
+        "limit": run.limit,
+        "taxonomy": taxonomy.name if taxonomy is not None else None,
+        "versions": {"spacy_cascade": __version__, "numpy": np.__version__},
     }
-    run["taxonomy"] = taxonomy.name if taxonomy is not None else None
-    run["versions"] = {"spacy_cascade": __version__, "numpy": np.__version__}
-    if dry_run:
-        files = {u.name: [str(j.source) for j in u.jobs] for u in units}
+    if run.dry_run:
         return {
-            **run,
-            "would_read": files,
+            **about,
+            "would_read": sources_of(units),
             "would_write": list(map(str, outputs)),
             "would_overwrite": existing(outputs),
         }
-    refuse_existing([target / REPORT, *outputs], overwrite=overwrite)
-    coarse = CoarseTypes(taxonomy)
+    refuse_existing([target / REPORT, *outputs], overwrite=run.overwrite)
+
+    coarse_types = CoarseTypes(taxonomy)
     # all plans first: a data set that can't be split should not leave half of the output
-    plans = []
-    for unit in units:
-        issues = Report()
-        records: Iterable[Record] = unit.records(issues, limit=limit)
-        scan = Scan(
-            unit.name, progress(records, unit.name) if progress else records, coarse
-        )
-        plans.append((unit, issues.rejected, *_plan(scan, options)))
-    datasets: dict[str, Any] = {}
-    for unit, rejected, place, split_of in plans:
-        found: dict[str, Any] = {
-            "records": len(place),
-            "left_out": int((place < 0).sum()),
-            "rejected": rejected,
-        }
-        if split_of is not None:
-            found["coarse_types"] = {
-                n: sorted(k for k, v in split_of.items() if SPLITS[v] == n)
-                for n in names
-            }
-        found["splits"] = {}
-        for number, name in enumerate(names):
-            counts: Counter[str] = Counter()
-            chosen = _records(
-                unit, limit, place == number, number, split_of, coarse, counts
-            )
-            path = folders[unit.name] / f"{name}{suffix}"
-            write_records(
-                chosen,
-                path,
-                Report(),
-                unit,
-                to_format=to_format,
-                options=write_options or {},
-            )
-            found["splits"][name] = _figures(counts)
-        datasets[unit.name] = found
-    report = {**run, "datasets": datasets}
-    write_text(json.dumps(report, ensure_ascii=False, indent=1), target / REPORT)
+    plans = [_plan(unit, options, run, coarse_types) for unit in units]
+    datasets = {}
+    for plan in plans:
+        paths = [folders[plan.unit.name] / f"{name}{suffix}" for name in names]
+        datasets[plan.unit.name] = _write(plan, paths, names, run, coarse_types)
+
+    report = {**about, "datasets": datasets}
+    write_json(report, target / REPORT)
     labels: Counter[str] = Counter()
+    sizes: Counter[str] = Counter(dict.fromkeys(names, 0))
     for one in datasets.values():
-        for figures in one["splits"].values():
+        for name, figures in one["splits"].items():
             labels.update(figures["types"])
-    sizes = {
-        n: sum(d["splits"][n]["records"] for d in datasets.values()) for n in names
-    }
+            sizes[name] += figures["records"]
     sections = {
-        "content": {"source": source.name, "datasets": len(datasets), "records": sizes},
+        "content": {
+            "source": source.name,
+            "datasets": len(datasets),
+            "records": dict(sizes),
+        },
         "types": type_section(labels),
-        "method": {k: v for k, v in run.items() if k != "versions"},
+        "method": {k: v for k, v in about.items() if k != "versions"},
     }
-    write_datasheet(
-        target / REPORT, f"{source.name}, {options.mode}", sections, outputs, licence
-    )
+    title = f"{source.name}, {options.mode}"
+    write_datasheet(target / REPORT, title, sections, outputs, run.licence)
     return report
 
 
+class _Plan(NamedTuple):
+    """Which record of a data set goes where.
+
+    place (ndarray[int], shape (records,)): The split of each record, -1 for none.
+    split_of (dict[str, int]): The split of each coarse type, if splits are disjoint.
+    """
+
+    unit: Unit
+    rejected: int
+    place: np.ndarray
+    split_of: dict[str, int] | None
+
+
 def _plan(
-    scan: Scan, options: SampleOptions
-) -> tuple[np.ndarray, dict[str, int] | None]:
-    """The split of each record, -1 for none, and for disjoint splits that of each coarse type."""
+    unit: Unit, options: SampleOptions, run: RunOptions, coarse: CoarseTypes
+) -> _Plan:
+    issues = Report()
+    records = unit.records(issues, limit=run.limit)
+    scan = Scan(unit.name, run.watched(records, unit.name), coarse)
+    split_of = None
     if options.mode == "few-shot":
-        return np.where(few_shot(scan, options), 0, -1), None
-    if options.mode == "splits":
-        return split_by_ratio(scan, options), None
-    split_of = partition(scan, options)
-    return split_disjoint(scan, split_of, options), split_of
+        place = np.where(few_shot(scan, options), 0, -1)
+    elif options.mode == "splits":
+        place = split_by_ratio(scan, options)
+    else:
+        split_of = partition(scan, options)
+        place = split_disjoint(scan, split_of, options)
+    return _Plan(unit, issues.rejected, place, split_of)
+
+
+def _write(
+    plan: _Plan,
+    paths: Sequence[Path],
+    names: Sequence[str],
+    run: RunOptions,
+    coarse: CoarseTypes,
+) -> dict[str, Any]:
+    """Writes the splits of a data set. RETURNS (dict): Its part of the report."""
+    found: dict[str, Any] = {
+        "records": len(plan.place),
+        "left_out": int((plan.place < 0).sum()),
+        "rejected": plan.rejected,
+    }
+    if plan.split_of is not None:
+        types: dict[str, list[str]] = {name: [] for name in names}
+        for coarse_type, number in sorted(plan.split_of.items()):
+            types[SPLITS[number]].append(coarse_type)
+        found["coarse_types"] = types
+
+    found["splits"] = {}
+    for number, (name, path) in enumerate(zip(names, paths, strict=True)):
+        counts: Counter[str] = Counter()
+        chosen = _records(plan, number, run.limit, coarse, counts)
+        write_records(chosen, path, Report(), plan.unit, run)
+        found["splits"][name] = _figures(counts)
+    return found
 
 
 def _records(
-    unit: Unit,
-    limit: int | None,
-    keep: np.ndarray,
+    plan: _Plan,
     number: int,
-    split_of: Mapping[str, int] | None,
+    limit: int | None,
     coarse: CoarseTypes,
     counts: Counter[str],
 ) -> Iterator[Record]:
     """The records of one split, counted."""
-    for record in itertools.compress(unit.records(Report(), limit=limit), keep):
+    records = plan.unit.records(Report(), limit=limit)
+    for record in itertools.compress(records, plan.place == number):
         counts["removed mentions"] += len(record.mentions)
-        if split_of is not None:
-            record = masked(record, number, split_of, coarse)
+        if plan.split_of is not None:
+            record = masked(record, number, plan.split_of, coarse)
         counts["removed mentions"] -= len(record.mentions)
         counts["records"] += 1
         counts.update(f"type {m.label}" for m in record.mentions)

@@ -17,7 +17,7 @@ import numpy as np
 from spacy_cascade.taxonomy import Taxonomy, parse_path
 
 from .duplicates import normalise
-from .errors import CorpusError, Errors
+from .errors import CorpusError, Errors, check_choice, check_rule
 from .label_paths import LabelPaths
 from .records import Record
 from .units import NO_TYPE, Incidence, random
@@ -57,35 +57,18 @@ class SampleOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for name, choices in (("mode", MODES), ("mixed", MIXED)):
-            if getattr(self, name) not in choices:
-                raise CorpusError(
-                    Errors.T003.format(
-                        option=f"--{name}",
-                        value=getattr(self, name),
-                        choices=", ".join(choices),
-                    )
-                )
+        check_choice("--mode", self.mode, MODES)
+        check_choice("--mixed", self.mixed, MIXED)
+        has_size = self.size is not None and self.size >= 1
+        sized = self.mode != "few-shot" or has_size
+        parted = len(self.ratio) == 3 and min(self.ratio) >= 1
         rules = (
-            (
-                "size",
-                "at least 1",
-                self.mode != "few-shot" or (self.size is not None and self.size >= 1),
-            ),
-            (
-                "ratio",
-                "three whole numbers of at least 1",
-                len(self.ratio) == 3 and min(self.ratio) >= 1,
-            ),
+            ("size", "at least 1", sized),
+            ("ratio", "three whole numbers of at least 1", parted),
             ("seed", "at least 0", self.seed >= 0),
         )
         for name, rule, kept in rules:
-            if not kept:
-                raise CorpusError(
-                    Errors.T008.format(
-                        option=name, rule=rule, value=getattr(self, name)
-                    )
-                )
+            check_rule(name, rule, getattr(self, name), kept=kept)
 
 
 class Scan:

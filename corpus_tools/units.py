@@ -10,21 +10,51 @@ import re
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .convert import Job, language_of, plan
 from .errors import CorpusError, Errors
 from .formats import read_records
+from .jobs import Job, language_of, plan
 from .records import Record, Report
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 Key = tuple[str, str]  # data set, type
 NO_TYPE = ""  # stands for the type of records without a mention
+
+
+@dataclass(frozen=True)
+class RunOptions:
+    """How a tool reads its source and writes its target.
+
+    from_format, to_format (str): See `formats.FORMATS`; "auto" finds the format out.
+    limit (int): At most so many records per file.
+    overwrite (bool): Replace earlier output.
+    dry_run (bool): Only say what would be read and written.
+    licence (str): Of the source, for the datasheet.
+    write_options (Mapping): Options of the writer of `to_format`.
+    progress (Callable): Wraps the records of each data set, for a progress bar.
+    """
+
+    from_format: str = "auto"
+    to_format: str = "docbin"
+    limit: int | None = None
+    overwrite: bool = False
+    dry_run: bool = False
+    licence: str = ""
+    write_options: Mapping[str, Any] = field(default_factory=dict)
+    progress: Progress | None = None
+
+    def watched(self, records: Iterable[Record], name: str) -> Iterable[Record]:
+        """The records, behind a progress bar if there is one."""
+        return records if self.progress is None else self.progress(records, name)
+
+
+DEFAULT_RUN = RunOptions()
 
 
 @dataclass(frozen=True)
@@ -39,11 +69,9 @@ class Unit:
         """Hash of the files' names and contents, as they were when it was first asked for."""
         hash = hashlib.blake2b(digest_size=16)
         for job in self.jobs:
-            hash.update(
-                f"{job.source.name}\0{job.source.stat().st_size}\0".encode(
-                    "utf8", "surrogateescape"
-                )
-            )
+            size = job.source.stat().st_size
+            start = f"{job.source.name}\0{size}\0"
+            hash.update(start.encode("utf8", "surrogateescape"))
             with job.source.open("rb") as file:
                 while block := file.read(1 << 20):
                     hash.update(block)
@@ -67,9 +95,8 @@ def find_units(
     source: Path,
     target: Path,
     report: Report,
+    run: RunOptions,
     *,
-    from_format: str = "auto",
-    to_format: str = "docbin",
     split: str = "",
 ) -> list[Unit]:
     """The data sets of a file or a directory tree.
@@ -78,24 +105,37 @@ def find_units(
     RAISES CorpusFileNotFoundError, CorpusError: As `convert.plan`, and T070 if the tree
         has no file of the split.
     """
-    jobs = plan(source, target, report, from_format=from_format, to_format=to_format)
+    jobs = plan(
+        source,
+        target,
+        report,
+        from_format=run.from_format,
+        to_format=run.to_format,
+    )
     if source.is_file():
         return [Unit(source.stem, tuple(jobs))]
     if split:
-        jobs = [
-            j
-            for j in jobs
-            if re.fullmatch(rf"{re.escape(split)}(-\d{{5}})?", j.source.stem)
-        ]
+        name = re.compile(rf"{re.escape(split)}(-\d{{5}})?")
+        jobs = [job for job in jobs if name.fullmatch(job.source.stem)]
         if not jobs:
             raise CorpusError(Errors.T070.format(split=split, path=source))
+
     units = []
-    for folder, group in itertools.groupby(
-        sorted(jobs, key=lambda j: j.source), key=lambda j: j.source.parent
-    ):
+    jobs = sorted(jobs, key=lambda job: job.source)
+    for folder, group in itertools.groupby(jobs, key=lambda job: job.source.parent):
         parts = [language_of(p) or p for p in folder.relative_to(source).parts]
         units.append(Unit("/".join(parts) or source.resolve().name, tuple(group)))
     return units
+
+
+def sources_of(units: Iterable[Unit]) -> dict[str, list[str]]:
+    """The files of each data set, for the plan of a run."""
+    return {unit.name: [str(job.source) for job in unit.jobs] for unit in units}
+
+
+def all_jobs(units: Iterable[Unit]) -> list[Job]:
+    """The files of all data sets."""
+    return [job for unit in units for job in unit.jobs]
 
 
 def data_set(record: Record, unit: Unit) -> str:
@@ -111,8 +151,8 @@ class Incidence:
 
     keys (list[Key]): Data set and type, in the order of their first record.
     record, key, mentions (ndarray[int64], shape (pairs,)): One entry per record and
-    type: their numbers, and how many
-        mentions of the type the record has (0 for `NO_TYPE`). Sorted by record.
+        type: their numbers, and how many mentions of the type the record has (0 for
+        `NO_TYPE`). Sorted by record.
     """
 
     def __init__(self) -> None:
@@ -158,11 +198,9 @@ def random(seed: int, *names: str) -> np.random.Generator:
     """A generator that depends on the seed and the names alone, so that no data set or
     type changes another's draws.
     """
-    words = [
-        int.from_bytes(
-            hashlib.blake2b(n.encode("utf8", "surrogatepass"), digest_size=8).digest(),
-            "big",
-        )
-        for n in names
-    ]
-    return np.random.default_rng([seed, *words])
+    return np.random.default_rng([seed, *map(_number, names)])
+
+
+def _number(name: str) -> int:
+    hash = hashlib.blake2b(name.encode("utf8", "surrogatepass"), digest_size=8)
+    return int.from_bytes(hash.digest(), "big")

@@ -7,9 +7,8 @@ ended and writes the same bytes.
 
 from __future__ import annotations
 
-import json
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache as remember
 from pathlib import Path
@@ -19,48 +18,53 @@ import numpy as np
 
 from spacy_cascade import __version__
 
-from ..embedding import Embedder, get_embedder
+from ..embedding import Embedder, as_embedder, embedder_name
 from ..errors import CorpusError, Errors
+from ..jobs import refuse_jobs
 from ..outputs import (
     beside,
     existing,
     type_section,
     write_datasheet,
+    write_json,
     write_selected,
-    write_text,
 )
-from ..overlap import refuse_jobs
-from ..records import Record, Report
-from ..units import NO_TYPE, Incidence, Progress, Unit, data_set, find_units
+from ..records import Report as Issues
+from ..units import (
+    DEFAULT_RUN,
+    NO_TYPE,
+    Incidence,
+    RunOptions,
+    Unit,
+    all_jobs,
+    data_set,
+    find_units,
+    sources_of,
+)
 from ..vectors import read_vectors, write_vectors
 from .prune_report import describe, mentions_by_type, totals
 from .prune_state import State
 from .pruning import PruneOptions, select
 
 REPORT = "pruning.json"
+Report = dict[str, Any]
 
 
 def prune(
     source: Path,
     target: Path,
     options: PruneOptions,
+    run: RunOptions = DEFAULT_RUN,
     *,
-    from_format: str = "auto",
-    to_format: str = "docbin",
     split: str = "train",
     embedder: str | Embedder = "hash",
     cache: Path | None = None,
     sizes: Mapping[str, int] | None = None,
     compare: int = 0,
-    limit: int | None = None,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    licence: str = "",
-    write_options: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
-) -> dict[str, Any]:
+) -> Report:
     """Prunes a file or a directory tree.
 
+    run (RunOptions): How the source is read and the target written.
     split (str): Which files of a tree to prune; others are left alone.
     embedder (str | Embedder): 'hash', or a sentence-transformers model by name or
         directory, or a function.
@@ -69,10 +73,6 @@ def prune(
         before `options.size`.
     compare (int): Report the mean nearest-neighbour similarity per type, and that of so
         many random samples of equal size.
-    limit (int): At most so many records per file.
-    licence (str): Of the source, for the datasheet.
-    write_options (Mapping): Options of the writer of `to_format`.
-    progress (Callable): Wraps the records of each data set, for a progress bar.
 
     RETURNS (dict): The report, which is also written as `pruning.json`. Of a dry run:
         what would be read and written.
@@ -81,63 +81,42 @@ def prune(
         the source, or without the sizes that a random method needs; T042 and T072 for
         the embedder.
     """
-    units = find_units(
-        source,
-        target,
-        Report(),
-        from_format=from_format,
-        to_format=to_format,
-        split=split,
-    )
-    refuse_jobs(source, target, [j for u in units for j in u.jobs])
+    units = find_units(source, target, Issues(), run, split=split)
+    jobs = all_jobs(units)
+    refuse_jobs(source, target, jobs)
     if options.method == "random" and options.size is None and sizes is None:
-        raise CorpusError(
-            Errors.T074.format(
-                why="the method 'random' needs the number of samples",
-                remedy="--size or --like",
-            )
+        why, remedy = (
+            "the method 'random' needs the number of samples",
+            "--size or --like",
         )
-    run: dict[str, Any] = {
+        raise CorpusError(Errors.T074.format(why=why, remedy=remedy))
+
+    about: Report = {
         "options": {
             **asdict(options),
             "sizes": dict(sizes) if sizes is not None else None,
         },
-        "embedder": embedder
-        if isinstance(embedder, str)
-        else getattr(embedder, "__qualname__", "function"),
-        "formats": [from_format, to_format],
+        "embedder": embedder_name(embedder),
+        "formats": [run.from_format, run.to_format],
         "split": split,
         "compare": compare,
-        "limit": limit,
+        "limit": run.limit,
         "versions": {"spacy_cascade": __version__, "numpy": np.__version__},
     }
     report_path = beside(units, source, target, REPORT)
-    state = State(report_path.with_suffix(".state"), run, cache)
-    outputs = [report_path, *(j.target for u in units for j in u.jobs)]
-    if dry_run:
-        files = {u.name: [str(j.source) for j in u.jobs] for u in units}
-        resume = state.begun and not overwrite
+    state = State(report_path.with_suffix(".state"), about, cache)
+    outputs = [report_path, *(job.target for job in jobs)]
+    if run.dry_run:
         return {
-            **run,
-            "would_read": files,
+            **about,
+            "would_read": sources_of(units),
             "would_overwrite": existing(outputs),
-            "would_resume": resume,
+            "would_resume": state.begun and not run.overwrite,
         }
-    state.open(outputs, overwrite=overwrite)
-    load = remember(
-        lambda: get_embedder(embedder) if isinstance(embedder, str) else embedder
-    )
-    pruner = _Pruner(
-        options,
-        load,
-        state,
-        sizes,
-        compare,
-        limit,
-        to_format,
-        dict(write_options or {}),
-        progress,
-    )
+
+    state.open(outputs, overwrite=run.overwrite)
+    load = remember(lambda: as_embedder(embedder))
+    pruner = _Pruner(options, run, load, state, sizes, compare)
     datasets: dict[str, Any] = {}
     rejected = 0
     for unit in units:
@@ -147,18 +126,21 @@ def prune(
             state.save(unit, found)
         datasets.update(found["datasets"])
         rejected += found["rejected"]
-    report = {
-        **run,
-        "total": {**totals(datasets), "rejected": rejected},
-        "datasets": datasets,
-    }
-    write_text(json.dumps(report, ensure_ascii=False, indent=1), report_path)
+
+    total = {**totals(datasets), "rejected": rejected}
+    report = {**about, "total": total, "datasets": datasets}
+    write_json(report, report_path)
     sections = {
-        "content": {"source": source.name, "split": split, **report["total"]},
+        "content": {"source": source.name, "split": split, **total},
         "types": type_section(mentions_by_type(datasets)),
-        "method": {**run["options"], "embedder": run["embedder"], "limit": limit},
+        "method": {
+            **about["options"],
+            "embedder": about["embedder"],
+            "limit": run.limit,
+        },
     }
-    write_datasheet(report_path, f"{source.name}, pruned", sections, outputs, licence)
+    title = f"{source.name}, pruned"
+    write_datasheet(report_path, title, sections, outputs, run.licence)
     state.close()
     return report
 
@@ -168,14 +150,11 @@ class _Pruner:
     """Prunes one data set after the other."""
 
     options: PruneOptions
+    run: RunOptions
     embedder: Callable[[], Embedder]
     state: State
     sizes: Mapping[str, int] | None
     compare: int
-    limit: int | None
-    to_format: str
-    write_options: Mapping[str, Any]
-    progress: Progress | None
 
     def __call__(self, unit: Unit, *, alone: bool) -> dict[str, Any]:
         """Writes what is kept of a unit.
@@ -184,22 +163,11 @@ class _Pruner:
         """
         incidence, vectors, rejected = self._scan(unit)
         if alone and all(label == NO_TYPE for _, label in incidence.keys):
-            raise CorpusError(
-                Errors.T074.format(
-                    why=f"no record of '{unit.name}' has a mention",
-                    remedy="another file",
-                )
-            )
+            why, remedy = f"no record of '{unit.name}' has a mention", "another file"
+            raise CorpusError(Errors.T074.format(why=why, remedy=remedy))
+
         selection = select(incidence, vectors, self.options, sizes=self.sizes)
-        options = self.write_options
-        write_selected(
-            unit,
-            selection.keep,
-            Report(),
-            to_format=self.to_format,
-            options=options,
-            limit=self.limit,
-        )
+        write_selected(unit, selection.keep, Issues(), self.run)
         found = describe(
             incidence, selection, vectors, compare=self.compare, seed=self.options.seed
         )
@@ -211,16 +179,13 @@ class _Pruner:
         """One pass over the records: their types, their embeddings if these are needed,
         the number of rejections.
         """
-        incidence, report = Incidence(), Report()
-        records: Iterable[Record] = unit.records(report, limit=self.limit)
+        incidence, issues = Incidence(), Issues()
+        records = unit.records(issues, limit=self.run.limit)
 
         def texts() -> Iterator[str]:
-            for record in (
-                self.progress(records, unit.name) if self.progress else records
-            ):
-                incidence.add(
-                    data_set(record, unit), (m.label for m in record.mentions)
-                )
+            for record in self.run.watched(records, unit.name):
+                types = (mention.label for mention in record.mentions)
+                incidence.add(data_set(record, unit), types)
                 yield record.text
 
         path = self.state.vectors(unit)
@@ -231,4 +196,4 @@ class _Pruner:
             deque(texts(), maxlen=0)
         incidence.freeze()
         vectors = read_vectors(path) if wanted and incidence.n_records else None
-        return incidence, vectors, report.rejected
+        return incidence, vectors, issues.rejected

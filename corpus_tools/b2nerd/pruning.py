@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, check_choice, check_rule
 from ..units import NO_TYPE, Incidence, Key, random
 
 METHODS = ("diversity", "threshold", "type-random", "random")
@@ -46,12 +46,7 @@ class PruneOptions:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.method not in METHODS:
-            raise CorpusError(
-                Errors.T003.format(
-                    option="--method", value=self.method, choices=", ".join(METHODS)
-                )
-            )
+        check_choice("--method", self.method, METHODS)
         rules = (
             ("k", "at least 1", self.k >= 1),
             ("b", "between -1 and 1", -1 <= self.b <= 1),
@@ -60,12 +55,7 @@ class PruneOptions:
             ("seed", "at least 0", self.seed >= 0),
         )
         for name, rule, kept in rules:
-            if not kept:
-                raise CorpusError(
-                    Errors.T008.format(
-                        option=name, rule=rule, value=getattr(self, name)
-                    )
-                )
+            check_rule(name, rule, getattr(self, name), kept=kept)
 
     @property
     def needs_vectors(self) -> bool:

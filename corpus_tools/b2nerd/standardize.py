@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,13 +11,21 @@ from typing import Any
 
 from spacy_cascade.taxonomy import Taxonomy, TypePath
 
-from ..errors import CorpusError, Errors
+from ..errors import CorpusError, Errors, check_choice
 from ..formats import get_writer
 from ..formats.b2nerd import LABELS_FILE, read_labels
-from ..outputs import beside, existing, refuse_existing, write_text
-from ..overlap import refuse_jobs
+from ..jobs import Job, refuse_jobs
+from ..outputs import beside, existing, refuse_existing, write_json
 from ..records import Mention, Record, Rejected, Report
-from ..units import Progress, Unit, data_set, find_units, read_job
+from ..units import (
+    DEFAULT_RUN,
+    RunOptions,
+    Unit,
+    all_jobs,
+    data_set,
+    find_units,
+    read_job,
+)
 from .labelmap import LabelMap, arrow_path, check_map, short_name
 
 STYLES = ("name", "path", "local")
@@ -55,12 +62,7 @@ class Standardizer:
     language: str = ""
 
     def __post_init__(self) -> None:
-        if self.style not in STYLES:
-            raise CorpusError(
-                Errors.T003.format(
-                    option="--labels", value=self.style, choices=", ".join(STYLES)
-                )
-            )
+        check_choice("--labels", self.style, STYLES)
         check_map(self.map, self.taxonomy)
 
     @cached_property
@@ -74,17 +76,16 @@ class Standardizer:
     @property
     def labels(self) -> list[str]:
         """The label set of the standardized data set."""
-        return list(
-            dict.fromkeys(label for label in self.written.values() if label is not None)
-        )
+        labels = [label for label in self.written.values() if label is not None]
+        return list(dict.fromkeys(labels))
 
     def _write(self, path: TypePath) -> str:
-        local = (
-            self.taxonomy.localized(path, self.language)
-            if self.style == "local"
-            else ""
-        )
-        return local or (arrow_path(path) if self.style == "path" else short_name(path))
+        if self.style == "path":
+            return arrow_path(path)
+        local = ""
+        if self.style == "local":
+            local = self.taxonomy.localized(path, self.language)
+        return local or short_name(path)
 
     def label(self, raw: str) -> str | None:
         """RAISES CorpusError: T053 for a label that the map lacks."""
@@ -96,11 +97,8 @@ class Standardizer:
 
     def names(self, raws: Iterable[str]) -> list[str]:
         """A label set or type list, without those dropped, each name once."""
-        return list(
-            dict.fromkeys(
-                label for raw in raws if (label := self.label(raw)) is not None
-            )
-        )
+        labels = map(self.label, raws)
+        return list(dict.fromkeys(label for label in labels if label is not None))
 
     def __call__(self, record: Record, tally: Tally) -> Record:
         """The record with standardized mentions, label set and type lists.
@@ -116,12 +114,8 @@ class Standardizer:
         for entry, types in zip(known, lists or [[]] * len(known), strict=True):
             if isinstance(entry, Rejected):
                 # Nothing is known of a rejected entry for sure; its type may be no label at all.
-                entries.append(
-                    replace(
-                        entry,
-                        type=self.written.get(entry.type, entry.type) or entry.type,
-                    )
-                )
+                type = self.written.get(entry.type) or entry.type
+                entries.append(replace(entry, type=type))
                 type_lists.append([])
                 continue
             tally.mentions += 1
@@ -137,11 +131,9 @@ class Standardizer:
             seen.add(mention)
             entries.append(mention)
             type_lists.append(self.names(types))
-        meta = {
-            k: v
-            for k, v in record.meta.items()
-            if k not in ("order", "type_lists", "paths")
-        }
+
+        stale = ("order", "type_lists", "paths")
+        meta = {k: v for k, v in record.meta.items() if k not in stale}
         labels = None if record.labels is None else self.names(record.labels)
         own_lists = None if lists is None else type_lists
         return Record.from_entries(
@@ -157,14 +149,11 @@ def map_of(name: str, maps: Mapping[str, LabelMap], folder: Path) -> LabelMap:
     """
     found = [m for key, m in maps.items() if key == name or key.split("/")[-1] == name]
     if len(found) != 1:
-        known = (
-            ", ".join(maps)
-            if len(maps) < 10
-            else f"{len(maps)}, such as {', '.join(list(maps)[:3])}"
-        )
-        raise CorpusError(
-            Errors.T058.format(name=name, known=known, path=folder / f"{name}.json")
-        )
+        known = ", ".join(maps)
+        if len(maps) >= 10:
+            known = f"{len(maps)}, such as {', '.join(list(maps)[:3])}"
+        path = folder / f"{name}.json"
+        raise CorpusError(Errors.T058.format(name=name, known=known, path=path))
     return found[0]
 
 
@@ -173,16 +162,10 @@ def standardize(
     target: Path,
     maps: Mapping[str, LabelMap] | LabelMap,
     taxonomy: Taxonomy,
+    run: RunOptions = DEFAULT_RUN,
     *,
     folder: Path = Path(),
-    from_format: str = "auto",
-    to_format: str = "docbin",
     style: str = "name",
-    limit: int | None = None,
-    overwrite: bool = False,
-    dry_run: bool = False,
-    write_options: Mapping[str, Any] | None = None,
-    progress: Progress | None = None,
 ) -> dict[str, Any]:
     """Standardizes a file or a directory tree, record by record.
 
@@ -190,11 +173,10 @@ def standardize(
     `standardize.json`.
 
     maps (Mapping[str, LabelMap] | LabelMap): By data set, or one for all.
+    run (RunOptions): How the source is read and the target written. A dry run checks the
+        maps too.
     folder (Path): Where maps are looked for, for messages.
     style (str): See `Standardizer`.
-    limit (int): At most so many records per file.
-    dry_run (bool): Check the maps and say what would be written.
-    progress (Callable): Wraps the records of a file, for a progress bar.
 
     RETURNS (dict): "taxonomy", "style"; "datasets": per data set "map", "labels" and
         the counts of `Tally`, with the reason for each label dropped; "rejected". Of a
@@ -203,35 +185,24 @@ def standardize(
         and output, T050 to T053 and T058 for the maps, T071 for output that exists.
     """
     report = Report()
-    units = find_units(
-        source, target, report, from_format=from_format, to_format=to_format
-    )
-    refuse_jobs(source, target, [j for u in units for j in u.jobs])
+    units = find_units(source, target, report, run)
+    jobs = all_jobs(units)
+    refuse_jobs(source, target, jobs)
     chosen = [_standardizer(unit, maps, taxonomy, folder, style) for unit in units]
     summary = beside(units, source, target, REPORT)
-    outputs = [*(job.target for unit in units for job in unit.jobs), summary]
-    if dry_run:
+    outputs = [*(job.target for job in jobs), summary]
+    if run.dry_run:
         return {
-            "would_write": [str(p) for p in outputs],
+            "would_write": [str(path) for path in outputs],
             "would_overwrite": existing(outputs),
         }
-    refuse_existing(outputs, overwrite=overwrite)
+    refuse_existing(outputs, overwrite=run.overwrite)
+
     found: dict[str, Any] = {}
     for unit, apply in zip(units, chosen, strict=True):
         tally = Tally()
         for job in unit.jobs:
-            records: Iterable[Record] = read_job(job, report, limit=limit)
-            records = progress(records, job.name) if progress else records
-            options = dict(write_options or {})
-            if (
-                to_format == "b2nerd"
-            ):  # in the order of the source, so that its records need no lists of their own
-                options["labels"] = apply.names(
-                    read_labels(job.source.parent / LABELS_FILE) or apply.map.targets
-                )
-            get_writer(to_format).write(
-                _each(records, apply, tally), job.target, report, **options
-            )
+            _write_job(job, apply, tally, report, run)
         found[unit.name] = {
             "map": apply.map.name,
             "labels": apply.labels,
@@ -243,8 +214,21 @@ def standardize(
         "datasets": found,
         "rejected": report.rejected,
     }
-    write_text(json.dumps(result, ensure_ascii=False, indent=1), summary)
+    write_json(result, summary)
     return result
+
+
+def _write_job(
+    job: Job, apply: Standardizer, tally: Tally, report: Report, run: RunOptions
+) -> None:
+    read = read_job(job, report, limit=run.limit)
+    records = (apply(record, tally) for record in run.watched(read, job.name))
+    options = dict(run.write_options)
+    if run.to_format == "b2nerd":
+        # in the order of the source, so that its records need no lists of their own
+        raws = read_labels(job.source.parent / LABELS_FILE) or apply.map.targets
+        options["labels"] = apply.names(raws)
+    get_writer(run.to_format).write(records, job.target, report, **options)
 
 
 def _standardizer(
@@ -255,14 +239,13 @@ def _standardizer(
     style: str,
 ) -> Standardizer:
     about = unit.jobs[0].about
-    name = (
-        "/".join(about[k] for k in ("language", "dataset") if k in about) or unit.name
-    )
-    if not isinstance(maps, LabelMap):
-        # A DocBin says itself which data set its records come from.
-        found = map_of(_origin(unit) or name, maps, folder)
-    else:
+    if isinstance(maps, LabelMap):
         found = maps
+    else:
+        parts = [about[key] for key in ("language", "dataset") if key in about]
+        # A DocBin says itself which data set its records come from.
+        name = _origin(unit) or "/".join(parts) or unit.name
+        found = map_of(name, maps, folder)
     language = about.get("language") or found.name.split("/")[0]
     return Standardizer(found, taxonomy, style, language)
 
@@ -272,15 +255,9 @@ def _origin(unit: Unit) -> str:
     if job.format != "docbin":
         return ""
     first = next(read_job(job, Report(), limit=1), None)
-    return (
-        data_set(first, unit) if first is not None and first.meta.get("dataset") else ""
-    )
-
-
-def _each(
-    records: Iterable[Record], apply: Callable[[Record, Tally], Record], tally: Tally
-) -> Iterator[Record]:
-    return (apply(record, tally) for record in records)
+    if first is None or not first.meta.get("dataset"):
+        return ""
+    return data_set(first, unit)
 
 
 def _describe(tally: Tally, used: LabelMap) -> dict[str, Any]:
@@ -288,15 +265,16 @@ def _describe(tally: Tally, used: LabelMap) -> dict[str, Any]:
         raw: {"mentions": n, "reason": used.reasons[raw]}
         for raw, n in tally.dropped.most_common()
     }
-    counts = {
-        key: getattr(tally, key) for key in ("records", "mentions", "kept", "merged")
+    return {
+        "records": tally.records,
+        "mentions": tally.mentions,
+        "kept": tally.kept,
+        "merged": tally.merged,
+        "dropped": dropped,
     }
-    return {**counts, "dropped": dropped}
 
 
-def count_labels(
-    units: Iterable[Unit], *, limit: int | None = None, progress: Progress | None = None
-) -> dict[str, Counter[str]]:
+def count_labels(units: Iterable[Unit], run: RunOptions) -> dict[str, Counter[str]]:
     """Mentions per raw label of each data set, in one pass.
 
     Labels of the inventory that no mention has count zero.
@@ -304,8 +282,8 @@ def count_labels(
     counts: dict[str, Counter[str]] = {}
     for unit in units:
         for job in unit.jobs:
-            records: Iterable[Record] = read_job(job, Report(), limit=limit)
-            for record in progress(records, job.name) if progress else records:
+            records = read_job(job, Report(), limit=run.limit)
+            for record in run.watched(records, job.name):
                 here = counts.setdefault(data_set(record, unit), Counter())
-                here.update(m.label for m in record.mentions)
+                here.update(mention.label for mention in record.mentions)
     return counts

@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from tqdm import tqdm
-from wasabi import msg, table
+from wasabi import msg
+
+from ..b2nerd.conflicts import detect
+from ..b2nerd.conflicts.heatmap import shared_types
+from ..b2nerd.conflicts.report import HEADER, rows
+from ..b2nerd.conflicts.sets import DataSet
+from ..b2nerd.conflicts.similar import Names
+from .frame import (
+    Align,
+    Result,
+    load_taxonomy,
+    messages,
+    print_json,
+    print_table,
+    progress,
+)
+from .options import Output, split_names, with_groups
 
 TOP = 20
+ALIGNS: tuple[Align, ...] = ("r", "l", "l", "r", "r", "r", "r", "r", "r")
 
 
+@with_groups
 def conflicts_cli(
     paths: Annotated[
         list[Path],
@@ -25,6 +42,7 @@ def conflicts_cli(
             ),
         ),
     ],
+    *,
     types: Annotated[
         str, typer.Option(help="Only conflicts of these types, separated by commas")
     ] = "",
@@ -82,43 +100,25 @@ def conflicts_cli(
         int | None,
         typer.Option(min=1, help="Records per split of each data set, a random sample"),
     ] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option(
-            "--overwrite", help="Replace earlier output; fitting taggers are used again"
-        ),
-    ] = False,
-    dry_run: Annotated[
-        bool,
-        typer.Option(
-            "--dry-run", help="Only say which sets and types would be compared"
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The result as JSON on stdout")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars")] = False,
+    output: Output,
 ) -> None:
     """Find where data sets annotate the same thing differently (B2NERD's conflict detection).
 
     By rule: the same mention string in two sets, the same or a related label, but
-        another annotation; and words that one
-    set takes into its mentions and the other leaves outside. By model: taggers trained
-    on one set and scored on all others with related types, beside their F1 at home.
-    Both end in one ranked list with a proposed split of the label. Writes
-    conflicts.json, conflicts.md, evidence.jsonl and a heat map per type. A run that was
-    killed goes on where it was.
+    another annotation; and words that one set takes into its mentions and the other
+    leaves outside. By model: taggers trained on one set and scored on all others with
+    related types, beside their F1 at home. Both end in one ranked list with a proposed
+    split of the label. Writes conflicts.json, conflicts.md, evidence.jsonl and a heat
+    map per type. A run that was killed goes on where it was. With --overwrite, fitting
+    taggers are used again.
     """
     if len(paths) < 2:
         raise typer.BadParameter("give at least one data set and the output")
-    *sources, output = paths
-    from ..b2nerd.conflicts import detect
-    from ..cli import _load_taxonomy, _messages
-
-    with _messages():
+    *sources, target = paths
+    with messages():
         settings = detect.Settings(
-            types=tuple(t.strip() for t in types.split(",") if t.strip()),
-            taxonomy=_load_taxonomy(taxonomy),
+            types=tuple(split_names(types)),
+            taxonomy=load_taxonomy(taxonomy),
             label_map=label_map,
             aliases=aliases,
             embedder=embedder,
@@ -130,74 +130,55 @@ def conflicts_cli(
             limit=limit,
             seed=seed,
         )
-        if dry_run:
-            _plan(*detect.prepare(sources, settings), output, as_json=as_json)
+        if output.dry_run:
+            sets, names = detect.prepare(sources, settings)
+            _print_plan(sets, names, target, as_json=output.as_json)
             return
         result = detect.detect(
             sources,
-            output,
+            target,
             settings,
-            overwrite=overwrite,
-            progress=None if quiet else _bar,
+            overwrite=output.overwrite,
+            progress=None if output.quiet else partial(progress, unit=" sets"),
         )
+    if output.as_json:
+        print_json(result)
+    else:
+        _print(result, target)
+
+
+def _print_plan(
+    sets: Sequence[DataSet], names: Names, target: Path, *, as_json: bool
+) -> None:
+    counts = {}
+    for one in sets:
+        sentences = sum(map(len, one.splits.values()))
+        counts[one.name] = {"sentences": sentences, "mentions": one.labels.total()}
+    shared = shared_types(sets, names)
+    exists = (target / "conflicts.json").exists()
     if as_json:
-        typer.echo(json.dumps(result, ensure_ascii=False))
+        plan = {
+            "sets": counts,
+            "shared_types": shared,
+            "output": str(target),
+            "exists": exists,
+        }
+        print_json(plan)
         return
-    _print(result, output)
-
-
-def _plan(sets: Sequence[Any], names: Any, output: Path, *, as_json: bool) -> None:
-    from ..b2nerd.conflicts.heatmap import shared_types
-
-    plan: dict[str, Any] = {
-        "sets": {
-            s.name: {
-                "sentences": sum(map(len, s.splits.values())),
-                "mentions": s.labels.total(),
-            }
-            for s in sets
-        },
-        "shared_types": shared_types(sets, names),
-        "output": str(output),
-        "exists": (output / "conflicts.json").exists(),
-    }
-    if as_json:
-        typer.echo(json.dumps(plan, ensure_ascii=False))
-        return
-    rows = [(name, c["sentences"], c["mentions"]) for name, c in plan["sets"].items()]
-    typer.echo(
-        table(
-            rows,
-            header=("data set", "sentences", "mentions"),
-            divider=True,
-            aligns=("l", "r", "r"),
-            max_col=60,
-        )
-    )
-    typer.echo(
-        f"Types of several sets: {', '.join(plan['shared_types']) or 'none by the same name'}"
-    )
-    if plan["exists"]:
+    figures = [(name, *one.values()) for name, one in counts.items()]
+    print_table(figures, ("data set", "sentences", "mentions"))
+    typer.echo(f"Types of several sets: {', '.join(shared) or 'none by the same name'}")
+    if exists:
         msg.warn(
-            f"{output} holds conflicts already: they would be replaced (--overwrite)"
+            f"{target} holds conflicts already: they would be replaced (--overwrite)"
         )
 
 
-def _print(result: dict[str, Any], output: Path) -> None:
-    from ..b2nerd.conflicts.report import HEADER, rows
-
+def _print(result: Result, target: Path) -> None:
     for issue in result["skipped"]:
         msg.warn(f"{issue['file']} left out: {issue['reason']}")
     shown = [row[:-1] for row in rows(result["conflicts"][:TOP])]
-    typer.echo(
-        table(
-            shown,
-            header=HEADER[:-1],
-            divider=True,
-            aligns=("r", "l", "l", *"rrrrrr"),
-            max_col=40,
-        )
-    )
+    print_table(shown, HEADER[:-1], ALIGNS, max_col=40)
     counts = ", ".join(f"{n} {kind}" for kind, n in result["classes"].items()) or "none"
     typer.echo(f"Occurrences of shared strings, once per pair of sets: {counts}")
     if not result["options"]["rules_only"]:
@@ -209,10 +190,5 @@ def _print(result: dict[str, Any], output: Path) -> None:
             )
     n, rest = len(result["conflicts"]), len(result["no_counterpart"])
     msg.good(
-        f"{n} conflicts, and {rest} of labels that the other set lacks, are in {output}"
+        f"{n} conflicts, and {rest} of labels that the other set lacks, are in {target}"
     )
-
-
-def _bar(items: Sequence[Any], name: str) -> Iterable[Any]:
-    # disable=None: no bar where stderr is not a terminal
-    return tqdm(items, desc=name, unit=" sets", leave=False, disable=None)

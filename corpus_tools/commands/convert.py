@@ -7,9 +7,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from wasabi import msg, table
+from wasabi import msg
 
+from ..convert import convert
+from ..files import atomic_path
 from ..formats.columns import SEPARATORS
+from ..jobs import plan, refuse_jobs, refuse_overlap
 from ..records import (
     DUPLICATE,
     IGNORED,
@@ -25,16 +28,25 @@ from ..records import (
     SKIPPED,
     Report,
 )
-from ._shared import (
-    FROM_HELP,
+from .frame import (
+    load_taxonomy,
+    messages,
+    print_json,
+    print_table,
+    print_targets,
+    progress,
+    warn_unread,
+)
+from .options import (
     DryRun,
+    FromFormat,
     Json,
     Limit,
     Quiet,
     Seed,
     SpansKey,
-    say,
-    warn_unread,
+    Target,
+    ToFormat,
 )
 
 SHOWN = 10
@@ -49,23 +61,24 @@ COLUMNS = (
     REJECTED,
     REJECTED_RECORDS,
 )
-ALIGNS = ("l", *"r" * len(COLUMNS))
+NOTES = (
+    (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
+    (RENAMED, "type name(s) and token(s) with white space, written without"),
+    (OFF_LIST, "answer(s) not in their own type list, kept"),
+    (
+        IGNORED,
+        "relation(s), note(s) or record(s) that the annotator did not accept, left out",
+    ),
+)
 
 
 def convert_cli(
     source: Annotated[
         Path, typer.Argument(metavar="INPUT", help="File or directory tree")
     ],
-    target: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUTPUT", help="File, or directory that mirrors the tree"
-        ),
-    ],
-    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
-    to_format: Annotated[
-        str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")
-    ] = "docbin",
+    target: Target,
+    from_format: FromFormat = "auto",
+    to_format: ToFormat = "docbin",
     lang: Annotated[
         str,
         typer.Option(
@@ -139,12 +152,7 @@ def convert_cli(
     Files of an earlier conversion are replaced, each when its successor is complete.
     With --max-docs, memory does not grow with the corpus.
     """
-    from ..cli import _load_taxonomy, _messages, _progress
-    from ..convert import convert, plan
-    from ..files import atomic_path
-    from ..overlap import refuse_jobs, refuse_overlap
-
-    with _messages():
+    with messages():
         if report_path is not None:
             refuse_overlap([source], [report_path])
         if dry_run:
@@ -157,9 +165,10 @@ def convert_cli(
                 encoding=encoding,
             )
             refuse_jobs(source, target, jobs)
-            say({str(job.source): str(job.target) for job in jobs}, as_json)
+            print_targets({str(job.source): str(job.target) for job in jobs}, as_json)
             return
-        types = _load_taxonomy(taxonomy)
+
+        types = load_taxonomy(taxonomy)
         write_options: dict[str, dict[str, Any]] = {
             "docbin": {
                 "lang": lang,
@@ -189,56 +198,36 @@ def convert_cli(
             limit=limit,
             read_options={"bio": bio, "docbin": {"spans_key": spans_key}},
             write_options=write_options.get(to_format),
-            progress=None if quiet or as_json else _progress,
+            progress=None if quiet or as_json else progress,
             keep_issues=KEPT if report_path is None else None,
         )
         if report_path is not None:
-            with atomic_path(report_path) as temp:
-                temp.write_text(
-                    json.dumps(report.to_dict(), ensure_ascii=False, indent=1),
-                    encoding="utf8",
-                )
+            _write_report(report, report_path)
     if as_json:
-        typer.echo(json.dumps(report.to_dict(), ensure_ascii=False))
+        print_json(report.to_dict())
     else:
         _print_report(report, report_path)
     if report.failed:
         raise typer.Exit(1)
 
 
+def _write_report(report: Report, path: Path) -> None:
+    text = json.dumps(report.to_dict(), ensure_ascii=False, indent=1)
+    with atomic_path(path) as temp:
+        temp.write_text(text, encoding="utf8")
+
+
 def _print_report(report: Report, report_path: Path | None) -> None:
-    groups = {
-        name: counts
-        for name, counts in report.grouped().items()
-        if counts["records"] or not counts[SKIPPED]
-    }
-    rows: list[tuple[Any, ...]] = [
-        (name, *(counts[c] for c in COLUMNS)) for name, counts in groups.items()
-    ]
-    if len(rows) > 1:
-        rows.append(("total", *(report.total(c) for c in COLUMNS)))
-    header = ("", *(c.replace("_", " ") for c in COLUMNS))
-    typer.echo(table(rows, header=header, divider=True, aligns=ALIGNS, max_col=80))
+    _print_counts(report)
     _print_readings(report)
     if report.unknown_types:
-        n, kinds = (
-            sum(report.unknown_types.values()),
-            len({label for _, label in report.unknown_types}),
-        )
+        n = sum(report.unknown_types.values())
+        kinds = len({label for _, label in report.unknown_types})
         msg.warn(
             f"{n} mention(s) of {kinds} type(s) that the taxonomy does not resolve: the type is"
             " its own path"
         )
-    notes = (
-        (NOT_WRITTEN, "mention(s) that the target format can't hold, left out there"),
-        (RENAMED, "type name(s) and token(s) with white space, written without"),
-        (OFF_LIST, "answer(s) not in their own type list, kept"),
-        (
-            IGNORED,
-            "relation(s), note(s) or record(s) that the annotator did not accept, left out",
-        ),
-    )
-    for kind, what in notes:
+    for kind, what in NOTES:
         if report.total(kind):
             msg.warn(f"{report.total(kind)} {what}")
     warn_unread(report)
@@ -256,6 +245,17 @@ def _print_report(report: Report, report_path: Path | None) -> None:
         typer.echo("  ... (all with --report FILE)")
     for message in report.failed.values():
         typer.echo(f"✘ {message}", err=True)
+
+
+def _print_counts(report: Report) -> None:
+    rows: list[tuple[Any, ...]] = []
+    for name, counts in report.grouped().items():
+        if counts["records"] or not counts[SKIPPED]:
+            rows.append((name, *(counts[column] for column in COLUMNS)))
+    if len(rows) > 1:
+        rows.append(("total", *map(report.total, COLUMNS)))
+    header = ("", *(column.replace("_", " ") for column in COLUMNS))
+    print_table(rows, header, max_col=80)
 
 
 def _print_readings(report: Report) -> None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from tqdm import tqdm
 from wasabi import msg
 
-from ._shared import FROM_HELP
+from ..dynamic import pipeline
+from ..dynamic.figure import as_table, draw
+from ..dynamic.versions import Source as Corpus
+from ..dynamic.versions import measure_source
+from ..embedding import get_embedder
+from .frame import Result, messages, print_json, progress
+from .options import FromFormat, Licence, Limit, Output, split_names, with_groups
 
 
+@with_groups
 def dynamic_cli(
     source: Annotated[
         Path,
@@ -21,17 +27,18 @@ def dynamic_cli(
             metavar="SOURCE", help="Corpus of any format: a file or a directory tree"
         ),
     ],
-    output: Annotated[
+    target: Annotated[
         Path | None,
         typer.Argument(metavar="OUTPUT", help="Directory; not with --measure"),
     ] = None,
+    *,
     measure: Annotated[
         bool,
         typer.Option(
             "--measure", help="Only measure SOURCE as it is labelled; writes nothing"
         ),
     ] = False,
-    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
+    from_format: FromFormat = "auto",
     to_formats: Annotated[
         str, typer.Option("--to", help="Formats of the versions")
     ] = "docbin,geic,swift",
@@ -74,21 +81,9 @@ def dynamic_cli(
     seeds: Annotated[
         int, typer.Option(min=1, help="Random versions to compare with")
     ] = 5,
-    licence: Annotated[
-        str, typer.Option(help="Licence of the corpus, for the datasheets")
-    ] = "",
-    limit: Annotated[int | None, typer.Option(min=1, help="Records per file")] = None,
-    overwrite: Annotated[
-        bool,
-        typer.Option("--overwrite", help="Write into a directory that is not empty"),
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be written, and stop")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as one JSON object")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bars")] = False,
+    licence: Licence = "",
+    limit: Limit = None,
+    output: Output,
 ) -> None:
     """Give every mention a type list of its own (dynamic categorization, DynamicNER).
 
@@ -98,16 +93,13 @@ def dynamic_cli(
     with datasheets, versions.json (figures), search.jsonl (every step of the search)
     and versions.png.
     """
-    from ..cli import _messages
-    from ..dynamic import pipeline
-    from ..dynamic.figure import as_table, draw
-    from ..embedding import get_embedder
-
     if measure:
-        with _messages():
-            _measure(source, embedder, from_format, limit, as_json=as_json)
+        with messages():
+            corpus = Corpus.open(source, format=from_format, limit=limit)
+            found = measure_source(corpus, get_embedder(embedder))
+            _print_metrics(found, as_json=output.as_json)
         return
-    if output is None:
+    if target is None:
         raise typer.BadParameter("give an OUTPUT directory, or --measure")
     settings = pipeline.Settings(
         lang=lang,
@@ -121,66 +113,56 @@ def dynamic_cli(
         limit=limit,
         licence=licence,
         from_format=from_format,
-        formats=tuple(name.strip() for name in to_formats.split(",") if name.strip()),
+        formats=tuple(split_names(to_formats)),
     )
-    with _messages():
-        corpora = pipeline.targets(
-            source, output, each=each, overwrite=overwrite or dry_run
-        )
-        if dry_run:
-            _plan(corpora, settings.formats, as_json=as_json)
+    with messages():
+        replace = output.overwrite or output.dry_run
+        corpora = pipeline.targets(source, target, each=each, overwrite=replace)
+        if output.dry_run:
+            _print_plan(corpora, settings.formats, as_json=output.as_json)
             return
         embed = get_embedder(embedder)
-        bars = None if quiet else _bar
+        bars = None if output.quiet else partial(progress, unit="it")
         results = {
             into.name: pipeline.make(one, into, embed, settings, bars)
             for one, into in corpora.items()
         }
         if each:
-            draw(results, output / pipeline.FIGURE)
-    if as_json:
-        typer.echo(
-            json.dumps(
-                results if each else next(iter(results.values())), ensure_ascii=False
-            )
-        )
+            draw(results, target / pipeline.FIGURE)
+    if output.as_json:
+        print_json(results if each else next(iter(results.values())))
         return
     for name, result in results.items():
         typer.echo(f"\n{name}\n{as_table(result)}" if each else as_table(result))
-        for round in result["dynamic"]["skipped_rounds"]:
-            msg.warn(
-                f"Round '{round}' skipped: no parameters without a loss were found"
-                " (search.jsonl; a larger --budget may help)"
-            )
-        broken = [promise for promise, kept in result["verdict"].items() if not kept]
-        if broken:
-            msg.warn(f"The dynamic version falls short: {', '.join(broken)}")
-    msg.good(f"Versions, datasheets and figures are in {output}")
+        _warn(result)
+    msg.good(f"Versions, datasheets and figures are in {target}")
 
 
-def _measure(
-    source: Path, embedder: str, format: str, limit: int | None, *, as_json: bool
-) -> None:
+def _warn(result: Result) -> None:
+    for round in result["dynamic"]["skipped_rounds"]:
+        msg.warn(
+            f"Round '{round}' skipped: no parameters without a loss were found"
+            " (search.jsonl; a larger --budget may help)"
+        )
+    broken = [promise for promise, kept in result["verdict"].items() if not kept]
+    if broken:
+        msg.warn(f"The dynamic version falls short: {', '.join(broken)}")
+
+
+def _print_metrics(found: Result, *, as_json: bool) -> None:
     """The four metrics of a corpus, a DocBin of one of the versions for example."""
-    from ..dynamic.versions import Source, measure_source
-    from ..embedding import get_embedder
-
-    found = measure_source(
-        Source.open(source, format=format, limit=limit), get_embedder(embedder)
-    )
     if as_json:
-        typer.echo(json.dumps(found))
+        print_json(found)
         return
     for name, value in found["metrics"].items():
-        typer.echo(
-            f"{name:>10} {value:.4f}"
-            if isinstance(value, float)
-            else f"{name:>10} {value}"
-        )
+        figure = f"{value:.4f}" if isinstance(value, float) else value
+        typer.echo(f"{name:>10} {figure}")
     typer.echo(f"{'lists':>10} {found['distinct_lists']}")
 
 
-def _plan(corpora: dict[Path, Path], formats: Iterable[str], *, as_json: bool) -> None:
+def _print_plan(
+    corpora: dict[Path, Path], formats: Iterable[str], *, as_json: bool
+) -> None:
     """What a run would do."""
     rows = [
         {
@@ -192,7 +174,7 @@ def _plan(corpora: dict[Path, Path], formats: Iterable[str], *, as_json: bool) -
         for one, into in corpora.items()
     ]
     if as_json:
-        typer.echo(json.dumps({"plan": rows}, ensure_ascii=False))
+        print_json({"plan": rows})
         return
     for row in rows:
         typer.echo(
@@ -203,8 +185,3 @@ def _plan(corpora: dict[Path, Path], formats: Iterable[str], *, as_json: bool) -
                 f"{row['output']} is not empty: files of the same names would be replaced"
                 " (--overwrite)"
             )
-
-
-def _bar(items: Iterable[Any], name: str) -> Iterable[Any]:
-    # disable=None: no bar where stderr is not a terminal
-    return tqdm(items, desc=name, leave=False, disable=None)

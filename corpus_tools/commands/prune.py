@@ -3,56 +3,50 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from wasabi import msg, table
+from wasabi import msg
 
-from ._shared import FROM_HELP
-
-HEADER = (
-    "",
-    "sets",
-    "types",
-    "records",
-    "kept",
-    "mentions",
-    "kept",
-    "chosen",
-    "random",
-    "lower",
+from ..b2nerd.prune_corpus import prune
+from ..b2nerd.prune_report import by_language, compared, totals
+from ..b2nerd.pruning import PruneOptions
+from ..errors import CorpusError, Errors
+from ..files import check_file
+from .frame import (
+    Result,
+    load_taxonomy,
+    messages,
+    print_table,
+    run_options,
+    show,
+    warn_rejected,
+)
+from .options import (
+    Embedder,
+    Formats,
+    Licence,
+    Limit,
+    Output,
+    PathTaxonomy,
+    Source,
+    Target,
+    with_groups,
 )
 
+COUNTS = ("datasets", "types", "records", "kept", "mentions", "kept_mentions")
+HEADER = ("", "sets", "types", "records", "kept", "mentions", "kept")
+COMPARED = ("chosen", "random", "lower")
 
+
+@with_groups
 def prune_cli(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="File or directory tree of data sets, of any format"
-        ),
-    ],
-    target: Annotated[
-        Path,
-        typer.Argument(
-            metavar="OUTPUT", help="File, or directory that mirrors the tree"
-        ),
-    ],
-    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
-    to_format: Annotated[
-        str, typer.Option("--to", help="docbin, geic, swift, b2nerd or bio")
-    ] = "docbin",
-    lang: Annotated[
-        str,
-        typer.Option(help="docbin: language of the pipeline that tokenizes; xx: any"),
-    ] = "xx",
-    taxonomy: Annotated[
-        str,
-        typer.Option(
-            help="docbin: 'dynamicner' or a taxonomy file: resolves types to paths"
-        ),
-    ] = "",
+    source: Source,
+    target: Target,
+    *,
+    formats: Formats,
+    taxonomy: PathTaxonomy = "",
     split: Annotated[
         str, typer.Option(help="Files to take from a tree: <split>.*; '' for all")
     ] = "train",
@@ -83,12 +77,7 @@ def prune_cli(
         Path | None,
         typer.Option(help="random, type-random: sizes from another run's pruning.json"),
     ] = None,
-    embedder: Annotated[
-        str,
-        typer.Option(
-            help="'hash', or a sentence-transformers model by name or directory"
-        ),
-    ] = "hash",
+    embedder: Embedder = "hash",
     cache: Annotated[
         Path | None, typer.Option(help="Keep the embeddings in this directory")
     ] = None,
@@ -99,80 +88,44 @@ def prune_cli(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the order and the draws")] = 0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Records per file")] = None,
-    licence: Annotated[
-        str, typer.Option(help="Licence of the corpus, for the datasheet")
-    ] = "",
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace earlier output")
-    ] = False,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what would be read and written")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="The report as JSON on stdout")
-    ] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar")] = False,
+    limit: Limit = None,
+    licence: Licence = "",
+    output: Output,
 ) -> None:
     """Choose a small, diverse part of training data (B2NERD's diversity-aware pruning).
 
     Per data set and type a pool of at most k samples: they come in random order, and
-        one enters with probability
-    1 - (its highest cosine to the pool) + b. The result is the union of the pools; a
-    kept sample keeps all its mentions. A run that was killed goes on where it was when
-    it is given again. Beside the output: pruning.json and a datasheet.
+    one enters with probability 1 - (its highest cosine to the pool) + b. The result is
+    the union of the pools; a kept sample keeps all its mentions. A run that was killed
+    goes on where it was when it is given again. Beside the output: pruning.json and a
+    datasheet.
     """
-    from ..b2nerd.prune_corpus import prune
-    from ..b2nerd.pruning import PruneOptions
-    from ..cli import _messages, _progress
-    from ._shared import write_options
-
-    with _messages():
+    with messages():
+        options = PruneOptions(
+            method=method, k=k, b=b, threshold=threshold, size=size, seed=seed
+        )
+        sizes = _sizes(like) if like else None
+        types = load_taxonomy(taxonomy)
         report = prune(
             source,
             target,
-            PruneOptions(
-                method=method, k=k, b=b, threshold=threshold, size=size, seed=seed
-            ),
-            from_format=from_format,
-            to_format=to_format,
+            options,
+            run_options(formats, output, taxonomy=types, limit=limit, licence=licence),
             split=split,
             embedder=embedder,
             cache=cache,
-            sizes=_sizes(like) if like else None,
+            sizes=sizes,
             compare=compare,
-            limit=limit,
-            overwrite=overwrite,
-            dry_run=dry_run,
-            licence=licence,
-            write_options=write_options(to_format, lang, taxonomy),
-            progress=None if quiet or as_json else _progress,
         )
-    if as_json:
-        typer.echo(json.dumps(report, ensure_ascii=False))
-    elif dry_run:
-        for name, files in report["would_read"].items():
-            typer.echo(f"{name}: {', '.join(files)}")
-        msg.info(
-            f"{len(report['would_overwrite'])} existing file(s) in the way"
-            if not report["would_resume"]
-            else "resumes"
-        )
-    else:
-        _print(report, bool(compare))
+    show(report, output, plan=_print_plan, summary=_print)
 
 
 def _sizes(path: Path) -> dict[str, int]:
     """RAISES CorpusError: T001 and T005 if the file is no report of a run."""
-    from ..errors import CorpusError, Errors
-    from ..files import check_file
-
     check_file(path)
     try:
-        return {
-            name: int(one["kept"])
-            for name, one in json.loads(path.read_text("utf8"))["datasets"].items()
-        }
+        datasets = json.loads(path.read_text("utf8"))["datasets"]
+        return {name: int(one["kept"]) for name, one in datasets.items()}
     except (ValueError, TypeError, KeyError, AttributeError) as err:
         why = f"it holds no sizes of data sets ({type(err).__name__}: {err})"
         raise CorpusError(
@@ -180,67 +133,51 @@ def _sizes(path: Path) -> dict[str, int]:
         ) from err
 
 
-def _print(report: Mapping[str, Any], compare: bool) -> None:
-    from ..b2nerd.prune_report import by_language, compared, totals
+def _print_plan(report: Result) -> None:
+    for name, files in report["would_read"].items():
+        typer.echo(f"{name}: {', '.join(files)}")
+    if report["would_resume"]:
+        msg.info("resumes")
+    else:
+        msg.info(f"{len(report['would_overwrite'])} existing file(s) in the way")
 
-    what = (
-        "pool"
-        if any(
-            "pool" in t
-            for d in report["datasets"].values()
-            for t in d["types"].values()
-        )
-        else "kept"
-    )
+
+def _print(report: Result) -> None:
     groups = {**by_language(report["datasets"]), "all": report["datasets"]}
-    rows = []
+    compare = bool(report["compare"])
+    rows: list[list[Any]] = []
     for name, datasets in groups.items():
         counts = totals(datasets)
-        row = [
-            name,
-            *(
-                counts[c]
-                for c in (
-                    "datasets",
-                    "types",
-                    "records",
-                    "kept",
-                    "mentions",
-                    "kept_mentions",
-                )
-            ),
-        ]
+        row = [name, *(counts[count] for count in COUNTS)]
         if compare:
-            found = compared(datasets, what)
-            figures = [
-                f"{v:.3f}" if v is not None else ""
-                for v in (found["chosen"], found["random"])
-            ]
-            row += [*figures, f"{found['lower']}/{found['types']}"]
+            row += _compared(datasets, _measured(report["datasets"]))
         rows.append(row)
-    header = HEADER[: len(rows[0])]
-    typer.echo(
-        table(
-            rows,
-            header=header,
-            divider=True,
-            aligns=("l", *"rrrrrrrrr")[: len(header)],
-            max_col=60,
-        )
-    )
+    print_table(rows, (*HEADER, *COMPARED) if compare else HEADER)
     if compare:
         typer.echo(
             "chosen, random: mean similarity to the nearest neighbour, mean over types; lower:"
             " types where it is lower"
         )
+
     total = report["total"]
     share = total["kept"] / total["records"] if total["records"] else 0.0
     msg.good(
         f"{total['kept']} of {total['records']} records kept ({share:.1%}),"
         f" {total['kept_negatives']} without a mention"
     )
-    if total["rejected"]:
-        msg.warn(
-            f"{total['rejected']} mention(s) or record(s) could not be read; `convert` lists"
-            " them"
-        )
+    warn_rejected(total["rejected"])
+
+
+def _measured(datasets: Result) -> str:
+    """Whether the pools were compared, or all that was kept."""
+    types = [figures for one in datasets.values() for figures in one["types"].values()]
+    return "pool" if any("pool" in figures for figures in types) else "kept"
+
+
+def _compared(datasets: Result, what: str) -> list[str]:
+    found = compared(datasets, what)
+    cells = []
+    for sample in ("chosen", "random"):
+        value = found[sample]
+        cells.append(f"{value:.3f}" if value is not None else "")
+    return [*cells, f"{found['lower']}/{found['types']}"]

@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from wasabi import msg
 
-from ._shared import FROM_HELP, DryRun, Json, Limit, Quiet, say
+from ..errors import CorpusError, Errors
+from ..jobs import find_files, refuse_overlap
+from ..outputs import refuse_existing, write_text
+from ..records import Report
+from ..report.conflicts import load
+from ..report.page import render_page
+from ..report.samples import Samples
+from ..report.stats import collect
+from .frame import load_taxonomy, messages, print_json, print_targets, progress
+from .options import (
+    AnyTaxonomy,
+    FromFormat,
+    Limit,
+    Output,
+    RecordLanguage,
+    with_groups,
+)
 
 
+@with_groups
 def report_cli(
     paths: Annotated[
         list[Path],
@@ -20,13 +36,9 @@ def report_cli(
             help="Files or directory trees; the page is last",
         ),
     ],
-    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
-    taxonomy: Annotated[
-        str,
-        typer.Option(
-            help="'dynamicner', 'universal' or a taxonomy file: resolves types to paths"
-        ),
-    ] = "",
+    *,
+    from_format: FromFormat = "auto",
+    taxonomy: AnyTaxonomy = "",
     conflicts: Annotated[
         Path | None,
         typer.Option(help="A ranked list, as `conflicts` writes it: shown as a table"),
@@ -37,17 +49,10 @@ def report_cli(
     title: Annotated[
         str, typer.Option(help="Heading (default: the names of the sources)")
     ] = "",
-    lang: Annotated[
-        str, typer.Option(help="Language of all records (default: by their folders)")
-    ] = "",
+    lang: RecordLanguage = "",
     seed: Annotated[int, typer.Option(help="Of the draw of the samples")] = 0,
     limit: Limit = None,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace an earlier page")
-    ] = False,
-    dry_run: DryRun = False,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    output: Output,
 ) -> None:
     """Show a corpus as one self-contained HTML page: sizes, type tree, balance,
     lengths, conflicts, samples.
@@ -55,35 +60,20 @@ def report_cli(
     The page loads nothing from elsewhere, and works in light and dark mode and on a
     phone. --taxonomy makes the type tree of corpora whose labels are bare names.
     """
-    from ..cli import _load_taxonomy, _messages, _progress
-    from ..convert import find_files
-    from ..errors import CorpusError, Errors
-    from ..files import atomic_path
-    from ..overlap import refuse_overlap
-    from ..records import Report
-    from ..report.conflicts import load
-    from ..report.page import render_page
-    from ..report.samples import Samples
-    from ..report.stats import collect
-
     *sources, target = paths
-    with _messages():
+    with messages():
         if target.suffix.lower() not in (".html", ".htm"):
             raise CorpusError(Errors.T081.format(path=target))
         if not sources:
             raise typer.BadParameter("give at least one source before the page")
-        refuse_overlap([*sources, *([conflicts] if conflicts else [])], [target])
-        if dry_run:
-            found = [
-                f
-                for source in sources
-                for f in find_files(source, Report(), from_format=from_format)
-            ]
-            say({str(path): str(target) for path, _, _ in found}, as_json)
+        read = [*sources, conflicts] if conflicts else sources
+        refuse_overlap(read, [target])
+        if output.dry_run:
+            _print_plan(sources, target, from_format, output)
             return
-        if target.exists() and not overwrite:
-            raise CorpusError(Errors.T071.format(n=1, path=target))
-        types = _load_taxonomy(taxonomy)
+
+        refuse_existing([target], overwrite=output.overwrite)
+        types = load_taxonomy(taxonomy)
         ranked = load(conflicts) if conflicts else None
         drawn = Samples(samples, seed)
         stats = collect(
@@ -92,29 +82,30 @@ def report_cli(
             language=lang or None,
             taxonomy=types,
             limit=limit,
-            progress=None if quiet or as_json else _progress,
+            progress=None if output.silent else progress,
             seen=drawn if samples else None,
         )
         heading = title or ", ".join(source.resolve().name for source in sources)
         page = render_page(stats, drawn, title=heading, taxonomy=types, ranked=ranked)
-        with atomic_path(target) as temp:
-            temp.write_text(page, encoding="utf8")
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "page": str(target),
-                    "bytes": target.stat().st_size,
-                    **stats.to_dict(),
-                },
-                ensure_ascii=False,
-            )
-        )
+        write_text(page, target)
+    size = target.stat().st_size
+    if output.as_json:
+        print_json({"page": str(target), "bytes": size, **stats.to_dict()})
     else:
         total = stats.total
         msg.good(
             f"{target}: {total.sentences:,} sentences, {total.mentions:,} mentions,"
-            f" {target.stat().st_size / 1e3:,.0f} kB"
+            f" {size / 1e3:,.0f} kB"
         )
     if stats.report.failed:
         raise typer.Exit(1)
+
+
+def _print_plan(
+    sources: list[Path], target: Path, from_format: str, output: Output
+) -> None:
+    targets: dict[str, str] = {}
+    for source in sources:
+        for path, _, _ in find_files(source, Report(), from_format=from_format):
+            targets[str(path)] = str(target)
+    print_targets(targets, output.as_json)

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
-from wasabi import msg, table
+from wasabi import msg
 
-from ._shared import FROM_HELP, Json, Limit, Quiet, Seed, SpansKey, warn_unread
-
-if TYPE_CHECKING:
-    from ..report.stats import Group, Stats
+from ..errors import check_choice
+from ..report.stats import Group, Stats, collect
+from .frame import (
+    load_taxonomy,
+    messages,
+    print_json,
+    print_table,
+    progress,
+    warn_rejected,
+    warn_unread,
+)
+from .options import (
+    AnyTaxonomy,
+    FromFormat,
+    Json,
+    Limit,
+    Quiet,
+    RecordLanguage,
+    Seed,
+    Sources,
+    SpansKey,
+)
 
 SIZES = (
     "sentences",
@@ -36,19 +52,9 @@ POINTS = ("mean", "min", "median", "p90", "p99", "max")
 
 
 def stats_cli(
-    sources: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="SOURCE...", help="Files or directory trees, of any format"
-        ),
-    ],
-    from_format: Annotated[str, typer.Option("--from", help=FROM_HELP)] = "auto",
-    taxonomy: Annotated[
-        str,
-        typer.Option(
-            help="'dynamicner', 'universal' or a taxonomy file: resolves types to paths"
-        ),
-    ] = "",
+    sources: Sources,
+    from_format: FromFormat = "auto",
+    taxonomy: AnyTaxonomy = "",
     by: Annotated[
         str,
         typer.Option(
@@ -58,9 +64,7 @@ def stats_cli(
     top: Annotated[
         int, typer.Option(min=0, help="Types to list, most frequent first")
     ] = 20,
-    lang: Annotated[
-        str, typer.Option(help="Language of all records (default: by their folders)")
-    ] = "",
+    lang: RecordLanguage = "",
     spans_key: SpansKey = "",
     seed: Seed = 0,
     limit: Limit = None,
@@ -74,22 +78,19 @@ def stats_cli(
     those of the project's multilingual tokenizer. Balance: normalized entropy (1 is
     even), Gini coefficient and variation coefficient (0 is even).
     """
-    from ..cli import _load_taxonomy, _messages, _progress
-    from ..report.stats import collect
-
-    with _messages():
+    with messages():
         key = _key(by)
         stats = collect(
             sources,
             from_format=from_format,
             language=lang or None,
-            taxonomy=_load_taxonomy(taxonomy),
+            taxonomy=load_taxonomy(taxonomy),
             limit=limit,
             spans_key=spans_key,
-            progress=None if quiet or as_json else _progress,
+            progress=None if quiet or as_json else progress,
         )
     if as_json:
-        typer.echo(json.dumps(stats.to_dict(), ensure_ascii=False))
+        print_json(stats.to_dict())
     else:
         _print(stats, key, top)
     if stats.report.failed:
@@ -98,29 +99,32 @@ def stats_cli(
 
 def _key(by: str) -> Callable[[Group], str]:
     """RAISES CorpusError: T003."""
-    from ..errors import CorpusError, Errors
+
+    def data_set(group: Group) -> str:
+        parts = (group.language, group.dataset)
+        return "/".join(filter(None, parts)) or "(unknown)"
+
+    def all_three(group: Group) -> str:
+        parts = (group.language, group.dataset, group.split)
+        return "/".join(filter(None, parts))
 
     keys: dict[str, Callable[[Group], str]] = {
-        "language": lambda g: g.language or "(unknown)",
-        "dataset": lambda g: (
-            "/".join(p for p in (g.language, g.dataset) if p) or "(unknown)"
-        ),
-        "split": lambda g: g.split,
-        "all": lambda g: "/".join(p for p in (g.language, g.dataset, g.split) if p),
+        "language": lambda group: group.language or "(unknown)",
+        "dataset": data_set,
+        "split": lambda group: group.split,
+        "all": all_three,
     }
-    if by not in keys:
-        raise CorpusError(
-            Errors.T003.format(option="--by", value=by, choices=", ".join(keys))
-        )
+    check_choice("--by", by, keys)
     return keys[by]
 
 
 def _print(stats: Stats, key: Callable[[Group], str], top: int) -> None:
-    rows = {name: tally.to_dict() for name, tally in stats.by(key).items()}
+    groups = {name: tally.to_dict() for name, tally in stats.by(key).items()}
     total = stats.total.to_dict()
-    if len(rows) > 1:
-        rows["total"] = total
-    _table(("", *SIZES), [(name, *_sizes(figures)) for name, figures in rows.items()])
+    if len(groups) > 1:
+        groups["total"] = total
+    sizes = [(name, *_sizes(figures)) for name, figures in groups.items()]
+    _table(("", *SIZES), sizes)
     lengths = [
         (what, *map(_number, _points(total[name])))
         for name, what in DISTRIBUTIONS.items()
@@ -133,26 +137,31 @@ def _print(stats: Stats, key: Callable[[Group], str], top: int) -> None:
             f"{lists['distinct']:,}{'+' if lists['at_least'] else ''} distinct type lists in"
             f" {lists['lists']:,}\n"
         )
-    if not total["mentions"]:
+    if total["mentions"]:
+        _print_types(stats, total, top)
+    else:
         msg.warn("There is no mention")
-        _warn(stats)
-        return
-    both = [
+    _warn(stats)
+
+
+def _print_types(stats: Stats, total: Mapping[str, Any], top: int) -> None:
+    coarse = len(stats.total.at_level(1))
+    balances = [
         ("all types", total["types"], total["balance"]),
-        ("coarse types", len(stats.total.at_level(1)), total["coarse_balance"]),
+        ("coarse types", coarse, total["coarse_balance"]),
     ]
-    _table(
-        ("", "types", "entropy", "Gini", "variation"),
-        [(n, k, *(f"{v:.3f}" for v in b.values())) for n, k, b in both],
-    )
+    rows = []
+    for name, n, balance in balances:
+        figures = [f"{value:.3f}" for value in balance.values()]
+        rows.append((name, n, *figures))
+    _table(("", "types", "entropy", "Gini", "variation"), rows)
+
     counts = list(total["type_counts"].items())
-    _table(
-        ("type", "mentions", "share"),
-        [(path, f"{n:,}", f"{n / total['mentions']:.1%}") for path, n in counts[:top]],
-    )
+    most = total["mentions"]
+    frequent = [(path, f"{n:,}", f"{n / most:.1%}") for path, n in counts[:top]]
+    _table(("type", "mentions", "share"), frequent)
     if len(counts) > top:
         typer.echo(f"... and {len(counts) - top} more (--top, or --json for all)")
-    _warn(stats)
 
 
 def _warn(stats: Stats) -> None:
@@ -163,11 +172,7 @@ def _warn(stats: Stats) -> None:
             f"{n} mention(s) of {len(stats.paths.unresolved)} type(s) that the taxonomy does"
             " not resolve: each is its own path"
         )
-    if stats.report.rejected:
-        msg.warn(
-            f"{stats.report.rejected} mention(s) or record(s) could not be read; `convert`"
-            " lists them"
-        )
+    warn_rejected(stats.report.rejected)
     for message in stats.report.failed.values():
         typer.echo(f"✘ {message}", err=True)
 
@@ -182,10 +187,9 @@ def _sizes(figures: Mapping[str, Any]) -> list[str]:
         "characters",
         "types",
     )
-    return [
-        *(f"{figures[name]:,}" for name in names),
-        f"{figures['mentions_per_sentence']['mean']:.2f}",
-    ]
+    counts = [f"{figures[name]:,}" for name in names]
+    mean = figures["mentions_per_sentence"]["mean"]
+    return [*counts, f"{mean:.2f}"]
 
 
 def _points(figures: Mapping[str, float]) -> list[float]:
@@ -196,14 +200,5 @@ def _number(value: float) -> str:
     return f"{value:.2f}" if isinstance(value, float) else f"{value:,}"
 
 
-def _table(header: tuple[str, ...], rows: list[Any]) -> None:
-    aligns = ("l", *"r" * (len(header) - 1))
-    typer.echo(
-        table(
-            [tuple(map(str, row)) for row in rows],
-            header=header,
-            divider=True,
-            aligns=aligns,
-            max_col=80,
-        )
-    )
+def _table(header: tuple[str, ...], rows: Sequence[tuple[Any, ...]]) -> None:
+    print_table([tuple(map(str, row)) for row in rows], header, max_col=80)

@@ -8,13 +8,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from spacy_cascade.taxonomy import Taxonomy, builtin
+from spacy_cascade.taxonomy import Taxonomy
 
-from ..convert import language_of
 from ..embedding import Embedder
 from ..errors import CorpusError, Errors
 from ..files import atomic_path
-from ..overlap import refuse_overlap
+from ..jobs import language_of, refuse_overlap
+from ..label_paths import read_taxonomy
 from . import datasheet, export, figure
 from . import synonyms as tables
 from .search import BUDGET, VARIETY
@@ -29,13 +29,16 @@ Progress = Callable[..., Iterable[Any]]
 class Settings:
     """How versions are made.
 
+    lang (str): 'auto' for the folder's name, else 'en'.
     taxonomy (str): 'dynamicner', 'universal', a file, or 'labels' for the corpus's own
-        types. synonyms (str): 'auto' (by language,
-    none where there is no table), 'none', a language, or a JSON file. embedder (str):
-    See `embedding.get_embedder`.
-    lang (str): 'auto' for the folder's name, else 'en'. formats (tuple[str, ...]): See
-        `export.FORMATS`. licence (str): Of the
-    corpus. The rest: see `versions.compare`.
+        types.
+    synonyms (str): 'auto' (by language, none where there is no table), 'none', a
+        language, or a JSON file.
+    embedder (str): See `embedding.get_embedder`.
+    licence (str): Of the corpus.
+    formats (tuple[str, ...]): See `export.FORMATS`.
+
+    The rest: see `versions.compare`.
     """
 
     lang: str = AUTO
@@ -155,14 +158,10 @@ def _results(
 
 
 def _taxonomy(name: str, labels: Iterable[str]) -> Taxonomy:
+    if name != OWN_TYPES:
+        return read_taxonomy(name)
     try:
-        if name == OWN_TYPES:
-            return own_taxonomy(labels)
-        return (
-            Taxonomy.from_file(name)
-            if Path(name).suffix or Path(name).is_file()
-            else builtin(name)
-        )
+        return own_taxonomy(labels)
     except ValueError as err:
         raise CorpusError(Errors.T009.format(name=name, why=err)) from err
 

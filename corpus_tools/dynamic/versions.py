@@ -12,10 +12,10 @@ import numpy as np
 
 from spacy_cascade.taxonomy import Taxonomy
 
-from ..convert import Job, plan
 from ..embedding import Embedder, embed_chunks, unit_rows
 from ..errors import CorpusError, Errors
 from ..formats import read_records
+from ..jobs import Job, plan
 from ..records import Record, Report
 from .lists import Lists, Types, base, check, resolve
 from .metrics import DIRECTIONS, METRICS, Metrics, Vectors, measure_stream

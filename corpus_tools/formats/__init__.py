@@ -16,12 +16,14 @@ from .plausibility import refuse_empty as refuse_empty
 from .plausibility import refuse_misread as refuse_misread
 from .registry import FORMATS as FORMATS
 from .registry import JSON_SUFFIXES as JSON_SUFFIXES
-from .registry import SUFFIXES as SUFFIXES
 from .registry import TEXT_SUFFIXES as TEXT_SUFFIXES
-from .registry import WRITTEN as WRITTEN
 from .registry import Format as Format
 from .registry import get_format as get_format
 from .registry import get_writer as get_writer
+from .registry import is_beside as is_beside
+from .registry import known_endings as known_endings
+from .registry import register_format as register_format
+from .registry import written_formats as written_formats
 
 
 def read_records(

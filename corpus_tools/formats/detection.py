@@ -14,7 +14,13 @@ from ..records import Report
 from . import bio_reader, brat
 from .common import show
 from .layout import MOST
-from .registry import FORMATS, JSON_FORMATS, JSON_SUFFIXES, SUFFIXES, TEXT_SUFFIXES
+from .registry import (
+    FORMATS,
+    JSON_SUFFIXES,
+    TEXT_SUFFIXES,
+    format_by_ending,
+    json_formats,
+)
 
 _SAMPLE = 20
 _HEAD = 4096
@@ -46,7 +52,8 @@ def detect(path: Path, encoding: str | None = None) -> str:
         the encoding.
     """
     check_file(path)
-    ending = SUFFIXES.get(path.suffix.lower(), "")
+    suffix = path.suffix.lower()
+    ending = format_by_ending(suffix)
     if ending and not FORMATS[ending].text:
         return ending
     if ending == "brat" or brat.is_annotated(path):
@@ -57,25 +64,21 @@ def detect(path: Path, encoding: str | None = None) -> str:
         raise CorpusError(_unknown(path, f"it is {what}"))
     with open_text(path, encoding) as file:
         start = file.read(_HEAD).lstrip()
-    why = (
-        f"unknown ending '{path.suffix}'"
-        if path.suffix.lower() not in (*TEXT_SUFFIXES, *JSON_SUFFIXES)
-        else ""
-    )
-    if start.startswith(("[", "{")) or path.suffix.lower() in JSON_SUFFIXES:
+    is_json = suffix in JSON_SUFFIXES
+    why = ""
+    if suffix not in TEXT_SUFFIXES and not is_json:
+        why = f"unknown ending '{path.suffix}'"
+
+    if start.startswith(("[", "{")) or is_json:
         found, keys = _json_format(path, encoding)
         if found:
             return found
-        if keys or path.suffix.lower() in JSON_SUFFIXES:
-            layouts = "; ".join(
-                f"{format.expected} ({name})" for name, format in JSON_FORMATS.items()
-            )
-            raise CorpusError(
-                _unknown(
-                    path,
-                    f"its first records hold {keys or 'no keys'}. Expected: {layouts}",
-                )
-            )
+        if keys or is_json:
+            forms = json_formats().items()
+            layouts = "; ".join(f"{form.expected} ({name})" for name, form in forms)
+            held = f"its first records hold {keys or 'no keys'}"
+            raise CorpusError(_unknown(path, f"{held}. Expected: {layouts}"))
+
     if start[:5].lower() in ("<?xml", "<!doc", "<html"):
         raise CorpusError(_unknown(path, "it is XML or HTML"))
     guess = bio_reader.guess(path, encoding=encoding) if start else None
@@ -107,13 +110,13 @@ def _other_kind(head: bytes, encoding: str | None) -> str:
 
 def _json_format(path: Path, encoding: str | None) -> tuple[str, str]:
     """The format of the first record that has one, and for messages the keys that were found."""
-    starts = frozenset(key for format in JSON_FORMATS.values() for key in format.keys)
+    formats = json_formats()
+    starts = frozenset(key for format in formats.values() for key in format.keys)
     log = Report().file(str(path))
+    items = iter_json(path, log, record_keys=starts, encoding=encoding)
     keys: dict[str, None] = {}
-    for item in itertools.islice(
-        iter_json(path, log, record_keys=starts, encoding=encoding), _SAMPLE
-    ):
-        for name, format in JSON_FORMATS.items():
+    for item in itertools.islice(items, _SAMPLE):
+        for name, format in formats.items():
             if format.fits is not None and format.fits(item.value):
                 return name, ""
         keys |= dict.fromkeys(_keys(item.key, item.value))

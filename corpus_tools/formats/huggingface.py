@@ -37,6 +37,11 @@ class _Sentence(NamedTuple):
     tags: list[str]
 
 
+def is_info(path: Path) -> bool:
+    """Whether a file describes the data beside it."""
+    return path.name == INFO
+
+
 def fits(value: Any) -> bool:
     """Whether a record has this layout; its tags may be numbers or too few."""
     if not isinstance(value, Mapping):

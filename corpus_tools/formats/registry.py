@@ -1,9 +1,13 @@
-"""All formats. A new one is a module with a reader, and its line here."""
+"""All formats. A new one is a module with a reader, and its line here.
+
+A format of a project of your own is added with `register_format`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..errors import CorpusError, Errors
@@ -27,16 +31,22 @@ Fits = Callable[[Any], bool]
 
 @dataclass(frozen=True)
 class Format:
-    """read: `(path, report, *, source, encoding, **options) -> Iterator[Record]`.
-    expected: What a file of the format holds, for messages.
-    endings: Files with one of these are taken to be of the format if their content is of no other.
-    fits: Of JSON formats: whether a record looks like one of it. The first format that says yes is
-        taken.
-    keys: Of JSON formats: that records may begin with.
-    write: `(records, path, report, **options) -> None`, atomic. None: the format is only read.
-        suffix: of written files.
-    text: Whether files are text. by_name: Whether mentions are looked up by their names, so that
-        any number may be missing.
+    """A layout of corpus files.
+
+    read (Callable): `(path, report, *, source, encoding, **options) -> Iterator[Record]`.
+    expected (str): What a file of the format holds, for messages.
+    endings (tuple[str, ...]): Files with one of these are taken to be of the format if
+        their content is of no other.
+    fits (Callable): Of JSON formats: whether a record looks like one of it. The first
+        format that says yes is taken.
+    keys (tuple[str, ...]): Of JSON formats: what records may begin with.
+    write (Callable): `(records, path, report, **options) -> None`, atomic. None: the
+        format is only read.
+    suffix (str): Of written files.
+    text (bool): Whether files are text.
+    by_name (bool): Whether mentions are looked up by their names, so that any number may
+        be missing.
+    beside (Callable): Whether a file belongs to another one that is read.
     """
 
     read: Callable[..., Iterator[Record]]
@@ -48,6 +58,7 @@ class Format:
     suffix: str = ""
     text: bool = True
     by_name: bool = False
+    beside: Callable[[Path], bool] | None = None
 
 
 class Writer(NamedTuple):
@@ -61,31 +72,28 @@ FORMATS: dict[str, Format] = {
     "geic": Format(
         geic.read,
         geic.EXPECTED,
-        (),
-        geic.fits,
-        geic.KEYS,
-        geic.write,
-        ".json",
+        fits=geic.fits,
+        keys=geic.KEYS,
+        write=geic.write,
+        suffix=".json",
         by_name=True,
     ),
     "swift": Format(
         swift.read,
         swift.EXPECTED,
-        (),
-        swift.fits,
-        swift.KEYS,
-        swift.write,
-        ".json",
+        fits=swift.fits,
+        keys=swift.KEYS,
+        write=swift.write,
+        suffix=".json",
         by_name=True,
     ),
     "b2nerd": Format(
         b2nerd.read,
         b2nerd.EXPECTED,
-        (),
-        b2nerd.fits,
-        b2nerd.KEYS,
-        b2nerd.write,
-        ".json",
+        fits=b2nerd.fits,
+        keys=b2nerd.KEYS,
+        write=b2nerd.write,
+        suffix=".json",
         by_name=True,
     ),
     "bio": Format(
@@ -103,33 +111,73 @@ FORMATS: dict[str, Format] = {
         suffix=".spacy",
         text=False,
     ),
-    "brat": Format(brat.read, brat.EXPECTED, (brat.ANNOTATION,)),
-    "doccano": Format(doccano.read, doccano.EXPECTED, (), doccano.fits, doccano.KEYS),
+    "brat": Format(
+        brat.read, brat.EXPECTED, (brat.ANNOTATION,), beside=brat.is_annotated
+    ),
+    "doccano": Format(
+        doccano.read, doccano.EXPECTED, fits=doccano.fits, keys=doccano.KEYS
+    ),
     "huggingface": Format(
-        huggingface.read, huggingface.EXPECTED, (), huggingface.fits, huggingface.KEYS
+        huggingface.read,
+        huggingface.EXPECTED,
+        fits=huggingface.fits,
+        keys=huggingface.KEYS,
+        beside=huggingface.is_info,
     ),
-    "prodigy": Format(prodigy.read, prodigy.EXPECTED, (), prodigy.fits, prodigy.KEYS),
+    "prodigy": Format(
+        prodigy.read, prodigy.EXPECTED, fits=prodigy.fits, keys=prodigy.KEYS
+    ),
     "spacy": Format(
-        spacy_json.read, spacy_json.EXPECTED, (), spacy_json.fits, spacy_json.KEYS
+        spacy_json.read, spacy_json.EXPECTED, fits=spacy_json.fits, keys=spacy_json.KEYS
     ),
-}
-JSON_FORMATS = {
-    name: format for name, format in FORMATS.items() if format.fits is not None
 }
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (".txt", ".csv")  # which say nothing of the format
-SUFFIXES = {
-    ending: name for name, format in FORMATS.items() for ending in format.endings
-}
-WRITTEN = tuple(name for name, format in FORMATS.items() if format.write is not None)
+
+
+def register_format(name: str, format: Format) -> None:
+    """Adds a format, for reading and detection in this process."""
+    FORMATS[name] = format
+
+
+def json_formats() -> dict[str, Format]:
+    """The formats whose files are JSON, by name."""
+    return {name: form for name, form in FORMATS.items() if form.fits is not None}
+
+
+def written_formats() -> list[str]:
+    """Names of the formats that files can be written in."""
+    return [name for name, form in FORMATS.items() if form.write is not None]
+
+
+def format_by_ending(ending: str) -> str:
+    """The format whose files have an ending, '' if none has."""
+    for name, form in FORMATS.items():
+        if ending in form.endings:
+            return name
+    return ""
+
+
+def known_endings() -> list[str]:
+    """Endings of files that may be of some format."""
+    own = [ending for form in FORMATS.values() for ending in form.endings]
+    return [*JSON_SUFFIXES, *dict.fromkeys(own), *TEXT_SUFFIXES]
+
+
+def is_beside(path: Path) -> bool:
+    """Whether a file belongs to another one that is read: a text with its annotation in
+    an `.ann` file, for example.
+    """
+    tests = [form.beside for form in FORMATS.values() if form.beside is not None]
+    return any(test(path) for test in tests)
 
 
 def get_format(name: str) -> Format:
     """RAISES CorpusError: T003."""
     if name not in FORMATS:
-        raise CorpusError(
-            Errors.T003.format(option="format", value=name, choices=", ".join(FORMATS))
-        )
+        choices = ", ".join(FORMATS)
+        message = Errors.T003.format(option="format", value=name, choices=choices)
+        raise CorpusError(message)
     return FORMATS[name]
 
 
@@ -137,9 +185,9 @@ def get_writer(name: str) -> Writer:
     """RAISES CorpusError: T003, also for a format that is only read."""
     format = FORMATS.get(name)
     if format is None or format.write is None:
+        choices = ", ".join(written_formats())
+        option = "format to write"
         raise CorpusError(
-            Errors.T003.format(
-                option="format to write", value=name, choices=", ".join(WRITTEN)
-            )
+            Errors.T003.format(option=option, value=name, choices=choices)
         )
     return Writer(format.write, format.suffix)

@@ -15,10 +15,10 @@ from spacy.language import Language
 
 from spacy_cascade.taxonomy import Taxonomy, TypePath
 
-from ..convert import about_file, find_files
 from ..errors import CorpusError, Errors
 from ..formats import read_records
 from ..formats.docs import blank_pipeline, in_zones
+from ..jobs import about_file, find_files
 from ..records import SKIPPED, UNANNOTATED, Record, Report
 from .tally import Paths, Tally
 

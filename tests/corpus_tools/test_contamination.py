@@ -13,6 +13,7 @@ from corpus_tools.embedding import sentence_transformer
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
 from corpus_tools.records import Report
+from corpus_tools.units import RunOptions
 
 REFERENCE = [
     "The ferry to Bergen leaves the old harbour every morning at seven.",
@@ -60,7 +61,11 @@ def test_duplicates(files, tmp_path):
     source, reference = files
     options = FilterOptions(cosine=None, jaccard=0.7, repeated=True)
     report = decontaminate(
-        source, tmp_path / "out.json", [reference], options, to_format="b2nerd"
+        source,
+        tmp_path / "out.json",
+        [reference],
+        options,
+        RunOptions(to_format="b2nerd"),
     )
     expected = {
         "exact": ("exact", 1),

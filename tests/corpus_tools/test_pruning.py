@@ -20,7 +20,7 @@ from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
 from corpus_tools.records import Report
-from corpus_tools.units import Incidence
+from corpus_tools.units import Incidence, RunOptions
 from corpus_tools.vectors import nearest_in, nearest_of
 
 WORDS = [
@@ -251,9 +251,9 @@ def test_chosen_sets_are_more_diverse_than_random_ones(tmp_path):
         source,
         tmp_path / "out",
         PruneOptions(k=60),
+        RunOptions(to_format="b2nerd"),
         embedder=clustered,
         compare=5,
-        to_format="b2nerd",
     )
     figures = compared(report["datasets"], "pool")
     assert figures["lower"] == figures["types"] == 2
@@ -262,7 +262,9 @@ def test_chosen_sets_are_more_diverse_than_random_ones(tmp_path):
 
 def test_kept_samples_keep_all_mentions(tmp_path):
     source = corpus(tmp_path / "in", {"one": 200, "two": 50})
-    report = prune(source, tmp_path / "out", PruneOptions(k=15), to_format="b2nerd")
+    report = prune(
+        source, tmp_path / "out", PruneOptions(k=15), RunOptions(to_format="b2nerd")
+    )
     before = {
         r.text: r.mentions for r in read_records(source / "en/one/train.json", Report())
     }
@@ -314,7 +316,7 @@ def test_a_docbin_of_many_data_sets_is_pruned_as_the_data_sets_are(tmp_path):
 def test_a_killed_run_goes_on_and_writes_the_same_bytes(tmp_path):
     source = corpus(tmp_path / "in", {"a": 60, "b": 80, "c": 5000})
     whole, killed = tmp_path / "whole", tmp_path / "killed"
-    prune(source, whole, PruneOptions(k=20), to_format="b2nerd")
+    prune(source, whole, PruneOptions(k=20), RunOptions(to_format="b2nerd"))
     command = [
         sys.executable,
         "-m",
@@ -340,11 +342,11 @@ def test_a_killed_run_goes_on_and_writes_the_same_bytes(tmp_path):
     )
     stamp = (killed / "en/a/train.json").stat().st_mtime_ns
     with pytest.raises(CorpusError, match="T073"):
-        prune(source, killed, PruneOptions(k=21), to_format="b2nerd")
+        prune(source, killed, PruneOptions(k=21), RunOptions(to_format="b2nerd"))
     # what a kill in the middle of writing leaves
     (killed / "en/b/.train.json.1.tmp").write_text("[")
     (killed / "en/b/train.json").unlink()
-    prune(source, killed, PruneOptions(k=20), to_format="b2nerd")
+    prune(source, killed, PruneOptions(k=20), RunOptions(to_format="b2nerd"))
     assert tree(killed) == tree(whole)
     assert (killed / "en/a/train.json").stat().st_mtime_ns == stamp
 
@@ -446,7 +448,9 @@ def test_no_mention(tmp_path, write_json):
 
 def test_an_empty_data_set_among_others(tmp_path):
     source = corpus(tmp_path / "in", {"one": 20, "two": 0})
-    report = prune(source, tmp_path / "out", PruneOptions(), to_format="b2nerd")
+    report = prune(
+        source, tmp_path / "out", PruneOptions(), RunOptions(to_format="b2nerd")
+    )
     assert list(report["datasets"]) == ["en/one"]
 
 
@@ -505,7 +509,11 @@ def test_command(tmp_path):
 def test_real_pools_are_more_diverse_than_random_ones(data, tmp_path):
     source = data / "b2nerd_style" / "en" / "conll2003"
     report = prune(
-        source, tmp_path, PruneOptions(k=100), compare=3, limit=2000, to_format="b2nerd"
+        source,
+        tmp_path,
+        PruneOptions(k=100),
+        RunOptions(limit=2000, to_format="b2nerd"),
+        compare=3,
     )
     figures = compared(report["datasets"], "pool")
     assert figures["types"] == figures["lower"] == 4

@@ -23,6 +23,7 @@ from corpus_tools.sampling import (
     partition,
     split_by_ratio,
 )
+from corpus_tools.units import RunOptions
 from spacy_cascade.taxonomy import builtin
 
 CORPUS = Path(__file__).parents[2] / "assets" / "corpora"
@@ -120,7 +121,11 @@ def test_partition_is_near_the_ratio_and_takes_given_types():
 def test_disjoint_coarse_types(tmp_path, mixed):
     options = SampleOptions(mode="disjoint", mixed=mixed)
     report = sample(
-        ENGLISH, tmp_path, options, taxonomy=builtin("dynamicner"), to_format="geic"
+        ENGLISH,
+        tmp_path,
+        options,
+        RunOptions(to_format="geic"),
+        taxonomy=builtin("dynamicner"),
     )
     of_record, coarse, texts = (
         CoarseTypes(builtin("dynamicner")),
@@ -183,9 +188,8 @@ def test_all_modes_are_deterministic_and_follow_the_seed(tmp_path):
                 ENGLISH,
                 out,
                 SampleOptions(**options, seed=seed),
+                RunOptions(to_format="geic", limit=250),
                 taxonomy=taxonomy,
-                to_format="geic",
-                limit=250,
             )
             texts.append({p.name: p.read_bytes() for p in sorted(out.rglob("*.json"))})
         assert texts[0] == texts[1]
@@ -195,7 +199,10 @@ def test_all_modes_are_deterministic_and_follow_the_seed(tmp_path):
 def test_trees_and_datasheets(tmp_path):
     source = CORPUS / "b2nerd_mini"
     report = sample(
-        source, tmp_path, SampleOptions(size=30), to_format="b2nerd", licence="CC0-1.0"
+        source,
+        tmp_path,
+        SampleOptions(size=30),
+        RunOptions(to_format="b2nerd", licence="CC0-1.0"),
     )
     assert len(report["datasets"]) == 7
     for name, found in report["datasets"].items():
@@ -290,7 +297,10 @@ def test_dynamicner_test_file(data, tmp_path):
     taxonomy = builtin("dynamicner")
     source = data / "dynamicner" / "example.json"
     report = sample(
-        source, tmp_path / "s", SampleOptions(mode="splits"), to_format="geic"
+        source,
+        tmp_path / "s",
+        SampleOptions(mode="splits"),
+        RunOptions(to_format="geic"),
     )
     assert [
         f["records"] for f in report["datasets"]["example"]["splits"].values()
@@ -299,7 +309,7 @@ def test_dynamicner_test_file(data, tmp_path):
         source,
         tmp_path / "d",
         SampleOptions(mode="disjoint"),
+        RunOptions(to_format="geic"),
         taxonomy=taxonomy,
-        to_format="geic",
     )
     assert sum(map(len, report["datasets"]["example"]["coarse_types"].values())) == 8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -34,7 +35,7 @@ from corpus_tools.embedding import get_embedder, hash_embedder
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import b2nerd, docbin
 from corpus_tools.records import Mention, Record, Rejected, Report
-from corpus_tools.units import find_units
+from corpus_tools.units import DEFAULT_RUN, RunOptions, find_units
 from spacy_cascade.taxonomy import Taxonomy, builtin
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +243,9 @@ def test_location_means_different_things(maps):
 
 
 def test_mini_corpora_agree_with_their_maps(maps):
-    counts = count_labels(find_units(MINI, Path("out"), Report()))
+    counts = count_labels(
+        find_units(MINI, Path("out"), Report(), DEFAULT_RUN), DEFAULT_RUN
+    )
     assert len(counts) == 7
     for name, found in counts.items():
         check_names(maps[name], found)
@@ -339,7 +342,9 @@ def test_local_names_resolve():
 
 
 def test_mini_corpora_keep_every_mention(tmp_path, maps, universal):
-    result = standardize(MINI, tmp_path, maps, universal, to_format="b2nerd")
+    result = standardize(
+        MINI, tmp_path, maps, universal, RunOptions(to_format="b2nerd")
+    )
     assert len(result["datasets"]) == 7
     assert sum(d["kept"] for d in result["datasets"].values()) == 1450
     assert json.loads((tmp_path / "standardize.json").read_text("utf8")) == result
@@ -371,9 +376,9 @@ def test_docbin_has_paths_and_can_be_standardized_itself(tmp_path, maps, univers
         (Record(r.text, r.mentions, meta={**r.meta, **about}) for r in b2), raw
     )
     direct, again = tmp_path / "direct.spacy", tmp_path / "again.spacy"
-    options = {"write_options": {"taxonomy": universal}}
-    standardize(source, direct, maps, universal, **options)
-    standardize(raw, again, maps, universal, **options)
+    run = RunOptions(write_options={"taxonomy": universal})
+    standardize(source, direct, maps, universal, run)
+    standardize(raw, again, maps, universal, run)
     for path in (direct, again):
         paths = {
             p
@@ -403,18 +408,26 @@ def test_data_set_without_map_and_existing_output(
     source = write_json(records, "en/x/train.json")
     target = tmp_path / "out.json"
     assert code(standardize, source, target, maps, universal) == "T058"
-    plain = {"to_format": "b2nerd"}
-    standardize(source, target, make(PER="person"), TYPES, **plain)
+    plain = RunOptions(to_format="b2nerd")
+    standardize(source, target, make(PER="person"), TYPES, plain)
     first = target.read_bytes()
     with pytest.raises(CorpusError) as err:
-        standardize(source, target, make(PER="person -> politician"), TYPES, **plain)
+        standardize(source, target, make(PER="person -> politician"), TYPES, plain)
     assert err.value.code == "T071" and target.read_bytes() == first
     dry = standardize(
-        source, target, make(PER="person -> politician"), TYPES, dry_run=True, **plain
+        source,
+        target,
+        make(PER="person -> politician"),
+        TYPES,
+        replace(plain, dry_run=True),
     )
     assert str(target) in dry["would_overwrite"] and target.read_bytes() == first
     standardize(
-        source, target, make(PER="person -> politician"), TYPES, overwrite=True, **plain
+        source,
+        target,
+        make(PER="person -> politician"),
+        TYPES,
+        replace(plain, overwrite=True),
     )
     assert (
         json.loads(target.read_text("utf8"))[0]["entities"][0]["type"] == "politician"
@@ -431,15 +444,16 @@ def test_real_set_keeps_every_mention_or_says_why(data, tmp_path, maps, universa
     raw = Counter(
         e["type"] for records in split.values() for r in records for e in r["entities"]
     )
-    result = standardize(source.parent, tmp_path, {n: m for n, m in maps.items() if n.startswith("en/")}, universal,
-                         to_format="b2nerd", limit=50)  # fmt: skip
+    english = {n: m for n, m in maps.items() if n.startswith("en/")}
+    run = RunOptions(to_format="b2nerd", limit=50)
+    result = standardize(source.parent, tmp_path, english, universal, run)
     assert len(result["datasets"]) == 39
     one = standardize(
         source / "train.json",
         tmp_path / "one.json",
         maps,
         universal,
-        to_format="b2nerd",
+        RunOptions(to_format="b2nerd"),
     )["datasets"]["train"]
     train = Counter(e["type"] for r in split["train"] for e in r["entities"])
     assert one["mentions"] == sum(train.values()) == one["kept"] + train["mention"]

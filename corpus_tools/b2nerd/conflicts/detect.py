@@ -15,7 +15,7 @@ from spacy_cascade.taxonomy import Taxonomy
 from ...embedding import get_embedder
 from ...errors import CorpusError, Errors
 from ...files import atomic_path
-from ...overlap import refuse_overlap
+from ...jobs import refuse_overlap
 from ...plotting import pyplot
 from ...records import Report
 from . import edges, heatmap, model, rules

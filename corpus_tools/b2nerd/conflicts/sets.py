@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 
 from ...errors import CorpusError, CorpusFileNotFoundError, Errors
-from ...formats import JSON_SUFFIXES, SUFFIXES, TEXT_SUFFIXES, read_records
+from ...formats import known_endings, read_records
 from ...records import Record, Report
 from .evidence import NAME, form_of
 
@@ -134,9 +134,9 @@ def _places(path: Path) -> list[Path]:
 
 
 def _split_files(folder: Path) -> dict[str, Path]:
+    known = known_endings()
     found: dict[str, Path] = {}
     for file in sorted(folder.iterdir()):
-        known = (*SUFFIXES, *JSON_SUFFIXES, *TEXT_SUFFIXES)
         if file.stem in SPLITS and file.suffix.lower() in known:
             found.setdefault(file.stem, file)
     return found
