@@ -16,123 +16,18 @@ from ..decoding.copy import decode
 from ..decoding.labels import score_labels
 from ..doc.annotations import SPANS_KEY, fuse, set_candidates, set_ents
 from ..errors import CascadeError, Errors
+from ..pipeline.component import LM_BLOCKS
 from ..pipeline.extractor import token_spans
-from ..pipeline.open_ner import DEFAULT_CONFIG as OPEN_CONFIG
-from ..pipeline.open_ner import OpenMention, OpenNER
-from ..pipeline.settings import SHARE, Setting, flag
+from ..pipeline.open_ner import SCORE_WEIGHTS, OpenMention, OpenNER
+from ..pipeline.saved import DEFAULT_TAXONOMY
+from ..pipeline.settings import SHARE, Setting, default_config, flag
 from ..types import TrainingItem
 
-_SCORES: dict[str, float | None] = {
-    "cascade_typed_f": 1.0,
-    "cascade_extraction_f": 0.0,
-    "cascade_accuracy": 0.0,
+# No adapter is trained, and there is nothing to save.
+_BLOCKS = {k: v for k, v in LM_BLOCKS.items() if k != "adapter"} | {
+    "taxonomy": DEFAULT_TAXONOMY,
+    "save_weights": "none",
 }
-_SHARED = {k: v for k, v in OPEN_CONFIG.items() if k not in ("adapter", "nested")} | {
-    "save_weights": "none"
-}
-GPT_NER_CONFIG: dict[str, Any] = {
-    **_SHARED,
-    "template": {"@prompts": "spacy-cascade.GPTNER.v1"},
-    "verify": True,
-    "verify_threshold": 0.5,
-}
-PROMPT_NER_CONFIG: dict[str, Any] = {
-    **_SHARED,
-    "template": {"@prompts": "spacy-cascade.PromptNER.v1"},
-    "nested": False,
-}
-
-
-@Language.factory(
-    "gpt_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=GPT_NER_CONFIG,
-    default_score_weights=_SCORES,
-)
-def make_gpt_ner(
-    nlp: Language,
-    name: str,
-    model: Any,
-    template: Any,
-    taxonomy: Any,
-    level: int,
-    adapter_path: str | None,
-    verify: bool,
-    verify_threshold: float,
-    min_score: float,
-    window: str,
-    max_tokens: int,
-    overlap: int,
-    annotate_ents: bool,
-    overwrite_ents: bool,
-    save_weights: str,
-    scorer: Callable[..., Any] | None,
-) -> "GPTNER":
-    """Create a `gpt_ner`; see `GPTNER` for the settings."""
-    return GPTNER(
-        nlp,
-        name,
-        model,
-        template,
-        verify=verify,
-        verify_threshold=verify_threshold,
-        taxonomy=taxonomy,
-        level=level,
-        adapter_path=adapter_path,
-        min_score=min_score,
-        window=window,
-        max_tokens=max_tokens,
-        overlap=overlap,
-        annotate_ents=annotate_ents,
-        overwrite_ents=overwrite_ents,
-        save_weights=save_weights,
-        scorer=scorer,
-    )
-
-
-@Language.factory(
-    "prompt_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=PROMPT_NER_CONFIG,
-    default_score_weights=_SCORES,
-)
-def make_prompt_ner(
-    nlp: Language,
-    name: str,
-    model: Any,
-    template: Any,
-    taxonomy: Any,
-    level: int,
-    adapter_path: str | None,
-    nested: bool,
-    min_score: float,
-    window: str,
-    max_tokens: int,
-    overlap: int,
-    annotate_ents: bool,
-    overwrite_ents: bool,
-    save_weights: str,
-    scorer: Callable[..., Any] | None,
-) -> "PromptNER":
-    """Create a `prompt_ner`; see `OpenNER` for the settings."""
-    return PromptNER(
-        nlp,
-        name,
-        model,
-        template,
-        taxonomy=taxonomy,
-        level=level,
-        adapter_path=adapter_path,
-        nested=nested,
-        min_score=min_score,
-        window=window,
-        max_tokens=max_tokens,
-        overlap=overlap,
-        annotate_ents=annotate_ents,
-        overwrite_ents=overwrite_ents,
-        save_weights=save_weights,
-        scorer=scorer,
-    )
 
 
 class _Untrained(OpenNER):
@@ -140,6 +35,8 @@ class _Untrained(OpenNER):
 
     Labels, windows and annotation are those of `open_ner`.
     """
+
+    unused_options: tuple[str, ...] = ("adapter",)
 
     @property
     def is_trainable(self) -> bool:
@@ -173,6 +70,16 @@ class PromptNER(_Untrained):
     kind = "prompt_ner"
 
 
+Language.factory(
+    "prompt_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=default_config(
+        PromptNER, **_BLOCKS, template={"@prompts": "spacy-cascade.PromptNER.v1"}
+    ),
+    default_score_weights=SCORE_WEIGHTS,
+)(PromptNER)
+
+
 class GPTNER(_Untrained):
     """Asks for one type after the other by letting the model mark a copy of the text,
     then whether each mention is of that type (arXiv 2304.10428). Further settings are
@@ -184,21 +91,11 @@ class GPTNER(_Untrained):
     """
 
     kind = "gpt_ner"
-    verify = Setting(flag)
-    verify_threshold = Setting(SHARE)
+    unused_options = ("adapter", "nested")
+    verify = Setting(flag, True)
+    verify_threshold = Setting(SHARE, 0.5)
     # a text of single letters, each marked: prompt, copy, and up to eight tokens of markers
     spread = 10
-
-    def __init__(
-        self,
-        *args: Any,
-        verify: bool = True,
-        verify_threshold: float = 0.5,
-        **settings: Any,
-    ):
-        super().__init__(*args, **settings)
-        self.verify = verify
-        self.verify_threshold = verify_threshold
 
     def predict(
         self, docs: Sequence[Doc]
@@ -252,19 +149,22 @@ class GPTNER(_Untrained):
         ]
 
 
+Language.factory(
+    "gpt_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=default_config(
+        GPTNER, **_BLOCKS, template={"@prompts": "spacy-cascade.GPTNER.v1"}
+    ),
+    default_score_weights=SCORE_WEIGHTS,
+)(GPTNER)
+
+
 @Language.factory(
     "span_fuser",
     assigns=["doc.ents", "doc.spans"],
     requires=["doc.spans"],
     default_config={"spans_key": "sc", "overwrite_ents": False},
 )
-def make_span_fuser(
-    nlp: Language, name: str, spans_key: str, overwrite_ents: bool
-) -> "SpanFuser":
-    """Create a `span_fuser`; see `SpanFuser`."""
-    return SpanFuser(spans_key, overwrite_ents=overwrite_ents)
-
-
 class SpanFuser:
     """Makes `doc.spans["cascade"]` and flat entities of the spans of another component,
     such as spancat.
@@ -273,7 +173,14 @@ class SpanFuser:
     overwrite_ents (bool): Whether to write over entities of other components.
     """
 
-    def __init__(self, spans_key: str, *, overwrite_ents: bool = False):
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        *,
+        spans_key: str,
+        overwrite_ents: bool,
+    ):
         self.spans_key = spans_key
         self.overwrite_ents = overwrite_ents
 
@@ -296,3 +203,9 @@ class SpanFuser:
             doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans]
         )
         return doc
+
+
+# Where the entry points of installs from before lead. To be removed.
+make_gpt_ner = GPTNER
+make_prompt_ner = PromptNER
+make_span_fuser = SpanFuser

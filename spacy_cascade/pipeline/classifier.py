@@ -31,89 +31,32 @@ from ..doc.gold import (
 )
 from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
-from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
-from ..taxonomy import Taxonomy, builtin, format_path, normalize_name
+from ..taxonomy import Taxonomy, format_path, normalize_name
 from ..types import MentionQuery, TrainingItem, TypeResult
-from .component import LMPipe
-from .settings import COUNT, SHARE, WINDOW, Setting, flag, one_of, read_taxonomy
+from .component import LM_BLOCKS, LMPipe
+from .saved import DEFAULT_TAXONOMY
+from .settings import (
+    COUNT,
+    SHARE,
+    WINDOW,
+    Scorer,
+    Setting,
+    default_config,
+    flag,
+    one_of,
+    read_taxonomy,
+)
 from .targets import TypesItem
 from .typer import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
-DEFAULT_CONFIG: dict[str, Any] = {
-    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
-    "template": {"@prompts": "spacy-cascade.CompactClassify.v1"},
-    "taxonomy": {"@taxonomies": "spacy-cascade.DynamicNER.v1"},
-    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
-    "source": "spans",
-    "strategy": "progressive",
-    "beam_width": 3,
-    "n_best": 1,
-    "min_score": 0.0,
-    "unknown": False,
-    "max_tokens": 256,
-    "overwrite_ents": False,
-    "save_weights": "full",
-    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
-}
 SOURCES = ("spans", "ents")
 # Attention within a tree is quadratic: a text with very many mentions is trained on in
 # several trees.
 _TREE_NODES = 768
 # Mentions that are typed at a time: their texts' trees stay in memory from level to level.
 _MENTIONS = 256
-
-
-@Language.factory(
-    "cascade_classifier",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=DEFAULT_CONFIG,
-    default_score_weights={
-        "cascade_fine_f": 0.5,
-        "cascade_coarse_f": 0.3,
-        "cascade_medium_f": 0.2,
-        "cascade_typed_f": 0.0,
-        "cascade_accuracy": 0.0,
-    },
-)
-def make_classifier(
-    nlp: Language,
-    name: str,
-    model: Any,
-    template: Any,
-    taxonomy: Any,
-    adapter: dict[str, Any] | None,
-    source: str,
-    strategy: str,
-    beam_width: int,
-    n_best: int,
-    min_score: float,
-    unknown: bool,
-    max_tokens: int,
-    overwrite_ents: bool,
-    save_weights: str,
-    scorer: Callable[..., Any] | None,
-) -> "CascadeClassifier":
-    """Create a `cascade_classifier`; see `CascadeClassifier` for the settings."""
-    return CascadeClassifier(
-        nlp,
-        name,
-        model,
-        template,
-        taxonomy=taxonomy,
-        adapter=adapter,
-        source=source,
-        strategy=strategy,
-        beam_width=beam_width,
-        n_best=n_best,
-        min_score=min_score,
-        unknown=unknown,
-        max_tokens=max_tokens,
-        overwrite_ents=overwrite_ents,
-        save_weights=save_weights,
-        scorer=scorer,
-    )
 
 
 class CascadeClassifier(LMPipe):
@@ -139,56 +82,35 @@ class CascadeClassifier(LMPipe):
     overwrite_ents (bool): Whether to write over entities of other components.
     """
 
+    kind = "cascade_classifier"
+    source = Setting(one_of(SOURCES), "spans")
+    strategy = Setting(one_of(STRATEGIES), "progressive")
+    beam_width = Setting(COUNT, 3)
+    n_best = Setting(COUNT, 1)
+    min_score = Setting(SHARE, 0.0)
+    unknown = Setting(flag, False)
+    max_tokens = Setting(WINDOW, 256)
+    overwrite_ents = Setting(flag, False)
+
     def __init__(
         self,
         nlp: Language,
         name: str,
-        model: HFSpec | SharedSpec,
-        template: Any,
+        model: object,
+        template: object,
         *,
-        taxonomy: Any = None,
-        adapter: dict[str, Any] | None = None,
-        source: str = "spans",
-        strategy: str = "progressive",
-        beam_width: int = 3,
-        n_best: int = 1,
-        min_score: float = 0.0,
-        unknown: bool = False,
-        max_tokens: int = 256,
-        overwrite_ents: bool = False,
-        save_weights: str = "full",
-        scorer: Callable[..., Any] | None = cascade_score,
+        taxonomy: object = None,
+        scorer: Scorer | None = cascade_score,
+        **settings: object,
     ):
-        super().__init__(
-            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
-        )
-        self.template = template
-        self.source = source
-        self.strategy = strategy
-        self.beam_width = beam_width
-        self.n_best = n_best
-        self.min_score = min_score
-        self.unknown = unknown
-        self.max_tokens = max_tokens
-        self.overwrite_ents = overwrite_ents
+        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
         # set by a training loop: whether to train on mentions' own lists; (types, gold)
         # -> the list to choose from
         self.own_lists = False
         self.list_noise: Callable[[list[str], str], list[str]] | None = None
-        self.set_taxonomy(taxonomy if taxonomy is not None else builtin("dynamicner"))
-
-    kind = "cascade_classifier"
-    source = Setting(one_of(SOURCES))
-    strategy = Setting(one_of(STRATEGIES))
-    beam_width = Setting(COUNT)
-    n_best = Setting(COUNT)
-    min_score = Setting(SHARE)
-    unknown = Setting(flag)
-    max_tokens = Setting(WINDOW)
-    overwrite_ents = Setting(flag)
+        self.set_taxonomy(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
 
     # -- Labels
-    # -----------------------------------------------------------------------------------------------
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -214,7 +136,6 @@ class CascadeClassifier(LMPipe):
         return self.taxonomy.to_dict()
 
     # -- Running
-    # ----------------------------------------------------------------------------------------------
 
     def predict(
         self, docs: Sequence[Doc]
@@ -411,7 +332,6 @@ class CascadeClassifier(LMPipe):
         return super().score(examples, **kwargs)
 
     # -- Training
-    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -464,10 +384,28 @@ class CascadeClassifier(LMPipe):
         return out
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def _take_taxonomy(self, saved: Any) -> None:
         self.set_taxonomy(saved)
+
+
+Language.factory(
+    "cascade_classifier",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=default_config(
+        CascadeClassifier,
+        **LM_BLOCKS,
+        template={"@prompts": "spacy-cascade.CompactClassify.v1"},
+        taxonomy=DEFAULT_TAXONOMY,
+    ),
+    default_score_weights={
+        "cascade_fine_f": 0.5,
+        "cascade_coarse_f": 0.3,
+        "cascade_medium_f": 0.2,
+        "cascade_typed_f": 0.0,
+        "cascade_accuracy": 0.0,
+    },
+)(CascadeClassifier)
 
 
 def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
@@ -493,3 +431,7 @@ def batch_by_text(
             part = []
     if part:
         yield part
+
+
+# Where the entry points of installs from before lead. To be removed.
+make_classifier = CascadeClassifier

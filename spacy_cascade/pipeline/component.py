@@ -4,12 +4,13 @@ batching, saving, training.
 
 from __future__ import annotations
 
+import inspect
 import json
 import random
 import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import srsly
@@ -22,17 +23,35 @@ from spacy.util import minibatch
 from ..doc.gold import label_set
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
-from ..models.spec import HFSpec, SharedSpec
+from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
 from ..types import TrainingItem
 from .calibration import Calibration, expected_calibration_error
 from .place import pipeline_that_names
 from .saved import config_beside, load_settings, load_taxonomy, save_settings
-from .settings import Setting, as_block, one_of, optional, read_model, read_registered
+from .settings import (
+    Block,
+    Scorer,
+    Setting,
+    as_block,
+    block_or_none,
+    factory_settings,
+    factory_signature,
+    one_of,
+    read_model,
+    read_registered,
+    settings_of,
+)
 from .template import TemplateOf
 from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
+# Blocks that the default configs of all factories have in common.
+LM_BLOCKS: Block = {
+    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
+    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
+    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
+}
 # What a pipeline tells its components to leave out when it is saved or loaded; by themselves they
 # are not told.
 _IN_PIPELINE = "vocab"
@@ -41,47 +60,57 @@ _IN_PIPELINE = "vocab"
 class LMPipe(Pipe):
     """A trainable pipe around a causal LM.
 
-    Subclasses give `predict`, `set_annotations` and `training_items`.
+    Subclasses give `predict`, `set_annotations` and `training_items`. Their options are
+    `Setting`s, which are arguments of the class and of its factory, too.
 
     nlp (Language): The pipeline, for language models shared between its components.
-    spec (HFSpec | SharedSpec | str): The language model; a string is a directory or hub name. It
-    is loaded on first use, not
-        here.
-    adapter (dict): LoRA settings used when training starts (see
-        `training.weights.lora_config`), or None for full fine-tuning.
+    name (str): Name of the component in it.
+    model (HFSpec | SharedSpec | str): The language model, `@causal_lms`. A string is a
+        directory or hub name. It is loaded on first use, not here.
+    template (object): How to ask it, `@prompts`.
     save_weights (str): "full" (base and adapter), "adapter" or "none".
+    scorer (Callable): What `nlp.evaluate` measures, `@scorers`.
 
-    Settings may be changed at any time. `nlp.config` shows those in use, and they are saved; in
-    `spacy.load(config=...)` others
-    may be given.
+    adapter (dict): LoRA settings for training (see `models.trainable.lora_config`).
+        None: train all weights.
+
+    Settings may be changed at any time. `nlp.config` shows those in use, and they are
+    saved. In `spacy.load(config=...)` others may be given.
     """
 
     # Name of the factory, to tell saved components apart.
     kind = ""
+    # Settings that the factory does not take.
+    unused_options: tuple[str, ...] = ()
+    # What `inspect.signature` gives, which is what spaCy validates configs with.
+    __signature__: ClassVar[inspect.Signature]
     calibration: Calibration | None = None
-    adapter_settings = Setting(optional(Mapping, "a block of LoRA settings"), "adapter")
-    save_weights = Setting(one_of(SAVE_WEIGHTS))
+    adapter_settings = Setting(block_or_none, None, option="adapter")
+    save_weights = Setting(one_of(SAVE_WEIGHTS), "full")
+
+    def __init_subclass__(cls) -> None:
+        super().__init_subclass__()
+        cls.__signature__ = factory_signature(cls)
 
     def __init__(
         self,
         nlp: Language,
         name: str,
-        spec: HFSpec | SharedSpec | str,
+        model: object,
+        template: object,
         *,
-        adapter: dict[str, Any] | None,
-        save_weights: str,
-        scorer: Callable[..., Any] | None,
+        scorer: Scorer | None = cascade_score,
+        **settings: object,
     ):
         self.vocab = nlp.vocab
         self._nlp = nlp
-        self.weights = Weights(nlp, name, read_model(name, spec), self.kind)
-        self.adapter_settings = adapter
-        self.save_weights = save_weights
+        self.weights = Weights(nlp, name, read_model(name, model), self.kind)
         self.scorer = scorer
         self._template_of = TemplateOf(nlp, name)
+        self.template = template
+        self._take_settings(settings)
 
     # -- Settings
-    # ---------------------------------------------------------------------------------------------
 
     @property
     def name(self) -> str:
@@ -96,6 +125,16 @@ class LMPipe(Pipe):
             self._nlp = nlp
             self.weights.move(nlp)
             self._template_of.move(nlp)
+
+    def _take_settings(self, given: Mapping[str, object]) -> None:
+        """Set all settings, to their defaults where nothing is given."""
+        settings = factory_settings(type(self))
+        for option in given:
+            if option not in settings:
+                kind = type(self).__name__
+                raise TypeError(f"{kind}() got an unexpected argument '{option}'")
+        for option, setting in settings_of(type(self)).items():
+            setattr(self, setting.name, given.get(option, setting.default))
 
     def on_setting(self, option: str, value: Any) -> None:
         """What follows from a setting that was given or changed: the config of the pipeline shows
@@ -113,7 +152,6 @@ class LMPipe(Pipe):
         self._show("taxonomy", None if taxonomy is None else as_block(taxonomy))
 
     # -- The language model
-    # -----------------------------------------------------------------------------------
 
     @property
     def lm(self) -> Any:
@@ -148,7 +186,6 @@ class LMPipe(Pipe):
         return self.weights.same(other.weights)
 
     # -- Pickling
-    # ---------------------------------------------------------------------------------------------
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Cython's own way looks at the base class's fields alone
@@ -159,7 +196,6 @@ class LMPipe(Pipe):
         self.__dict__.update(state)
 
     # -- Running
-    # ----------------------------------------------------------------------------------------------
 
     def predict(self, docs: Sequence[Doc]) -> list[Any]:
         """One result per Doc, without touching the Docs."""
@@ -200,7 +236,6 @@ class LMPipe(Pipe):
         """Leave a trace on a Doc that failed."""
 
     # -- Calibration
-    # ------------------------------------------------------------------------------------------
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
         """Scores that the component gives, as they come from the model, and whether
@@ -246,7 +281,6 @@ class LMPipe(Pipe):
         )
 
     # -- Training
-    # ---------------------------------------------------------------------------------------------
 
     @property
     def is_trainable(self) -> bool:
@@ -309,7 +343,6 @@ class LMPipe(Pipe):
         )
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         """Whether the settings go together and can be saved. RAISES CascadeError: C021, C081."""

@@ -27,17 +27,18 @@ from ..doc.annotations import (
 from ..doc.gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from ..doc.missing import is_annotated
 from ..errors import CascadeError, Errors
-from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
 from ..types import Drafter, TrainingItem, Unit
-from .component import LMPipe
+from .component import LM_BLOCKS, LMPipe
 from .settings import (
     COUNT,
     NATURAL,
     SHARE,
     WINDOW,
+    Scorer,
     Setting,
+    default_config,
     flag,
     number,
     one_of,
@@ -48,77 +49,9 @@ from .targets import copy_item
 from .template import Frames
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
-DEFAULT_CONFIG: dict[str, Any] = {
-    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
-    "template": {"@prompts": "spacy-cascade.CompactExtract.v1"},
-    "taxonomy": None,
-    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
-    "rounds": 1,
-    "temperature": 1.0,
-    "open_threshold": 0.5,
-    "window": "auto",
-    "max_tokens": 256,
-    "overlap": 64,
-    "drafter": {"@drafters": "spacy-cascade.TaggerDrafter.v1"},
-    "annotate_ents": True,
-    "overwrite_ents": False,
-    "save_weights": "full",
-    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
-}
 # Windows that are decoded at a time: enough to fill batches of one length, and no more
 # memory for longer texts.
 _JOBS = 512
-
-
-@Language.factory(
-    "cascade_extractor",
-    assigns=["doc.spans", "doc.ents"],
-    default_config=DEFAULT_CONFIG,
-    default_score_weights={
-        "cascade_extraction_f": 1.0,
-        "cascade_extraction_p": 0.0,
-        "cascade_extraction_r": 0.0,
-    },
-)
-def make_extractor(
-    nlp: Language,
-    name: str,
-    model: Any,
-    template: Any,
-    taxonomy: Any,
-    adapter: dict[str, Any] | None,
-    rounds: int,
-    temperature: float,
-    open_threshold: float,
-    window: str,
-    max_tokens: int,
-    overlap: int,
-    drafter: Any,
-    annotate_ents: bool,
-    overwrite_ents: bool,
-    save_weights: str,
-    scorer: Callable[..., Any] | None,
-) -> "CascadeExtractor":
-    """Create a `cascade_extractor`; see `CascadeExtractor` for the settings."""
-    return CascadeExtractor(
-        nlp,
-        name,
-        model,
-        template,
-        taxonomy=taxonomy,
-        adapter=adapter,
-        rounds=rounds,
-        temperature=temperature,
-        open_threshold=open_threshold,
-        window=window,
-        max_tokens=max_tokens,
-        overlap=overlap,
-        drafter=drafter,
-        annotate_ents=annotate_ents,
-        overwrite_ents=overwrite_ents,
-        save_weights=save_weights,
-        scorer=scorer,
-    )
 
 
 class CascadeExtractor(LMPipe):
@@ -149,57 +82,35 @@ class CascadeExtractor(LMPipe):
         entities of other components.
     """
 
+    kind = "cascade_extractor"
+    rounds = Setting(COUNT, 1)
+    temperature = Setting(number("above 0", lambda t: t > 0), 1.0)
+    open_threshold = Setting(SHARE, 0.5)
+    window = Setting(one_of(MODES), "auto")
+    max_tokens = Setting(WINDOW, 256)
+    overlap = Setting(NATURAL, 64)
+    annotate_ents = Setting(flag, True)
+    overwrite_ents = Setting(flag, False)
+
     def __init__(
         self,
         nlp: Language,
         name: str,
-        model: HFSpec | SharedSpec,
-        template: Any,
+        model: object,
+        template: object,
         *,
-        taxonomy: Any = None,
-        adapter: dict[str, Any] | None = None,
-        rounds: int = 1,
-        temperature: float = 1.0,
-        open_threshold: float = 0.5,
-        window: str = "auto",
-        max_tokens: int = 256,
-        overlap: int = 64,
-        drafter: Drafter | None = None,
-        annotate_ents: bool = True,
-        overwrite_ents: bool = False,
-        save_weights: str = "full",
-        scorer: Callable[..., Any] | None = cascade_score,
+        taxonomy: object = None,
+        drafter: object = None,
+        scorer: Scorer | None = cascade_score,
+        **settings: object,
     ):
-        super().__init__(
-            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
-        )
-        self.template = template
-        self.set_taxonomy(taxonomy)
-        self.rounds = rounds
-        self.temperature = temperature
-        self.open_threshold = open_threshold
-        self.window = window
-        self.max_tokens = max_tokens
-        self.overlap = overlap
-        self.drafter = (
-            CuesDrafter()
-            if drafter is None
-            else read_registered("drafters", "drafter", name, drafter)
-        )
-        self.annotate_ents = annotate_ents
-        self.overwrite_ents = overwrite_ents
+        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
+        self.set_taxonomy(None if taxonomy is None else read_taxonomy(taxonomy))
+        self.drafter: Drafter = CuesDrafter()
+        if drafter is not None:
+            self.drafter = read_registered("drafters", "drafter", name, drafter)
         self.check_settings()
         self._frames = Frames()
-
-    kind = "cascade_extractor"
-    rounds = Setting(COUNT)
-    temperature = Setting(number("above 0", lambda t: t > 0))
-    open_threshold = Setting(SHARE)
-    window = Setting(one_of(MODES))
-    max_tokens = Setting(WINDOW)
-    overlap = Setting(NATURAL)
-    annotate_ents = Setting(flag)
-    overwrite_ents = Setting(flag)
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -235,7 +146,6 @@ class CascadeExtractor(LMPipe):
         return () if taxonomy is None else taxonomy.roots
 
     # -- Running
-    # ----------------------------------------------------------------------------------------------
 
     def predict(
         self, docs: Sequence[Doc]
@@ -377,7 +287,6 @@ class CascadeExtractor(LMPipe):
         set_coverage(doc, [(0, len(doc.text), FAILED)])
 
     # -- Training
-    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -445,7 +354,6 @@ class CascadeExtractor(LMPipe):
         return out
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -459,6 +367,24 @@ class CascadeExtractor(LMPipe):
 
     def _load_more(self, path: Path) -> None:
         self.drafter.from_disk(path)
+
+
+Language.factory(
+    "cascade_extractor",
+    assigns=["doc.spans", "doc.ents"],
+    default_config=default_config(
+        CascadeExtractor,
+        **LM_BLOCKS,
+        template={"@prompts": "spacy-cascade.CompactExtract.v1"},
+        taxonomy=None,
+        drafter={"@drafters": "spacy-cascade.TaggerDrafter.v1"},
+    ),
+    default_score_weights={
+        "cascade_extraction_f": 1.0,
+        "cascade_extraction_p": 0.0,
+        "cascade_extraction_r": 0.0,
+    },
+)(CascadeExtractor)
 
 
 def _given(doc: Doc) -> list[Span]:
@@ -492,3 +418,7 @@ def token_spans(job: Job) -> list[tuple[int, int, float]]:
     starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
     ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}
     return [(starts[m.start], ends[m.end], m.score) for m in job.mentions]
+
+
+# Where the entry points of installs from before lead. To be removed.
+make_extractor = CascadeExtractor

@@ -22,20 +22,22 @@ from ..doc.annotations import (
 )
 from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import CascadeError, Errors, Warnings
-from ..models.spec import HFSpec, SharedSpec
 from ..prompts.labelset import LabelSet
 from ..scoring.scorers import cascade_score
-from ..taxonomy import Taxonomy, TypePath, builtin, format_path
+from ..taxonomy import Taxonomy, TypePath, format_path
 from ..types import TrainingItem
-from .component import LMPipe
+from .component import LM_BLOCKS, LMPipe
+from .saved import DEFAULT_TAXONOMY
 from .settings import (
     NATURAL,
     SHARE,
     WINDOW,
+    Scorer,
     Setting,
-    as_path,
+    default_config,
     flag,
     one_of,
+    path_or_none,
     read_taxonomy,
 )
 from .targets import list_item
@@ -43,78 +45,10 @@ from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cu
 
 logger = logging.getLogger("spacy_cascade")
 
-DEFAULT_CONFIG: dict[str, Any] = {
-    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
-    "template": {"@prompts": "spacy-cascade.CompactOpen.v1"},
-    "taxonomy": {"@taxonomies": "spacy-cascade.DynamicNER.v1"},
-    "level": 0,
-    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
-    "adapter_path": None,
-    "nested": False,
-    "min_score": 0.0,
-    "window": "auto",
-    "max_tokens": 256,
-    "overlap": 64,
-    "annotate_ents": True,
-    "overwrite_ents": False,
-    "save_weights": "full",
-    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
-}
 # A range of the coverage: its list of mentions ends early, since the model's window was full.
 SHORTENED = "shortened"
 # (start token, end token, boundary score, label score, label path)
 OpenMention = tuple[int, int, float, float, TypePath]
-
-
-@Language.factory(
-    "open_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=DEFAULT_CONFIG,
-    default_score_weights={
-        "cascade_typed_f": 1.0,
-        "cascade_extraction_f": 0.0,
-        "cascade_accuracy": 0.0,
-    },
-)
-def make_open_ner(
-    nlp: Language,
-    name: str,
-    model: Any,
-    template: Any,
-    taxonomy: Any,
-    level: int,
-    adapter: dict[str, Any] | None,
-    adapter_path: str | None,
-    nested: bool,
-    min_score: float,
-    window: str,
-    max_tokens: int,
-    overlap: int,
-    annotate_ents: bool,
-    overwrite_ents: bool,
-    save_weights: str,
-    scorer: Callable[..., Any] | None,
-) -> "OpenNER":
-    """Create an `open_ner`; see `OpenNER` for the settings."""
-    return OpenNER(
-        nlp,
-        name,
-        model,
-        template,
-        taxonomy=taxonomy,
-        level=level,
-        adapter=adapter,
-        adapter_path=adapter_path,
-        nested=nested,
-        min_score=min_score,
-        window=window,
-        max_tokens=max_tokens,
-        overlap=overlap,
-        annotate_ents=annotate_ents,
-        overwrite_ents=overwrite_ents,
-        save_weights=save_weights,
-        scorer=scorer,
-    )
 
 
 class OpenNER(LMPipe):
@@ -138,61 +72,38 @@ class OpenNER(LMPipe):
         entities of other components.
     """
 
-    def __init__(
-        self,
-        nlp: Language,
-        name: str,
-        model: HFSpec | SharedSpec,
-        template: Any,
-        *,
-        taxonomy: Any = None,
-        level: int = 0,
-        adapter: dict[str, Any] | None = None,
-        adapter_path: str | None = None,
-        nested: bool = False,
-        min_score: float = 0.0,
-        window: str = "auto",
-        max_tokens: int = 256,
-        overlap: int = 64,
-        annotate_ents: bool = True,
-        overwrite_ents: bool = False,
-        save_weights: str = "full",
-        scorer: Callable[..., Any] | None = cascade_score,
-    ):
-        super().__init__(
-            nlp, name, model, adapter=adapter, save_weights=save_weights, scorer=scorer
-        )
-        self.template = template
-        self.level = level
-        self.adapter_path = adapter_path
-        self.nested = nested
-        self.min_score = min_score
-        self.window = window
-        self.max_tokens = max_tokens
-        self.overlap = overlap
-        self.annotate_ents = annotate_ents
-        self.overwrite_ents = overwrite_ents
-        # set by a training loop: changes the label set
-        self.list_noise: Any = None
-        self.set_labels(taxonomy if taxonomy is not None else builtin("dynamicner"))
-        self.check_settings()
-
     kind = "open_ner"
-    level = Setting(NATURAL)
-    adapter_path = Setting(as_path)
-    nested = Setting(flag)
-    min_score = Setting(SHARE)
-    window = Setting(one_of(MODES))
-    max_tokens = Setting(WINDOW)
-    overlap = Setting(NATURAL)
-    annotate_ents = Setting(flag)
-    overwrite_ents = Setting(flag)
+    level = Setting(NATURAL, 0)
+    adapter_path = Setting(path_or_none, None)
+    nested = Setting(flag, False)
+    min_score = Setting(SHARE, 0.0)
+    window = Setting(one_of(MODES), "auto")
+    max_tokens = Setting(WINDOW, 256)
+    overlap = Setting(NATURAL, 64)
+    annotate_ents = Setting(flag, True)
+    overwrite_ents = Setting(flag, False)
     # Most model tokens of a prompt with its answer, per token of the text: it stands in
     # the prompt, and its mentions with their labels in the answer.
     spread = 3
 
+    def __init__(
+        self,
+        nlp: Language,
+        name: str,
+        model: object,
+        template: object,
+        *,
+        taxonomy: object = None,
+        scorer: Scorer | None = cascade_score,
+        **settings: object,
+    ):
+        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
+        # set by a training loop: changes the label set
+        self.list_noise: Any = None
+        self.set_labels(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
+        self.check_settings()
+
     # -- Labels
-    # -----------------------------------------------------------------------------------------------
 
     @property
     def taxonomy(self) -> Taxonomy:
@@ -232,7 +143,6 @@ class OpenNER(LMPipe):
         return self._own_labels if taxonomy is None else self._label_set(taxonomy)
 
     # -- Running
-    # ----------------------------------------------------------------------------------------------
 
     def predict(
         self, docs: Sequence[Doc]
@@ -336,7 +246,6 @@ class OpenNER(LMPipe):
         set_coverage(doc, [(0, len(doc.text), FAILED)])
 
     # -- Training
-    # ---------------------------------------------------------------------------------------------
 
     def initialize(
         self,
@@ -414,7 +323,6 @@ class OpenNER(LMPipe):
         return out
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def check_settings(self) -> None:
         super().check_settings()
@@ -427,3 +335,23 @@ class OpenNER(LMPipe):
 
     def _take_taxonomy(self, saved: Any) -> None:
         self.set_labels(saved)
+
+
+TEMPLATE = {"@prompts": "spacy-cascade.CompactOpen.v1"}
+SCORE_WEIGHTS: dict[str, float | None] = {
+    "cascade_typed_f": 1.0,
+    "cascade_extraction_f": 0.0,
+    "cascade_accuracy": 0.0,
+}
+Language.factory(
+    "open_ner",
+    assigns=["doc.ents", "doc.spans"],
+    default_config=default_config(
+        OpenNER, **LM_BLOCKS, template=TEMPLATE, taxonomy=DEFAULT_TAXONOMY
+    ),
+    default_score_weights=SCORE_WEIGHTS,
+)(OpenNER)
+
+
+# Where the entry points of installs from before lead. To be removed.
+make_open_ner = OpenNER

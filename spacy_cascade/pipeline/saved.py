@@ -14,7 +14,7 @@ from spacy.util import load_config, registry
 from ..taxonomy import Taxonomy
 from .settings import read_taxonomy, settings_of
 
-_DEFAULT_TAXONOMY = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
+DEFAULT_TAXONOMY = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
 
 
 def save_settings(pipe: Any, config: dict[str, Any]) -> dict[str, Any]:
@@ -73,7 +73,7 @@ def load_taxonomy(
     ):
         return
     given = pipe.__dict__["_given_taxonomy"]
-    if unless_given and given is not None and given != taxonomy_of(_DEFAULT_TAXONOMY):
+    if unless_given and given is not None and given != taxonomy_of(DEFAULT_TAXONOMY):
         return
     saved = meta.get("taxonomy")
     if not _same_taxonomy(pipe.taxonomy, saved):

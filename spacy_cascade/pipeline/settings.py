@@ -1,13 +1,17 @@
-"""Settings of components: checked whenever they are assigned, shown by `nlp.config`, and saved as
-they are in use."""
+"""Settings of components.
+
+They are checked whenever they are assigned, shown by `nlp.config`, and saved as they
+are in use.
+"""
 
 from __future__ import annotations
 
+import inspect
 import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, Protocol, TypeVar, get_type_hints, overload
 
 from spacy.util import registry
 
@@ -17,127 +21,200 @@ from ..taxonomy import Taxonomy, builtin
 
 _PREFIX = "spacy-cascade."
 _BUILTIN = ("dynamicner", "universal")
-Check = Callable[[str, Any], Any]
+# Options that a config begins and ends with.
+_FIRST = ("model", "template", "taxonomy", "adapter")
+_LAST = ("save_weights", "scorer")
+# A block of a config.
+Block = dict[str, Any]
+Scorer = Callable[..., Any]
+
+T = TypeVar("T")
+V_co = TypeVar("V_co", covariant=True)
 
 
-class Setting:
-    """A public setting of a component, as an attribute.
+class Check(Protocol[V_co]):
+    """Checks the value of an option. What it returns is kept."""
 
-    check (Callable): (option, value) -> the value to keep. option (str): Its name in the config,
-    if it has another one.
+    def __call__(self, option: str, value: object) -> V_co:
+        """RAISES CascadeError: C020, C021."""
+
+
+class Configurable(Protocol):
+    """A component that has settings."""
+
+    def on_setting(self, option: str, value: object) -> None:
+        """Called after a setting was given or changed."""
+
+
+class Setting(Generic[T]):
+    """A public setting of a component, declared as an attribute of its class.
+
+    This is the only place that names it: the argument of the factory, its default in
+    the config and the type that spaCy validates are read from here.
+
+    check (Check): Checks a value. Its return type is what a config may hold.
+    default (object): The value if none is given.
+    option (str): Its name in the config, if that differs from the attribute's.
     """
 
-    def __init__(self, check: Check, option: str = ""):
+    def __init__(self, check: Check[T], default: object, *, option: str = ""):
         self.check = check
+        self.default = default
         self.option = option
 
     def __set_name__(self, owner: type, name: str) -> None:
         self.name = name
         self.option = self.option or name
 
-    def __get__(self, pipe: Any, owner: type | None = None) -> Any:
-        return self if pipe is None else pipe.__dict__[self.name]
+    @overload
+    def __get__(self, pipe: None, owner: type) -> Setting[T]: ...
 
-    def __set__(self, pipe: Any, value: Any) -> None:
+    @overload
+    def __get__(self, pipe: Configurable, owner: type) -> T: ...
+
+    def __get__(self, pipe: Configurable | None, owner: type) -> Setting[T] | T:
+        if pipe is None:
+            return self
+        value: T = pipe.__dict__[self.name]
+        return value
+
+    def __set__(self, pipe: Configurable, value: object) -> None:
         """RAISES CascadeError: C020, C021."""
-        pipe.__dict__[self.name] = self.check(self.option, value)
-        pipe.on_setting(self.option, pipe.__dict__[self.name])
+        checked = self.check(self.option, value)
+        pipe.__dict__[self.name] = checked
+        pipe.on_setting(self.option, checked)
+
+    def parameter(self) -> inspect.Parameter:
+        """This setting as an argument of the factory."""
+        hints = get_type_hints(self.check)
+        return inspect.Parameter(
+            self.option,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=self.default,
+            annotation=hints["return"],
+        )
 
 
-def settings_of(kind: type) -> dict[str, Setting]:
+def settings_of(kind: type) -> dict[str, Setting[object]]:
     """The settings of a component's class, by their names in the config."""
-    found = {
-        k: v
-        for base in reversed(kind.__mro__)
-        for k, v in vars(base).items()
-        if isinstance(v, Setting)
-    }
+    found: dict[str, Setting[object]] = {}
+    for base in reversed(kind.__mro__):
+        for name, value in vars(base).items():
+            if isinstance(value, Setting):
+                found[name] = value
     return {setting.option: setting for setting in found.values()}
 
 
+def factory_settings(kind: type) -> dict[str, Setting[object]]:
+    """The settings that a factory takes: all but those that the class has no use for."""
+    unused = getattr(kind, "unused_options", ())
+    return {k: v for k, v in settings_of(kind).items() if k not in unused}
+
+
+def factory_signature(kind: type) -> inspect.Signature:
+    """The arguments of a component's class, for spaCy's validation and for `help`.
+
+    Those that its `__init__` names come first, then its settings.
+    """
+    init = inspect.signature(kind.__init__, eval_str=True)  # type: ignore[misc]
+    named = [
+        parameter
+        for name, parameter in init.parameters.items()
+        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
+    settings = [setting.parameter() for setting in factory_settings(kind).values()]
+    return inspect.Signature([*named, *settings])
+
+
+def default_config(kind: type, **blocks: object) -> Block:
+    """The default config of a factory.
+
+    kind (type): The component's class, whose settings have defaults of their own.
+    blocks (object): What else there is, and defaults that a config writes otherwise:
+        registered objects, as blocks.
+    """
+    settings = factory_settings(kind)
+    config = {option: setting.default for option, setting in settings.items()} | blocks
+    middle = [option for option in config if option not in (*_FIRST, *_LAST)]
+    order = [*_FIRST, *middle, *_LAST]
+    return {option: config[option] for option in order if option in config}
+
+
 # -- Checks
-# ------------------------------------------------------------------------------------------------------
 
 
-def number(rule: str, fits: Callable[[Any], bool]) -> Check:
+def number(rule: str, fits: Callable[[float], bool]) -> Check[float]:
     """A finite number. rule (str): For the message."""
 
-    def check(option: str, value: Any) -> float:
+    def check(option: str, value: object) -> float:
         if (
             not isinstance(value, numbers.Real)
             or isinstance(value, bool)
             or not math.isfinite(value)
-            or not fits(value)
+            or not fits(float(value))
         ):
-            raise CascadeError(
-                Errors.C021.format(option=option, rule=rule, value=value)
-            )
+            message = Errors.C021.format(option=option, rule=rule, value=value)
+            raise CascadeError(message)
         return value if isinstance(value, (int, float)) else float(value)
 
     return check
 
 
-def integer(rule: str, fits: Callable[[int], bool]) -> Check:
-    """A whole number."""
+def integer(rule: str, fits: Callable[[int], bool]) -> Check[int]:
+    """A whole number. rule (str): For the message."""
 
-    def check(option: str, value: Any) -> int:
+    def check(option: str, value: object) -> int:
         if (
             not isinstance(value, numbers.Integral)
             or isinstance(value, bool)
             or not fits(int(value))
         ):
-            raise CascadeError(
-                Errors.C021.format(
-                    option=option, rule=f"a whole number, {rule}", value=value
-                )
-            )
+            rule_of = f"a whole number, {rule}"
+            message = Errors.C021.format(option=option, rule=rule_of, value=value)
+            raise CascadeError(message)
         return int(value)
 
     return check
 
 
-def flag(option: str, value: Any) -> bool:
+def flag(option: str, value: object) -> bool:
     """True or false."""
     if not isinstance(value, bool):
-        raise CascadeError(
-            Errors.C021.format(option=option, rule="true or false", value=value)
-        )
+        message = Errors.C021.format(option=option, rule="true or false", value=value)
+        raise CascadeError(message)
     return value
 
 
-def one_of(choices: Sequence[str]) -> Check:
+def one_of(choices: Sequence[str]) -> Check[str]:
     """One of some names."""
 
-    def check(option: str, value: Any) -> str:
+    def check(option: str, value: object) -> str:
         if value not in choices:
-            raise CascadeError(
-                Errors.C020.format(
-                    option=option, value=value, choices=", ".join(choices)
-                )
-            )
+            names = ", ".join(choices)
+            message = Errors.C020.format(option=option, value=value, choices=names)
+            raise CascadeError(message)
         return str(value)
 
     return check
 
 
-def optional(kind: type, what: str) -> Check:
-    """A value of a type, or None."""
-
-    def check(option: str, value: Any) -> Any:
-        if value is not None and not isinstance(value, kind):
-            raise CascadeError(
-                Errors.C021.format(option=option, rule=f"{what} or null", value=value)
-            )
-        return value
-
-    return check
-
-
-def as_path(option: str, value: Any) -> str | None:
+def path_or_none(option: str, value: object) -> str | None:
     """A path as a string, or None."""
-    return optional(str, "a path")(
-        option, str(value) if isinstance(value, Path) else value
-    )
+    if value is None:
+        return None
+    if not isinstance(value, (str, Path)):
+        message = Errors.C021.format(option=option, rule="a path or null", value=value)
+        raise CascadeError(message)
+    return str(value)
+
+
+def block_or_none(option: str, value: object) -> Block | None:
+    """A block of a config, or None."""
+    if value is not None and not isinstance(value, Mapping):
+        rule = "a block of LoRA settings or null"
+        message = Errors.C021.format(option=option, rule=rule, value=value)
+        raise CascadeError(message)
+    return value  # type: ignore[return-value]
 
 
 SHARE = number("from 0 to 1", lambda x: 0 <= x <= 1)
@@ -147,17 +224,16 @@ NATURAL = integer("0 or more", lambda n: n >= 0)
 
 
 # -- What is given in short
-# --------------------------------------------------------------------------------------
 
 
-def read_model(name: str, value: Any) -> HFSpec | SharedSpec:
+def read_model(name: str, value: object) -> HFSpec | SharedSpec:
     """A description of a language model; a directory or hub name stands for `spacy-cascade.HF.v1`
     with that name.
 
     RAISES CascadeError: C080.
     """
     if isinstance(value, (HFSpec, SharedSpec)) or hasattr(value, "load"):
-        return value  # type: ignore[no-any-return]
+        return value  # type: ignore[return-value]
     if value is None or isinstance(value, (str, Path)):
         return hf_spec(str(value or ""))
     expected = (
@@ -185,7 +261,7 @@ def read_registered(table: str, option: str, name: str, value: Any) -> Any:
     raise _unknown(option, name, value, f"a block with @{table}, or one of {names}")
 
 
-def read_taxonomy(value: Any) -> Taxonomy:
+def read_taxonomy(value: object) -> Taxonomy:
     """Whatever `Taxonomy.read` takes, and the name of a taxonomy: "dynamicner", "universal",
     "spacy-cascade.DynamicNER.v1".
 
@@ -199,7 +275,7 @@ def read_taxonomy(value: Any) -> Taxonomy:
     return Taxonomy.read(value)
 
 
-def _unknown(option: str, name: str, value: Any, expected: str) -> CascadeError:
+def _unknown(option: str, name: str, value: object, expected: str) -> CascadeError:
     found = repr(value)[:80]
     return CascadeTypeError(
         Errors.C080.format(option=option, name=name, found=found, expected=expected)
