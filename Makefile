@@ -40,7 +40,7 @@ demo: setup
 	@echo "wheel:  $$(ls $(CURDIR)/packages/*/dist/*.whl)"
 
 results: setup
-	$(BIN)/python benchmarks/tables.py
+	$(BIN)/python -m benchmarks.tables
 
 docs: setup
 	$(BIN)/python docs/tools/code_tables.py

@@ -5,6 +5,7 @@ No test needs a network or a model from outside.
 
 from __future__ import annotations
 
+import json
 import os
 
 # Before `huggingface_hub` is imported: no test may reach for the hub.
@@ -14,7 +15,6 @@ os.environ["HF_HUB_ETAG_TIMEOUT"] = os.environ["HF_HUB_DOWNLOAD_TIMEOUT"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ["CUDA_VISIBLE_DEVICES"] = ""
 
-import runpy
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -131,16 +131,15 @@ def real_data() -> Path:
 
 
 @pytest.fixture
-def run_script(monkeypatch: Any, capsys: Any) -> Any:
-    """Runs a script of benchmarks/ and gives what it printed; without arguments gives its names."""
-    folder = Path(__file__).parents[1] / "benchmarks"
-    monkeypatch.syspath_prepend(str(folder))
+def run_suite(monkeypatch: Any, capsys: Any) -> Any:
+    """Runs a suite of benchmarks/ and gives its result."""
 
     def run(name: str, *args: Any) -> Any:
-        if not args:
-            return runpy.run_path(str(folder / f"{name}.py"))
-        monkeypatch.setattr(sys, "argv", [name, *map(str, args)])
-        runpy.run_path(str(folder / f"{name}.py"), run_name="__main__")
-        return capsys.readouterr().out
+        from benchmarks import run as runner
+
+        command = ["benchmarks/run.py", name, *map(str, args)]
+        monkeypatch.setattr(sys, "argv", command)
+        runner.main()
+        return json.loads(capsys.readouterr().out.splitlines()[-1])
 
     return run

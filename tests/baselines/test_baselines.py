@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import math
 import random
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from spacy.language import Language
 from spacy.tokens import Doc, DocBin, Span
 from typer.testing import CliRunner
 
+from benchmarks.suites.costs import calls
 from spacy_cascade.baselines.components import GPTNER, PromptNER
 from spacy_cascade.baselines.prompts import gptner, promptner
 from spacy_cascade.baselines.reasons import ReasonAutomaton
@@ -803,20 +803,7 @@ def test_prompted_configs_assemble_and_run(
 # -- Costs ---------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def costs() -> Any:
-    spec = importlib.util.spec_from_file_location(
-        "costs", CONFIGS.parent / "benchmarks" / "costs.py"
-    )
-    assert spec is not None and spec.loader is not None
-    module = sys.modules["costs"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_costs_are_those_of_right_answers(
-    costs: Any, nlp: Language, base: Path
-) -> None:
+def test_costs_are_those_of_right_answers(nlp: Language, base: Path) -> None:
     """Two sentences with a person and a city each: every system writes them, and asks
     as often as it has to.
     """
@@ -827,8 +814,8 @@ def test_costs_are_those_of_right_answers(
     ]
     lm = load_model(HFSpec(str(base), device="cpu"))
     rows = {
-        name: costs.measure(p, lm, sentences, gold=True)
-        for name, p in costs.systems(base, util.labels_config()).items()
+        name: calls.measure(p, lm, sentences, gold=True)
+        for name, p in calls.all_systems(base, util.labels_config()).items()
     }
     assert {row["as_gold"] for row in rows.values()} == {1.0}
     assert {name: row["calls"] for name, row in rows.items()} == {

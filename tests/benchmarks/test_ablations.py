@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,10 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import DocBin
 
+from benchmarks.suites.ablations._data import NEW, SETS, TYPES, Collections
+from benchmarks.suites.ablations._variants import VARIANTS
+from benchmarks.suites.ablations.variants import EXTRACTION, STRATEGIES
+from benchmarks.tables.ablations import ABLATIONS
 from spacy_cascade.models.losses import merge_items
 from spacy_cascade.models.trainable import Trainable
 from tests import util
@@ -87,11 +90,8 @@ def test_items_without_context_can_be_merged_with_the_extractors(base: Path) -> 
 
 
 @pytest.fixture
-def data(tmp_path: Path, monkeypatch: Any) -> Path:
+def data(tmp_path: Path) -> Path:
     """Each data set of the benchmark with the same eight sentences, standardized and as it is."""
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-    from ablation_data import NEW, SETS, TYPES
-
     nlp = util.blank()
     docs = [eg.reference for eg in util.examples(nlp)]
     for doc in docs:
@@ -124,25 +124,17 @@ def data(tmp_path: Path, monkeypatch: Any) -> Path:
     return tmp_path
 
 
-def call(data: Path, monkeypatch: Any, *more: str) -> Any:
-    from ablations import main
+@pytest.fixture
+def call(data: Path, run_suite: Any) -> Any:
+    """Runs the suite. RETURNS: what is in its output."""
+    output = data / "out.json"
+    files = ["--data", data / "standard", "--real", data / "real", "--output", output]
 
-    args = [
-        "--data",
-        data / "standard",
-        "--real",
-        data / "real",
-        "--output",
-        data / "out.json",
-        "--train",
-        8,
-        "--test",
-        4,
-        *more,
-    ]
-    monkeypatch.setattr(sys, "argv", ["ablations.py", *map(str, args)])
-    main()
-    return json.loads((data / "out.json").read_text("utf8"))
+    def run(*more: str) -> Any:
+        run_suite("ablations.variants", *files, "--train", 8, "--test", 4, *more)
+        return json.loads(output.read_text("utf8"))
+
+    return run
 
 
 # one of every kind
@@ -159,14 +151,8 @@ KINDS = (
 )
 
 
-def test_variants_run_once_and_their_runs_are_kept(
-    data: Path, monkeypatch: Any
-) -> None:
-    from ablations import EXTRACTION, STRATEGIES
-
-    found = call(
-        data, monkeypatch, "--steps", "2", "--seeds", "0", "--variants", *KINDS
-    )
+def test_variants_run_once_and_their_runs_are_kept(call: Any) -> None:
+    found = call("--steps", "2", "--seeds", "0", "--variants", *KINDS)
     runs = {r["variant"]: r for r in found["runs"]}
     assert tuple(runs) == KINDS
     assert all(r["steps"] == 2 and r["test"]["own"]["mentions"] for r in runs.values())
@@ -179,36 +165,27 @@ def test_variants_run_once_and_their_runs_are_kept(
         == runs["random_part"]["texts"]
         <= runs["label_sets"]["texts"]
     )
-    again = call(
-        data, monkeypatch, "--steps", "2", "--seeds", "0", "1", "--variants", "cascade"
-    )
+    again = call("--steps", "2", "--seeds", "0", "1", "--variants", "cascade")
     assert again["runs"][:-1] == found["runs"]
     assert (again["runs"][-1]["variant"], again["runs"][-1]["seed"]) == ("cascade", 1)
     with pytest.raises(SystemExit, match="other settings"):
-        call(data, monkeypatch, "--steps", "3")
+        call("--steps", "3")
 
 
-def test_every_variant_has_a_name_in_the_tables(data: Path) -> None:
-    from ablations import VARIANTS
-    from tables_ablations import ABLATIONS
-
+def test_every_variant_has_a_name_in_the_tables() -> None:
     assert set(VARIANTS) == set(ABLATIONS)
 
 
-def test_the_same_seed_gives_the_same_scores(data: Path, monkeypatch: Any) -> None:
+def test_the_same_seed_gives_the_same_scores(data: Path, call: Any) -> None:
     runs = []
     for _ in range(2):
-        found = call(
-            data, monkeypatch, "--steps", "2", "--seeds", "3", "--variants", "cascade"
-        )["runs"][0]
+        found = call("--steps", "2", "--seeds", "3", "--variants", "cascade")["runs"][0]
         runs.append({k: v for k, v in found.items() if not k.endswith("seconds")})
         (data / "out.json").unlink()
     assert runs[0] == runs[1]
 
 
 def test_raw_names_are_those_of_the_data_sets(data: Path) -> None:
-    from ablation_data import Collections
-
     make = Collections(util.blank(), data / "standard", data / "real", train=8, test=4)
     raw, standard = make("raw"), make("sets")
     assert [d.text for d in raw.train] == [d.text for d in standard.train]
@@ -228,7 +205,5 @@ def test_raw_names_are_those_of_the_data_sets(data: Path) -> None:
 
 
 def test_missing_data_is_said(data: Path) -> None:
-    from ablation_data import Collections
-
     with pytest.raises(SystemExit, match="open-data"):
         Collections(util.blank(), data / "nowhere", data)("names")

@@ -4,25 +4,19 @@ hold every label.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
 from spacy.language import Language
 
+from benchmarks.suites.scaling._pipeline import pipeline
+from benchmarks.suites.scaling.growth import text_of, tree
 from spacy_cascade.taxonomy import Taxonomy
 from tests import util
 
 
-@pytest.fixture(autouse=True)
-def path(monkeypatch: Any) -> None:
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "benchmarks"))
-
-
 @pytest.mark.parametrize("n", [8, 31, 155, 1000])
 def test_label_trees_have_three_levels_and_all_names(n: int) -> None:
-    from scaling import tree
-
     names = [f"name {i}" for i in range(n)]
     taxonomy = Taxonomy(tree(names, 3))
     assert {path[-1] for path in taxonomy.leaves} == set(names)
@@ -40,8 +34,6 @@ def test_runs_of_capitalized_words_become_the_mentions(rnd: Any, prompt: str) ->
     """Weights are random, and it is the gold marks that come out, through all of the
     real decoding.
     """
-    from scaling import pipeline
-
     nlp = pipeline(rnd, prompt)
     found = [
         [s.text for s in doc.spans["cascade"]]
@@ -55,6 +47,4 @@ def test_runs_of_capitalized_words_become_the_mentions(rnd: Any, prompt: str) ->
 
 
 def test_texts_have_as_many_tokens_as_asked_for(nlp: Language) -> None:
-    from scaling import text_of
-
     assert 50 <= len(nlp.make_doc(text_of(["a b c .", "d e"], 50, nlp))) < 54

@@ -1,6 +1,4 @@
-"""The scripts benchmarks/{fusion,strategies,calibration,dynamicner}.py and what they
-share, in small.
-"""
+"""Suites that analyse a pipeline, and what they share, in small."""
 
 from __future__ import annotations
 
@@ -12,11 +10,12 @@ import numpy as np
 import pytest
 from spacy.tokens import DocBin
 
+from benchmarks.common import gain, hits, read, scores
+from benchmarks.suites.decoding import fusion
+from benchmarks.suites.models import dynamicner
 from spacy_cascade.pipeline import extractor
 from spacy_cascade.scoring.scorers import cascade_score
 from tests import util
-
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +32,7 @@ def corpus(pipeline: Path, nlp: Any) -> Path:
     return pipeline.parent / "gold.spacy"
 
 
-@pytest.fixture
-def script(run_script: Any) -> Any:
-    """Runs a script and reads its last line; without arguments gives its names."""
-
-    def run(name: str, *args: Any) -> Any:
-        out = run_script(name, *args)
-        return json.loads(out.strip().splitlines()[-1]) if args else out
-
-    return run
-
-
-def test_fusion(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
+def test_fusion(run_suite: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
     files = [
         "--model",
         pipeline,
@@ -55,8 +43,15 @@ def test_fusion(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> No
         "--plot",
         tmp_path / "f.png",
     ]
-    out = script(
-        "fusion", *files, "--rounds", 3, "--temperatures", 1, "--thresholds", 0.2
+    out = run_suite(
+        "decoding.fusion",
+        *files,
+        "--rounds",
+        3,
+        "--temperatures",
+        1,
+        "--thresholds",
+        0.2,
     )
     assert set(out["test"]) == {"fusion, temperature 1", "open_threshold"}
     rounds, thresholds = out["test"].values()
@@ -76,28 +71,26 @@ def test_fusion(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> No
     assert (tmp_path / "f.png").stat().st_size < 150_000
 
 
-def test_remembered_decoding_changes_nothing(
-    script: Any, pipeline: Path, corpus: Path
-) -> None:
+def test_remembered_decoding_changes_nothing(pipeline: Path, corpus: Path) -> None:
     import spacy
 
-    fusion, nlp = script("fusion"), spacy.load(pipeline)
-    gold = fusion["read"](corpus, nlp)
+    nlp = spacy.load(pipeline)
+    gold = read(corpus, nlp)
     settings = [
-        {**fusion["DEFAULT"], "rounds": k, "open_threshold": t}
+        {**fusion.DEFAULT, "rounds": k, "open_threshold": t}
         for k, t in ((1, 0.5), (3, 0.5), (2, 0.5), (1, 0.2))
     ]
     real = extractor.decode
-    with fusion["remembered"]():
-        fast = [fusion["run"](nlp, gold, s) for s in settings]
+    with fusion.remembered():
+        fast = [fusion.found(nlp, gold, s) for s in settings]
     assert extractor.decode is real
-    slow = [fusion["run"](nlp, gold, s) for s in settings]
+    slow = [fusion.found(nlp, gold, s) for s in settings]
     assert all((a == b).all() for a, b in zip(fast, slow, strict=True))
     assert len({a.tobytes() for a in fast}) > 2
 
 
-def test_strategies(script: Any, pipeline: Path, corpus: Path) -> None:
-    out = script("strategies", "--model", pipeline, "--test", corpus)
+def test_strategies(run_suite: Any, pipeline: Path, corpus: Path) -> None:
+    out = run_suite("decoding.strategies", "--model", pipeline, "--test", corpus)
     assert out["mentions"] == 14
     for name in ("progressive", "beam", "path"):
         assert 0 <= out[name]["acc2"] <= 1
@@ -113,7 +106,9 @@ def test_strategies(script: Any, pipeline: Path, corpus: Path) -> None:
     )
 
 
-def test_calibration(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
+def test_calibration(
+    run_suite: Any, pipeline: Path, corpus: Path, tmp_path: Path
+) -> None:
     files = [
         "--model",
         pipeline,
@@ -124,7 +119,7 @@ def test_calibration(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) 
         "--plot",
         tmp_path / "c.png",
     ]
-    out = script("calibration", *files)
+    out = run_suite("decoding.calibration", *files)
     for stage in ("extractor", "classifier"):
         assert sum(n for n, *_ in out[stage]["as it is"]["bins"]) == out[stage]["n"]
         # the map is fitted on the very scores that are measured
@@ -134,7 +129,7 @@ def test_calibration(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("adapter", ["lora", "full"])
-def test_dynamicner(script: Any, lively: Path, tmp_path: Path, adapter: str) -> None:
+def test_dynamicner(run_suite: Any, lively: Path, tmp_path: Path, adapter: str) -> None:
     types = {
         "person": "politician",
         "location > city": "city",
@@ -163,8 +158,17 @@ def test_dynamicner(script: Any, lively: Path, tmp_path: Path, adapter: str) -> 
         "--adapter",
         adapter,
     ]
-    out = script(
-        "dynamicner", *files, "--folds", 2, "--steps", 40, "--batch", 4, "--rate", 5e-3
+    out = run_suite(
+        "models.dynamicner",
+        *files,
+        "--folds",
+        2,
+        "--steps",
+        40,
+        "--batch",
+        4,
+        "--rate",
+        5e-3,
     )
     assert (out["sentences"], out["mentions"], out["not_located"]) == (25, 42, 1)
     before, after = out["zero_shot"], out["cross_validation_2"]
@@ -182,19 +186,23 @@ def test_dynamicner(script: Any, lively: Path, tmp_path: Path, adapter: str) -> 
 
 
 def test_all_weights_of_a_pipeline_with_adapters_cant_be_trained(
-    script: Any, lively: Path, gold: Any, tmp_path: Path
+    lively: Path, gold: Any, tmp_path: Path
 ) -> None:
     nlp = util.cascade(lively)
     nlp.get_pipe("cascade_extractor").start_training()  # type: ignore[attr-defined]
     nlp.to_disk(tmp_path / "adapted")
     with pytest.raises(SystemExit, match="has an adapter"):
-        script("dynamicner")["load"](str(tmp_path / "adapted"), "full")
+        dynamicner.load(str(tmp_path / "adapted"), "full")
 
 
-def test_throughput(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
-    result = script(
-        "throughput",
+def test_throughput(
+    run_suite: Any, pipeline: Path, corpus: Path, tmp_path: Path
+) -> None:
+    result = run_suite(
+        "speed.throughput",
+        "--model",
         pipeline,
+        "--data",
         corpus,
         "--rounds",
         "1",
@@ -210,33 +218,29 @@ def test_throughput(script: Any, pipeline: Path, corpus: Path, tmp_path: Path) -
     assert json.loads((tmp_path / "t.json").read_text("utf8")) == result
 
 
-def test_hits_and_gain(script: Any, nlp: Any) -> None:
-    measure = script("measure")
+def test_hits_and_gain(nlp: Any) -> None:
     gold = [util.example(nlp, text, mentions).reference for text, mentions in util.GOLD]
     found = [
         util.example(nlp, text, mentions[:1]).reference for text, mentions in util.GOLD
     ]
     for doc in found:
         doc.spans["cascade"] = doc.spans["gold"]
-    table = measure["hits"](found, gold, typed=True)
+    table = hits(found, gold, typed=True)
     assert table.sum(0).tolist() == [7, 7, 14]
     from spacy.training import Example
 
     expected = cascade_score([Example(a, b) for a, b in zip(found, gold, strict=True)])
-    assert measure["scores"](table) == {
+    assert scores(table) == {
         k: pytest.approx(expected[f"cascade_typed_{k}"], abs=1e-4) for k in "prf"
     }
     full = np.repeat(table[:, 2:], 3, axis=1)
-    better = measure["gain"](full, table)
+    better = gain(full, table)
     assert better["gain"] == pytest.approx(1 / 3, abs=1e-4)
     assert 0 < better["low"] < better["gain"] < better["high"]
-    assert measure["gain"](table, table) == {"gain": 0, "low": 0, "high": 0}
+    assert gain(table, table) == {"gain": 0, "low": 0, "high": 0}
 
 
-def test_reading_a_part_takes_it_from_the_whole_file(
-    script: Any, nlp: Any, corpus: Path
-) -> None:
-    read = script("measure")["read"]
+def test_reading_a_part_takes_it_from_the_whole_file(nlp: Any, corpus: Path) -> None:
     assert [d.text for d in read(corpus, nlp, 3)] == [
         util.GOLD[i][0] for i in (0, 2, 5)
     ]
@@ -246,7 +250,7 @@ def test_reading_a_part_takes_it_from_the_whole_file(
 
 
 def test_sentences_above_the_bound_are_counted_by_embedder(
-    script: Any, tmp_path: Path
+    run_suite: Any, tmp_path: Path
 ) -> None:
     folder = tmp_path / "b2nerd_style/en/a"
     folder.mkdir(parents=True)
@@ -262,8 +266,8 @@ def test_sentences_above_the_bound_are_counted_by_embedder(
         (folder / f"{split}.json").write_text(
             json.dumps([{"sentence": s, "entities": []} for s in sentences]), "utf8"
         )
-    out = script(
-        "nearest",
+    out = run_suite(
+        "corpora.nearest",
         "--data",
         tmp_path,
         "--sets",
@@ -277,4 +281,4 @@ def test_sentences_above_the_bound_are_counted_by_embedder(
     assert out["sentences"] == 2
     assert json.loads((tmp_path / "nearest.json").read_text("utf8")) == out
     with pytest.raises(SystemExit, match="No data"):
-        script("nearest", "--data", tmp_path, "--sets", "en/b")
+        run_suite("corpora.nearest", "--data", tmp_path, "--sets", "en/b")

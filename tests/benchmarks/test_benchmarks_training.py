@@ -1,8 +1,9 @@
-"""The scripts benchmarks/{few_shot,spacy_sets,open_sm,conll}.py, in small."""
+"""Suites that train, in small."""
 
 from __future__ import annotations
 
 import json
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -11,11 +12,12 @@ import pytest
 import spacy
 from spacy.tokens import Doc, DocBin, Span
 
+from benchmarks.common import Journal
+from benchmarks.suites.training import few_shot, spacy_sets
 from spacy_cascade.cli.evaluate import evaluate, known_labels
 from spacy_cascade.training.augment import gold_doc
 from tests import util
 
-FOLDER = Path(__file__).parents[2] / "benchmarks"
 EXTRACT = {"@prompts": "spacy-cascade.CompactExtract.v1", "labels": True}
 CLASSIFY = {"@prompts": "spacy-cascade.CompactClassify.v1", "labels": True}
 NAMES = ["person", "city", "country"]
@@ -56,32 +58,28 @@ def sets(pipeline: Path, nlp: Any) -> Path:
     return pipeline.parent / "sets"
 
 
-@pytest.fixture
-def script(run_script: Any) -> Any:
-    return run_script
-
-
 @pytest.mark.parametrize("k", [1, 2, 5, 100])
 @pytest.mark.parametrize("seed", [0, 1])
 def test_samples_have_k_mentions_of_every_type_or_all(
-    script: Any, nlp: Any, k: int, seed: int
+    nlp: Any, k: int, seed: int
 ) -> None:
     docs = gold_docs(nlp, 2)
-    sample = script("few_shot")["sample"]
-    few = sample(docs, k, seed)
+    few = few_shot.sample(docs, k, seed)
     there, taken = (
         Counter(e.label_ for doc in part for e in doc.ents) for part in (docs, few)
     )
     assert all(taken[t] >= min(k, n) for t, n in there.items())
     assert all(doc.ents for doc in few)
     assert len({id(doc) for doc in few}) == len(few)
-    assert [doc.text for doc in few] == [doc.text for doc in sample(docs, k, seed)]
+    assert [doc.text for doc in few] == [
+        doc.text for doc in few_shot.sample(docs, k, seed)
+    ]
     # the text that came last was needed
     without = Counter(e.label_ for doc in few[:-1] for e in doc.ents)
     assert any(without[e.label_] < k for e in few[-1].ents)
 
 
-def test_few_shot(script: Any, pipeline: Path, sets: Path, tmp_path: Path) -> None:
+def test_few_shot(run_suite: Any, pipeline: Path, sets: Path, tmp_path: Path) -> None:
     out = tmp_path / "few_shot.json"
     args = [
         "--data",
@@ -101,7 +99,7 @@ def test_few_shot(script: Any, pipeline: Path, sets: Path, tmp_path: Path) -> No
         out,
     ]
     args += ["--systems", "none", "full", "ner", "--rate", 5e-3, "--batch", 4]
-    script("few_shot", pipeline, *args)
+    run_suite("training.few_shot", "--model", pipeline, *args)
     written = out.read_text("utf8")
     found = json.loads(written)
     assert found["about"]["limit"] == 200
@@ -124,38 +122,49 @@ def test_few_shot(script: Any, pipeline: Path, sets: Path, tmp_path: Path) -> No
         assert row["typed"]["f"] <= row["span"]["f"]
         assert (row["test_texts"], row["test_mentions"]) == (8, 14)
     # again: nothing is run; with other settings only what they are for
-    assert "typed" not in script("few_shot", pipeline, *args)
+    run_suite("training.few_shot", "--model", pipeline, *args)
     assert out.read_text("utf8") == written
-    script("few_shot", pipeline, *args, "--rate", 1e-3, "--steps", 2, 3)
+    run_suite(
+        "training.few_shot", "--model", pipeline, *args, "--rate", 1e-3, "--steps", 2, 3
+    )
     again = json.loads(out.read_text("utf8"))["results"]
     assert {name for name, row in again.items() if row != results[name]} == {
         "en/tiny full 2 0",
         "en/tiny full 9 0",
     }
     with pytest.raises(SystemExit, match=r"other settings \(limit\)"):
-        script("few_shot", pipeline, *args, "--limit", 7)
+        run_suite("training.few_shot", "--model", pipeline, *args, "--limit", 7)
     with pytest.raises(SystemExit):
-        script("few_shot", pipeline, *args, "--steps", 2)
+        run_suite("training.few_shot", "--model", pipeline, *args, "--steps", 2)
 
 
-def test_spacy_sets(script: Any, sets: Path, tmp_path: Path) -> None:
-    steps_for = script("spacy_sets")["steps_for"]
-    assert [steps_for(n, 6, 100, 300) for n in (10, 800, 6000)] == [100, 150, 300]
+def test_spacy_sets(run_suite: Any, sets: Path, tmp_path: Path) -> None:
+    assert [spacy_sets.steps_for(n, 6, 100, 300) for n in (10, 800, 6000)] == [
+        100,
+        150,
+        300,
+    ]
     out = tmp_path / "sets.json"
     args = ["--data", sets, "--sources", sets.parent / "sources.json", "--output", out]
-    printed = script("spacy_sets", *args, "--least", 60)
-    assert "en/tiny" in printed
-    row = json.loads(out.read_text("utf8"))["results"]["en/tiny"]
+    run_suite("training.spacy_sets", *args, "--least", 60)
+    written = out.read_text("utf8")
+    row = json.loads(written)["results"]["en/tiny"]
     assert row["typed"]["f"] > 0.5
     assert (row["texts"], row["steps"], row["docs"], row["mentions"]) == (24, 60, 8, 14)
-    assert "en/tiny" not in script("spacy_sets", *args, "--least", 60)
+    run_suite("training.spacy_sets", *args, "--least", 60)
+    assert out.read_text("utf8") == written
 
 
-def test_results_of_several_processes_are_kept(script: Any, tmp_path: Path) -> None:
-    journal, path = script("tuning")["Journal"], tmp_path / "runs" / "a.json"
-    first, second = (
-        journal(path, {"limit": 3, "sets": ("x",)}, f"python {i}") for i in "ab"
-    )
+def test_results_of_several_processes_are_kept(
+    tmp_path: Path, monkeypatch: Any
+) -> None:
+    path = tmp_path / "runs" / "a.json"
+
+    def journal(about: dict[str, Any], command: str) -> Journal:
+        monkeypatch.setattr(sys, "argv", [command])
+        return Journal(path, about)
+
+    first, second = (journal({"limit": 3, "sets": ("x",)}, name) for name in "ab")
     first.add("x", {"steps": 1, "f": 0.5})
     second.add("y", {"steps": 2, "f": 0.25})
     first.add("z", {"steps": 3, "f": 0.75})
@@ -164,14 +173,14 @@ def test_results_of_several_processes_are_kept(script: Any, tmp_path: Path) -> N
         set("xyz"),
         ["python a", "python b"],
     )
-    again = journal(path, {"limit": 3, "sets": ["x"]}, "python c")
+    again = journal({"limit": 3, "sets": ["x"]}, "c")
     assert again.has("y")
     assert again.has("y", steps=2)
     assert not again.has("y", steps=3)
     assert not again.has("other")
     with pytest.raises(SystemExit, match=r"other settings \(limit, seed\)"):
-        journal(path, {"limit": 4, "sets": ["x"], "seed": 0}, "python d")
-    nowhere = journal(None, {}, "")
+        journal({"limit": 4, "sets": ["x"], "seed": 0}, "d")
+    nowhere = Journal(None, {})
     nowhere.add("x", {})
     assert nowhere.has("x")
 
@@ -238,7 +247,7 @@ def test_labels_that_are_paths_are_scored_as_names_of_the_set(
 
 
 def test_open_sm_tells_groups_apart(
-    script: Any, pipeline: Path, nlp: Any, tmp_path: Path
+    run_suite: Any, pipeline: Path, nlp: Any, tmp_path: Path
 ) -> None:
     for name in ("en/tiny", "en/mit_restaurant", "zh/other"):
         (tmp_path / "sets" / name).mkdir(parents=True)
@@ -254,7 +263,16 @@ def test_open_sm_tells_groups_apart(
         "--output",
         tmp_path / "out.json",
     ]
-    script("open_sm", pipeline, *args, "--limit", 5, "--note", "as it is")
+    run_suite(
+        "models.data_sets",
+        "--model",
+        pipeline,
+        *args,
+        "--limit",
+        5,
+        "--note",
+        "as it is",
+    )
     out = json.loads((tmp_path / "out.json").read_text("utf8"))
     names = {
         "in_domain": "en/tiny",
@@ -270,7 +288,7 @@ def test_open_sm_tells_groups_apart(
 
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 def test_conll_goes_on_from_a_pipeline(
-    script: Any, pipeline: Path, tmp_path: Path, adapter: str
+    run_suite: Any, pipeline: Path, tmp_path: Path, adapter: str
 ) -> None:
     folder = tmp_path / "b2nerd_style" / "en" / "conll2003"
     folder.mkdir(parents=True)
@@ -298,7 +316,7 @@ def test_conll_goes_on_from_a_pipeline(
     args = [
         "--data",
         tmp_path,
-        "--init",
+        "--model",
         pipeline,
         "--adapter",
         adapter,
@@ -307,8 +325,8 @@ def test_conll_goes_on_from_a_pipeline(
         "--output",
         tmp_path / "out.json",
     ]
-    script("conll", *args, "--steps", 50)
-    script("conll", *args, "--steps", 1, "--limit", 4)
+    run_suite("training.conll", *args, "--steps", 50)
+    run_suite("training.conll", *args, "--steps", 1, "--limit", 4)
     first, second = json.loads((tmp_path / "out.json").read_text("utf8"))[
         "results"
     ].values()

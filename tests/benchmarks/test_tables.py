@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import re
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from benchmarks import tables
+from benchmarks.suites.models.data_sets import ZERO_SHOT
+
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def tables(monkeypatch: Any) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("tables")
-
-
-def test_a_table_is_filled_and_all_else_stays(tables: Any) -> None:
+def test_a_table_is_filled_and_all_else_stays() -> None:
     figures = {
         "in_domain": {
             "en/a": {"docs": 2, "mentions": 3, "span_f": 0.5, "typed_f": 0.25}
@@ -47,7 +42,7 @@ def scores(span: float, typed: float, **more: Any) -> dict[str, Any]:
     return {"span": {"f": span}, "typed": {"f": typed}, **more}
 
 
-def test_other_systems_stand_beside(tables: Any) -> None:
+def test_other_systems_stand_beside() -> None:
     """A group of a run of its own, data sets that are not measured yet, and means over
     the same data sets.
     """
@@ -84,7 +79,7 @@ def test_other_systems_stand_beside(tables: Any) -> None:
     assert [row.split("|")[2].strip() for row in single[2:]] == ["0.500", "0.400"]
 
 
-def test_few_shot_tables(tables: Any) -> None:
+def test_few_shot_tables() -> None:
     rows = [
         ("none", 0, 0, 0.1),
         ("full", 5, 0, 0.3),
@@ -136,15 +131,13 @@ def test_few_shot_tables(tables: Any) -> None:
     assert tables.TABLES["few_shot_sets"](runs).splitlines()[2:] == [
         f"| en/{s} | 0.100 | 0.300 | 0.200 | – | – |" for s in "ab"
     ]
-    assert set(tables.tables_open.PUBLISHED) < set(
-        runpy.run_path(str(ROOT / "benchmarks/open_sm.py"))["ZERO_SHOT"]
-    )
+    assert set(tables.open_sm.PUBLISHED) < set(ZERO_SHOT)
     assert tables.TABLES["few_shot_seeds"](runs).splitlines()[2:] == [
         "| en/a | cascade | 5 | 2 | 0.500 ± 0.141 | 0.400 ± 0.141 |"
     ]
 
 
-def test_conll_table(tables: Any) -> None:
+def test_conll_table() -> None:
     more = {"before": scores(0.4, 0.3), "max_steps": 9, "train_minutes": 1.5}
     results = {
         "a": scores(0.9, 0.8, adapter="full", note="earlier", **more),
@@ -164,7 +157,7 @@ class Runs(dict):  # type: ignore[type-arg]
         super().__init__(
             {
                 file.stem: json.loads(file.read_text("utf8"))
-                for file in (ROOT / "docs/research/runs").glob("*.json")
+                for file in tables.RUNS.glob("*.json")
             }
         )
         self.asked: set[str] = set()
@@ -189,7 +182,7 @@ NOT_MEASURED = {"universal-taxonomy.md", "open-sm.md"}
 WAITING = {"open_single", "few_shot_seeds"}
 
 
-def test_the_pages_agree_with_the_runs_and_need_them_all(tables: Any) -> None:
+def test_the_pages_agree_with_the_runs_and_need_them_all() -> None:
     runs = Runs()
     for name, text in PAGES.items():
         assert tables.fill(text, runs) == text, f"{name}: run: make results"
@@ -217,7 +210,7 @@ def test_no_figure_is_typed_into_a_table(name: str) -> None:
 
 
 def test_runs_name_their_command_and_no_place_of_a_machine() -> None:
-    for file in sorted((ROOT / "docs/research/runs").glob("*.json")):
+    for file in sorted(tables.RUNS.glob("*.json")):
         text = file.read_text("utf8")
         assert not re.search(r"/(work|tmp|home|root|Users)/", text), file.name
         # what scripts outside of the project made says so in its note
@@ -229,7 +222,7 @@ def test_runs_name_their_command_and_no_place_of_a_machine() -> None:
         )
 
 
-def test_ablations_show_mean_and_spread_of_the_seeds_there_are(tables: Any) -> None:
+def test_ablations_show_mean_and_spread_of_the_seeds_there_are() -> None:
     def run(variant: str, seed: int, f: float) -> dict[str, Any]:
         test = {"own": {"span_f": f, "typed_f": f / 2}}
         return {
@@ -263,7 +256,7 @@ def test_ablations_show_mean_and_spread_of_the_seeds_there_are(tables: Any) -> N
     )
 
 
-def test_costs_are_of_the_types_that_were_asked_for(tables: Any) -> None:
+def test_costs_are_of_the_types_that_were_asked_for() -> None:
     cost = {"calls": 3.44, "prompt": 1345.6, "output": 4.0, "passes": 5.0, "run": 6.0}
     runs = {
         "costs": {"types": 8, "systems": {"cascade": cost, "trained: pipeline": cost}},
@@ -280,7 +273,7 @@ def test_costs_are_of_the_types_that_were_asked_for(tables: Any) -> None:
     assert rows[2].startswith("| cascade | 155 | 8.3 ")
 
 
-def test_the_demo_against_its_goals(tables: Any) -> None:
+def test_the_demo_against_its_goals() -> None:
     scores = {
         f"cascade_{level}_f": f
         for level, f in (
@@ -302,7 +295,7 @@ def test_the_demo_against_its_goals(tables: Any) -> None:
     assert rows[-1] == "| all against the goal |  |  | +0.050 | -0.100 |  | -0.150 |  |"
 
 
-def test_fusion_shows_the_threshold_that_dev_chose(tables: Any) -> None:
+def test_fusion_shows_the_threshold_that_dev_chose() -> None:
     def point(rounds: int, t: float, f: float) -> dict[str, Any]:
         return {
             "rounds": rounds,
@@ -346,7 +339,7 @@ def test_fusion_shows_the_threshold_that_dev_chose(tables: Any) -> None:
     ]
 
 
-def test_shares_and_counts_of_corpora(tables: Any) -> None:
+def test_shares_and_counts_of_corpora() -> None:
     total = {
         "references": 900,
         "exact": 0,

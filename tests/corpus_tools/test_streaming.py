@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
 from pathlib import Path
@@ -13,6 +12,7 @@ from spacy.tokens import DocBin
 from srsly import msgpack_decoders, msgpack_encoders
 from typer.testing import CliRunner
 
+from benchmarks.suites.corpora import streaming
 from corpus_tools.cli import PANELS, app
 from corpus_tools.convert import convert
 from corpus_tools.formats import docbin, docs
@@ -201,11 +201,6 @@ def test_dry_runs_write_nothing(tmp_path, write_json):
 
 
 def test_the_benchmark_makes_valid_records(tmp_path):
-    spec = importlib.util.spec_from_file_location(
-        "streaming", ROOT / "benchmarks" / "streaming.py"
-    )
-    streaming = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(streaming)
     for layout in ("b2nerd", "jsonl"):
         target = tmp_path / layout
         streaming.generate(

@@ -1,0 +1,1 @@
+"""Measurements: suites of benchmarks, their runner, and the tables of the docs."""

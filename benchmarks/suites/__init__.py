@@ -1,0 +1,1 @@
+"""Suites by group. The function `run` of a module measures and returns a dict."""

@@ -1,0 +1,1 @@
+"""The corpus tools, and texts to train on."""

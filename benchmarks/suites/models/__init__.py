@@ -1,0 +1,1 @@
+"""What pipelines find, on public and on everyday texts."""

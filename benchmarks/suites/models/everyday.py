@@ -1,0 +1,117 @@
+"""Short texts as people paste them, with six plain labels: scores, and a page with
+every mention.
+
+    python benchmarks/run.py models.everyday --model xx_cascade_open_sm
+        --output docs/research/runs/everyday_open_sm.json
+    python benchmarks/run.py models.everyday --model assets/smollm2/pipeline
+        --page docs/research/everyday.md
+
+The texts (assets/everyday/en.json: news, mail, chat, abstracts, invoices, recipes,
+tables ...) were written and annotated before any output was looked at.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import spacy
+from spacy.tokens import Doc
+
+from benchmarks import options
+
+TEXTS = Path(__file__).parents[3] / "assets/everyday/en.json"
+LABELS = ["person", "organization", "location", "product", "creative work", "event"]
+TEXTS_MARK = "<!-- texts -->\n"
+
+Span = tuple[int, int, str]
+Spans = set[Span]
+
+
+def run(
+    model: options.Model,
+    least: Annotated[float, "leave out lower scores"] = 0.0,
+    page: Annotated[Path | None, "markdown file whose list of texts is renewed"] = None,
+) -> dict[str, Any]:
+    nlp = spacy.load(model)
+    records = json.loads(TEXTS.read_text("utf8"))
+    start = time.perf_counter()
+    given = [(record["sentence"], {"cascade_labels": LABELS}) for record in records]
+    docs = [doc for doc, _ in nlp.pipe(given, as_tuples=True)]
+    seconds = time.perf_counter() - start
+
+    found = [found_spans(doc, least) for doc in docs]
+    gold = [gold_spans(record) for record in records]
+    if page is not None:
+        head, mark, _ = page.read_text("utf8").partition(TEXTS_MARK)
+        page.write_text(f"{head}{mark}\n{judged_texts(records, found)}", "utf8")
+    return {
+        "pipeline": model,
+        "texts": len(records),
+        "mentions": sum(map(len, gold)),
+        "least": least,
+        "seconds": round(seconds, 2),
+        "processor": platform.processor() or platform.machine(),
+        **scores(gold, found),
+    }
+
+
+def gold_spans(record: dict[str, Any]) -> Spans:
+    return {(*entity["pos"], entity["type"]) for entity in record["entities"]}
+
+
+def found_spans(doc: Doc, least: float) -> Spans:
+    """What a pipeline says, without what it is less sure of than `least`."""
+    kept = [ent for ent in doc.ents if (ent._.cascade_score or 0.0) >= least]
+    return {(ent.start_char, ent.end_char, ent.label_) for ent in kept}
+
+
+def scores(gold: list[Spans], found: list[Spans]) -> dict[str, Any]:
+    """Strict, over all texts: boundaries alone, and with types; the latter by type, too."""
+    by_type = {}
+    for label in LABELS:
+        of_label = [[s for s in spans if s[2] == label] for spans in gold]
+        said = [[s for s in spans if s[2] == label] for spans in found]
+        by_type[label] = strict(of_label, said, lambda span: span)
+    return {
+        "span": strict(gold, found, lambda span: span[:2]),
+        "typed": strict(gold, found, lambda span: span),
+        "by_type": by_type,
+    }
+
+
+def strict(gold: Any, found: Any, keep: Callable[[Span], Any]) -> dict[str, float]:
+    """Precision, recall and F1 of what is kept of the spans of every text."""
+    right = mine = there = 0
+    for a, b in zip(gold, found, strict=True):
+        expected, said = set(map(keep, a)), set(map(keep, b))
+        right += len(expected & said)
+        mine += len(said)
+        there += len(expected)
+    precision = right / mine if mine else 0.0
+    recall = right / there if there else 0.0
+    f = 2 * right / (mine + there) if mine + there else 0.0
+    return {"p": round(precision, 4), "r": round(recall, 4), "f": round(f, 4)}
+
+
+def judged_texts(records: list[dict[str, Any]], found: list[Spans]) -> str:
+    """For every text what is right, wrong in type or place, and missed."""
+    lines = []
+    for record, spans in zip(records, found, strict=True):
+        text, gold = record["sentence"], gold_spans(record)
+        quoted = "\n> ".join(line.rstrip() for line in text.splitlines())
+        lines += [f"**{record['kind']}**", "", f"> {quoted}", ""]
+        judged = {"right": gold & spans, "wrong": spans - gold, "missed": gold - spans}
+        lines += [f"* {how}: {names(text, of)}" for how, of in judged.items() if of]
+        any_of_them = gold or spans
+        lines.append("" if any_of_them else "* nothing to find, nothing found\n")
+    return "\n".join(lines)
+
+
+def names(text: str, spans: Spans) -> str:
+    parts = [f"{text[start:end]} ({label})" for start, end, label in sorted(spans)]
+    return ", ".join(parts).replace("\n", " ")
