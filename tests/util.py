@@ -21,16 +21,10 @@ from spacy.training import Example
 
 from corpus_tools.formats.docs import TOKENIZER
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import (
-    GREEDY,
-    Decision,
-    Job,
-    Sampling,
-    _finish,
-    choose,
-    copy_depths,
-)
+from spacy_cascade.decoding.copy import GREEDY, Job, Sampling
+from spacy_cascade.decoding.jobs import Decision, copy_depths, finish
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
+from spacy_cascade.decoding.sampling import choose
 from spacy_cascade.decoding.tree import path_to
 from spacy_cascade.models.casing import CASE_MARKS, join_case
 from spacy_cascade.models.loading import load_model
@@ -301,16 +295,12 @@ def decode_batched(lm: Any, jobs: Sequence[Job], sampling: Sampling = GREEDY) ->
         ):
             allowed = query.candidates[0]
             decisions[i].append(Decision(states[i], allowed, logits[0]))
-            _advance(
-                jobs[i],
-                states,
-                history,
-                i,
-                allowed[choose(jobs[i], states[i], allowed, logits[0], sampling)],
-            )
+            text, automaton = jobs[i].unit.text, jobs[i].automaton
+            best = choose(text, automaton, states[i], allowed, logits[0], sampling)
+            _advance(jobs[i], states, history, i, allowed[best])
         live = [i for i, _ in asked]
     for i, job in enumerate(jobs):
-        _finish(job, history[i], decisions[i])
+        finish(job, history[i], decisions[i])
 
 
 def _advance(

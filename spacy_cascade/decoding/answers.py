@@ -1,29 +1,29 @@
-"""What may be written when all mentions of a text are listed with their labels: `label:
-mention; label: mention`.
+"""What may be written when all mentions of a text are listed with their labels:
+`label: mention; label: mention`.
 
-Labels come from a trie, mentions are stretches of the text that begin and end at its
+Labels come from a trie. Mentions are stretches of the text that begin and end at its
 tokens, and each is tied to an occurrence that is still free. So every answer is finite,
 can be read back, and has exact offsets, whatever the model prefers.
 
 An answer can have several readings: a mention may hold `; `, a label may hold `: `. The
-    automaton follows them all at
-once and prefers, in this order, to end a mention over going on with it, and a longer
-label over a shorter one. Reading an answer back takes the same steps, and so comes to
-the same mentions.
+automaton follows them all at once. It prefers, in this order, to end a mention over
+going on with it, and a longer label over a shorter one. Reading an answer back takes
+the same steps, and so comes to the same mentions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from .native import Vocabulary
-from .substrings import Node
-from .symbols import Labels, TextIndex
+from .symbols import Labels, Node, TextIndex
 
-# Readings that are followed at the same time; texts that look like answers would have too many.
+# Readings that are followed at the same time. Texts that look like answers would have
+# too many.
 _READINGS = 8
+# The phases of a reading.
 LEAD, LABEL, COLON, MENTION, SEPARATOR, EMPTY, DONE = range(7)
 
 
@@ -31,9 +31,10 @@ LEAD, LABEL, COLON, MENTION, SEPARATOR, EMPTY, DONE = range(7)
 class Grammar:
     """The fixed parts of an answer, as symbols.
 
-    lead: Before the first label. colon: Between label and mention. separator: Between
-        two mentions. empty: The answer
-    if there is no mention (behind `lead`).
+    lead (Sequence[int]): Before the first label.
+    colon (Sequence[int]): Between label and mention.
+    separator (Sequence[int]): Between two mentions.
+    empty (Sequence[int]): The answer if there is no mention. It stands behind `lead`.
     """
 
     lead: Sequence[int]
@@ -45,9 +46,11 @@ class Grammar:
 class Found(NamedTuple):
     """A finished mention, linked to the one before it.
 
-    label: Index of its label. start, end: Its tokens, end exclusive. begun, ended:
-        Where its text stands in the answer,
-    in symbols. used: Bits of the tokens that mentions so far cover. number: Mentions so far.
+    label (int): Index of its label.
+    start, end (int): Its tokens, end exclusive.
+    begun, ended (int): Where its text stands in the answer, in symbols.
+    used (int): Bits of the tokens that mentions so far cover.
+    number (int): How many mentions there are so far.
     """
 
     before: Found | None
@@ -60,7 +63,7 @@ class Found(NamedTuple):
     number: int
 
     def all(self) -> list[Found]:
-        """In the order they were written."""
+        """This mention and those before it, in the order they were written."""
         out: list[Found] = [self]
         while out[-1].before is not None:
             out.append(out[-1].before)
@@ -68,8 +71,14 @@ class Found(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """One way to read what was written. at: index in a fixed part or label node, by
-    `phase`; in a mention its `node`.
+    """One way to read what was written.
+
+    phase (int): The part of the answer that comes next.
+    at (int): Index in a fixed part, or node of the label trie, depending on `phase`.
+    found (Found | None): The mention that was finished last.
+    label (int): Index of the label that was read for the mention to come.
+    node (Node): What was read of a mention.
+    begun (int): Where that mention stands in the answer, in symbols.
     """
 
     phase: int
@@ -81,20 +90,25 @@ class Reading(NamedTuple):
 
 
 class State(NamedTuple):
-    """written: Symbols so far. readings: The best first."""
+    """written (int): Symbols so far. readings (tuple): All readings, the best first."""
 
     written: int
     readings: tuple[Reading, ...]
 
 
+# A symbol that may follow, and the reading it leaves.
+Move = tuple[int, Reading]
+
+
 class AnswerAutomaton:
-    """See the module. States are immutable; a token leads from one to the next.
+    """Which tokens may follow in an answer.
 
     text (TextIndex), labels (Labels), grammar (Grammar): All over the same symbols.
-    vocabulary (Vocabulary | None): Tokens that write bytes, if the symbols are bytes;
+    vocabulary (Vocabulary | None): Tokens that write bytes, if the symbols are bytes.
         None: the symbols are tokens.
     end (int): Id of the token behind the answer.
-    nested (bool): Mentions may overlap; else each token belongs to one mention at most.
+    nested (bool): Mentions may overlap. Otherwise each token belongs to one mention at
+        most.
     """
 
     def __init__(
@@ -110,28 +124,38 @@ class AnswerAutomaton:
         self.text = text
         self.labels = labels
         self.grammar = grammar
+        self._parts = {
+            LEAD: grammar.lead,
+            COLON: grammar.colon,
+            SEPARATOR: grammar.separator,
+        }
         self.vocabulary = vocabulary
         self.end = end
         self.nested = nested
-        n = len(text.token_at)
-        self.most = min(2 * n, n * (n + 1) // 2) if nested else n
+        words = len(text.token_at)
+        stretches = words * (words + 1) // 2
+        self.most = min(2 * words, stretches) if nested else words
 
     # -- Over tokens
-    # ------------------------------------------------------------------------------------------
 
     def start(self) -> State:
-        begin = self._fixed(LEAD, 0, self.grammar.lead, Reading(LEAD, 0, None))
-        return State(0, tuple(begin))
+        """The state before the answer."""
+        before = Reading(LEAD, 0, None)
+        return State(0, tuple(self._fixed(LEAD, 0, self.grammar.lead, before)))
 
     def done(self, state: State) -> bool:
+        """Whether the answer is complete."""
         return state.readings[0].phase == DONE
 
     def allowed(self, state: State) -> tuple[int, ...]:
         """Token ids that may follow, sorted. Empty only if the vocabulary can't write the text."""
         out = {self.end} if self._ends(state) else set()
         if self.vocabulary is None:
-            return tuple(sorted(out | set(self._next(state))))
-        ids, prefixes = self.vocabulary.ids, self.vocabulary.prefixes
+            out.update(self._next(state))
+            return tuple(sorted(out))
+
+        ids = self.vocabulary.ids
+        prefixes = self.vocabulary.prefixes
         stack = [(state, b"")]
         while stack:
             here, data = stack.pop()
@@ -144,58 +168,68 @@ class AnswerAutomaton:
         return tuple(sorted(out))
 
     def step(self, state: State, token: int) -> State:
-        """RAISES KeyError: if the token is not allowed."""
+        """The state behind a token. RAISES KeyError: if the token is not allowed."""
         if token == self.end:
-            return State(state.written, (Reading(DONE, 0, self._ends(state)[0].found),))
+            complete = self._ends(state)[0]
+            return State(state.written, (Reading(DONE, 0, complete.found),))
+
         for symbol in self.symbols_of(token):
             state = State(state.written + 1, self._next(state)[symbol])
         return state
 
     def symbols_of(self, token: int) -> Sequence[int]:
-        return (
-            (token,) if self.vocabulary is None else self.vocabulary.table[token] or b""
-        )
+        """The symbols that a token writes."""
+        if self.vocabulary is None:
+            return (token,)
+        return self.vocabulary.table[token] or b""
 
     def read(self, symbols: Iterable[int]) -> list[Found]:
         """The mentions of a complete answer. RAISES KeyError: if it is none."""
         state = self.start()
         for symbol in symbols:
             state = State(state.written + 1, self._next(state)[symbol])
-        ends = self._ends(state)
-        if not ends:
+
+        complete = self._ends(state)
+        if not complete:
             raise KeyError("the answer is not complete")
-        return mentions_of(ends[0].found)
+        found = complete[0].found
+        return found.all() if found is not None else []
 
     def mentions(self, state: State) -> list[Found]:
         """The finished mentions of the preferred reading."""
-        return mentions_of(state.readings[0].found)
+        found = state.readings[0].found
+        return found.all() if found is not None else []
 
     def offset(self, state: State) -> int:
-        """The text offset, in symbols, of the symbol written last: in a mention that of
-        its original, else that of the text behind the mention before.
+        """The text offset, in symbols, of the symbol written last.
+
+        In a mention it is that of its original, else that of the text behind the
+        mention before.
         """
         reading = state.readings[0]
         if reading.phase == MENTION and reading.node.length:
-            begin = self._begin(reading)
-            return begin + reading.node.length - 1
+            return self._begin(reading) + reading.node.length - 1
+
         behind = self.text.end_of[reading.found.end] if reading.found else 0
-        return behind + (self.labels.depth[reading.at] if reading.phase == LABEL else 0)
+        if reading.phase == LABEL:
+            behind += self.labels.depth[reading.at]
+        return behind
 
     # -- Over symbols
-    # -----------------------------------------------------------------------------------------
 
     def _next(self, state: State) -> dict[int, tuple[Reading, ...]]:
         """The symbols that may follow, and the readings they leave."""
-        out: dict[int, list[Reading]] = {}
+        found: dict[int, list[Reading]] = {}
         for reading in state.readings:
             for symbol, behind in self._moves(reading, state.written):
-                out.setdefault(symbol, []).append(behind)
-        return {
-            symbol: tuple(found)
-            if len(found) == 1
-            else tuple(dict.fromkeys(found))[:_READINGS]
-            for symbol, found in out.items()
-        }
+                found.setdefault(symbol, []).append(behind)
+
+        out: dict[int, tuple[Reading, ...]] = {}
+        for symbol, readings in found.items():
+            if len(readings) > 1:
+                readings = list(dict.fromkeys(readings))[:_READINGS]
+            out[symbol] = tuple(readings)
+        return out
 
     def _ends(self, state: State) -> list[Reading]:
         """Readings that are complete answers, finished."""
@@ -209,41 +243,59 @@ class AnswerAutomaton:
                     out.append(reading._replace(found=found))
         return out
 
-    def _moves(self, reading: Reading, written: int) -> Iterator[tuple[int, Reading]]:
-        phase, at, grammar = reading.phase, reading.at, self.grammar
-        if phase == LABEL:
-            for symbol, child in self.labels.children[at].items():
-                yield symbol, reading._replace(at=child)
-            if self.labels.label[at] >= 0:
-                named = reading._replace(label=self.labels.label[at])
-                for behind in self._fixed(COLON, 1, grammar.colon, named):
-                    yield grammar.colon[0], self._mark(behind, written + 1)
-        elif phase == MENTION:
-            if reading.node.length:
-                found = self._finish(reading, written)
-                if found is not None and self._room(found):
-                    for behind in self._fixed(
-                        SEPARATOR, 1, grammar.separator, Reading(SEPARATOR, 1, found)
-                    ):
-                        yield grammar.separator[0], behind
-            for symbol, node in self.text.substrings.steps(reading.node):
-                longer = reading._replace(node=node)
-                if self._alive(longer):
-                    yield symbol, longer
-        elif phase == EMPTY:
-            if at < len(grammar.empty):
-                yield grammar.empty[at], reading._replace(at=at + 1)
-        elif phase != DONE:
-            fixed = {
-                LEAD: grammar.lead,
-                COLON: grammar.colon,
-                SEPARATOR: grammar.separator,
-            }[phase]
-            for behind in self._fixed(phase, at + 1, fixed, reading):
-                yield fixed[at], self._mark(behind, written + 1)
+    def _moves(self, reading: Reading, written: int) -> Iterator[Move]:
+        """The symbols that may follow in one reading, the preferred first."""
+        return self._RULES[reading.phase](self, reading, written)
 
-    def _mark(self, reading: Reading, written: int) -> Reading:
-        return reading._replace(begun=written) if reading.phase == MENTION else reading
+    def _moves_in_fixed(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In the lead, the colon or the separator."""
+        symbols, at = self._parts[reading.phase], reading.at
+        for behind in self._fixed(reading.phase, at + 1, symbols, reading):
+            yield symbols[at], _mark(behind, written + 1)
+
+    def _moves_in_label(self, reading: Reading, written: int) -> Iterator[Move]:
+        """A longer label, or the colon if one ends here."""
+        for symbol, child in self.labels.children[reading.at].items():
+            yield symbol, reading._replace(at=child)
+
+        label = self.labels.label[reading.at]
+        if label < 0:
+            return
+        named = reading._replace(label=label)
+        colon = self.grammar.colon
+        for behind in self._fixed(COLON, 1, colon, named):
+            yield colon[0], _mark(behind, written + 1)
+
+    def _moves_in_mention(self, reading: Reading, written: int) -> Iterator[Move]:
+        """The separator if the mention may end here, or a longer mention."""
+        found = self._finish(reading, written) if reading.node.length else None
+        if found is not None and self._room(found):
+            separator = self.grammar.separator
+            before = Reading(SEPARATOR, 1, found)
+            for behind in self._fixed(SEPARATOR, 1, separator, before):
+                yield separator[0], behind
+
+        for symbol, node in self.text.substrings.steps(reading.node):
+            longer = reading._replace(node=node)
+            if self._alive(longer):
+                yield symbol, longer
+
+    def _moves_in_empty(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In the answer that there is no mention."""
+        at = reading.at
+        if at < len(self.grammar.empty):
+            yield self.grammar.empty[at], reading._replace(at=at + 1)
+
+    _Rule = Callable[["AnswerAutomaton", Reading, int], Iterator[Move]]
+    _RULES: ClassVar[Mapping[int, _Rule]] = {
+        LEAD: _moves_in_fixed,
+        LABEL: _moves_in_label,
+        COLON: _moves_in_fixed,
+        MENTION: _moves_in_mention,
+        SEPARATOR: _moves_in_fixed,
+        EMPTY: _moves_in_empty,
+        DONE: lambda automaton, reading, written: iter(()),
+    }
 
     def _fixed(
         self, phase: int, at: int, symbols: Sequence[int], reading: Reading
@@ -259,17 +311,17 @@ class AnswerAutomaton:
                 yield Reading(EMPTY, 0, None)
 
     # -- Occurrences
-    # ------------------------------------------------------------------------------------------
 
     def _free(self, start: int, end: int, found: Found | None) -> bool:
         """Whether tokens [start, end) may become a mention."""
         if found is None:
             return True
         if not self.nested:
-            return not found.used & ((1 << end) - (1 << start))
+            return not found.used & _bits(start, end)
+
         here: Found | None = found
         while here is not None:
-            if (here.start, here.end) == (start, end):
+            if here.start == start and here.end == end:
                 return False
             here = here.before
         return True
@@ -279,17 +331,17 @@ class AnswerAutomaton:
         text = self.text
         low, high, length = reading.node
         for begin in text.substrings.order[low:high]:
-            start, offset = text.token_at[begin], begin + length
+            start = text.token_at[begin]
+            offset = begin + length
             end = text.next_end[offset]
             if not end:
                 continue
             if self._free(start, end, reading.found):
                 return True
-            if self.nested and any(
-                self._free(start, e, reading.found)
-                for o, e in text.end_at.items()
-                if o > offset
-            ):
+            if not self.nested:
+                continue
+            longer = (end for at, end in text.end_at.items() if at > offset)
+            if any(self._free(start, end, reading.found) for end in longer):
                 return True
         return False
 
@@ -299,47 +351,51 @@ class AnswerAutomaton:
         begins = self.text.substrings.starts(reading.node)
         if found is None:
             return begins
+
         behind = found.start if self.nested else found.end
-        return sorted(begins, key=lambda b: (self.text.token_at[b] < behind, b))
+        token_at = self.text.token_at
+        return sorted(begins, key=lambda begin: (token_at[begin] < behind, begin))
 
     def _begin(self, reading: Reading) -> int:
         """Where the occurrence stands that a begun mention is taken for."""
-        text, length = self.text, reading.node.length
-        for begin in self._candidates(reading):
-            end = text.next_end[begin + length]
+        text = self.text
+        candidates = self._candidates(reading)
+        for begin in candidates:
+            end = text.next_end[begin + reading.node.length]
             if end and self._free(text.token_at[begin], end, reading.found):
                 return begin
-        return self._candidates(reading)[0]
+        return candidates[0]
 
     def _finish(self, reading: Reading, written: int) -> Found | None:
         """The mention that ends here, tied to the next free occurrence."""
-        text, before = self.text, reading.found
+        text = self.text
+        before = reading.found
+        length = reading.node.length
         for begin in self._candidates(reading):
-            end = text.end_at.get(begin + reading.node.length)
+            end = text.end_at.get(begin + length)
             if end is None:
                 continue
             start = text.token_at[begin]
-            if reading.node.length and start < end and self._free(start, end, before):
-                used = (before.used if before else 0) | ((1 << end) - (1 << start))
-                number = before.number + 1 if before else 1
-                return Found(
-                    before,
-                    reading.label,
-                    start,
-                    end,
-                    reading.begun,
-                    written,
-                    used,
-                    number,
-                )
+            if not (length and start < end and self._free(start, end, before)):
+                continue
+            used = (before.used if before else 0) | _bits(start, end)
+            number = before.number + 1 if before else 1
+            label, begun = reading.label, reading.begun
+            return Found(before, label, start, end, begun, written, used, number)
         return None
 
     def _room(self, found: Found) -> bool:
         """Whether another mention fits behind this one."""
-        return found.number < self.most and (
-            self.nested or bool(self.text.words & ~found.used)
-        )
+        if found.number >= self.most:
+            return False
+        return self.nested or bool(self.text.words & ~found.used)
 
 
-def mentions_of(found: Found | None) -> list[Found]:
-    return found.all() if found is not None else []
+def _mark(reading: Reading, written: int) -> Reading:
+    """The reading, with the place where its mention begins if it is just before one."""
+    return reading._replace(begun=written) if reading.phase == MENTION else reading
+
+
+def _bits(start: int, end: int) -> int:
+    """The tokens [start, end) as bits."""
+    return (1 << end) - (1 << start)

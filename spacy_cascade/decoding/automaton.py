@@ -1,9 +1,9 @@
 """Which tokens may come next when a sentence is copied with markers put into it.
 
-An automaton's state is (offset in the sentence, inside a mention?). From a state only
-those tokens are allowed that spell the next characters of the sentence, or a marker
-where one may stand. Whatever the model prefers, the result is the sentence itself with
-well-formed markers, and offsets are read off the states.
+An automaton's state tells how far the sentence was copied, and whether that is inside
+a mention. In each state only those tokens are allowed that spell the next characters of
+the sentence, or a marker where one may stand. Whatever the model prefers, the result is
+the sentence itself with well-formed markers, and offsets are read off the states.
 """
 
 from __future__ import annotations
@@ -13,49 +13,57 @@ from typing import Any, NamedTuple, Protocol
 
 from ..types import Unit
 
+# A state of a `CopyAutomaton`, hashable. What it holds is the automaton's own business.
+CopyState = Any
+
 
 class Choice(NamedTuple):
-    """A place where a marker may stand, and whether it does."""
+    """A place where a marker may stand.
 
-    kind: str  # "open" or "close"
-    token: int  # index of the text token behind the marker
+    kind (str): "open" or "close".
+    token (int): Index of the text token behind the marker.
+    marked (bool): Whether the marker stands there.
+    """
+
+    kind: str
+    token: int
     marked: bool
 
 
 class CopyAutomaton(Protocol):
-    """What copy-verified and step-by-step decoding share. States are hashable."""
+    """What copy-verified and step-by-step decoding share."""
 
-    def start(self) -> Any: ...
+    def start(self) -> CopyState: ...
 
-    def done(self, state: Any) -> bool: ...
+    def done(self, state: CopyState) -> bool: ...
 
-    def allowed(self, state: Any) -> Sequence[int]:
-        """Token ids that may follow; a single one needs no model."""
+    def allowed(self, state: CopyState) -> Sequence[int]:
+        """Token ids that may follow. A single one needs no model."""
 
-    def step(self, state: Any, token: int) -> Any: ...
+    def step(self, state: CopyState, token: int) -> CopyState: ...
 
-    def choices(self, state: Any, token: int) -> list[Choice]:
+    def choices(self, state: CopyState, token: int) -> list[Choice]:
         """The places for markers that this token comes by, in order."""
 
-    def draft(self, state: Any, guess: Guess) -> list[int]:
+    def draft(self, state: CopyState, guess: Guess) -> list[int]:
         """A complete continuation from this state, marked as guessed."""
 
-    def offset(self, state: Any) -> int:
+    def offset(self, state: CopyState) -> int:
         """How much of the sentence was copied before this state, in tokens or bytes."""
 
 
 class Guess:
-    """What is believed about the marks before the model has confirmed them.
+    """What is believed about the markers before the model has confirmed them.
 
-    Never changes the result, only how many passes it takes.
+    A guess never changes the result, only how many passes it takes.
 
     unit (Unit): The sentence.
     spans (Iterable): (start, end) token indices to begin with.
     goes_on (list[bool] | None): For every token, whether it is taken to continue a
-        mention that the one before is in, as long as nothing else is known. Rather too
-        often than not: a mention that is drafted too long shows its end in one pass,
-        one that is drafted too short needs a pass per token. None: if it looks like
-        part of a name (capitalized, or of a script without capitals).
+        mention that the one before is in, as long as nothing else is known. Better too
+        often than too seldom: a mention drafted too long shows its end in one pass, one
+        drafted too short needs a pass per token. None: if it looks like part of a name
+        (capitalized, or of a script without capitals).
     """
 
     longest = 8
@@ -66,19 +74,17 @@ class Guess:
         spans: Iterable[tuple[int, int]] = (),
         goes_on: list[bool] | None = None,
     ):
-        self.known: dict[tuple[str, int], bool] = {}
         if goes_on is None:
-            words = [unit.text[s:e] for s, e in unit.tokens]
-            goes_on = [
-                bool(w) and (w[0].isupper() or (w[0].isalpha() and not w[0].islower()))
-                for w in words
-            ]
+            words = [unit.text[start:end] for start, end in unit.tokens]
+            goes_on = [_looks_like_name(word) for word in words]
         self._goes_on = goes_on
+        self.known: dict[tuple[str, int], bool] = {}
         self._start = 0
-        self._ends: dict[int, int] = {}  # drafted end -> start of that mention
-        self._refused: dict[
-            int, tuple[int, int]
-        ] = {}  # start -> the last drafted end that was none, and how many were
+        # drafted end -> start of that mention
+        self._ends: dict[int, int] = {}
+        # start -> the last drafted end that the model refused, and how many it refused
+        self._refused: dict[int, tuple[int, int]] = {}
+
         for start, end in spans:
             self.known["open", start] = True
             self.known["close", end] = True
@@ -86,47 +92,63 @@ class Guess:
                 self.known["close", i] = False
 
     def learn(self, choices: Iterable[Choice]) -> None:
+        """What the model has decided."""
         for kind, token, marked in choices:
             self.known[kind, token] = marked
             if kind == "close" and not marked and token in self._ends:
                 start = self._ends.pop(token)
-                self._refused[start] = (token, self._refused.get(start, (0, 0))[1] + 1)
+                _, times = self._refused.get(start, (0, 0))
+                self._refused[start] = (token, times + 1)
 
     def opens(self, i: int) -> bool:
+        """Whether a mention is drafted to begin at token i."""
         self._start = i
         return self.known.get(("open", i), False)
 
     def closes(self, i: int) -> bool:
+        """Whether the mention that was opened last is drafted to end before token i."""
         found = self.known.get(("close", i))
         if found is None:
-            # Where the model has gone on beyond a drafted end again, the next one is twice as far.
-            last, times = self._refused.get(self._start, (0, 0))
-            on = (
-                i < last + 2**times
-                if times > 1
-                else i - self._start < self.longest
-                and self._goes_on[i : i + 1] == [True]
-            )
-            found = not on
+            found = not self._continues(i)
         if found:
             self._ends[i] = self._start
         return found
 
+    def _continues(self, i: int) -> bool:
+        last, times = self._refused.get(self._start, (0, 0))
+        if times > 1:
+            # The model has gone on beyond a drafted end again: the next one is twice as far.
+            return i < last + 2**times
+        if i - self._start >= self.longest:
+            return False
+        return i < len(self._goes_on) and self._goes_on[i]
 
-# (index of the segment, tokens of it written, inside?, may not mark here); the last is
-# set behind an opening marker, since a mention is never empty
+
+def _looks_like_name(word: str) -> bool:
+    """Whether a word is capitalized, or of a script without capitals."""
+    if not word:
+        return False
+    first = word[0]
+    return first.isupper() or (first.isalpha() and not first.islower())
+
+
+# (index of the segment, tokens of it written, inside?, fresh?). A state is fresh behind an
+# opening marker: no marker may follow there, since a mention is never empty. Plain tuples,
+# since noise is keyed by what they print.
 _State = tuple[int, int, bool, bool]
 
 
 class SegmentAutomaton:
-    """The sentence's tokens are fixed segment by segment, so the only freedom left are the markers.
+    """Copies a sentence token by token. The only freedom left are the markers.
 
-    Suits tokenizers trained on the same segments, and any tokenizer that has the marker
-    as one token. A marker stands before the white space of its segment, so that a word
-    has the same tokens inside and outside of a mention.
+    The tokens are fixed segment by segment. That suits tokenizers trained on the same
+    segments, and any tokenizer that has the marker as one token. A marker stands before
+    the white space of its segment, so that a word has the same tokens inside and
+    outside of a mention.
 
     segments (Sequence[Sequence[int]]): Token ids of every segment of the unit.
-    spaces (Sequence[bool]): Segments that are only white space: no mention starts or ends there.
+    spaces (Sequence[bool]): Segments that are only white space. No mention starts or
+        ends there.
     marker (int), end (int): Ids of the marker and of the token behind the copy.
     """
 
@@ -143,73 +165,89 @@ class SegmentAutomaton:
         self.marker = marker
         self.end = end
         self.n = len(segments)
+
         self._offsets = [0]
         for segment in segments:
             self._offsets.append(self._offsets[-1] + len(segment))
-        self._offsets.append(self._offsets[-1])  # behind the end
+        # behind the end
+        self._offsets.append(self._offsets[-1])
 
     def start(self) -> _State:
+        """The state before the copy."""
         return (0, 0, False, False)
 
     def done(self, state: _State) -> bool:
+        """Whether the end is written."""
         return state[0] > self.n
 
     def allowed(self, state: _State) -> Sequence[int]:
-        i, k, inside, fresh = state
+        """The next token of the sentence, the marker, or both."""
+        i, written, inside, fresh = state
         if i == self.n:
             return (self.marker,) if inside else (self.end,)
-        token = self.segments[i][k]
-        if k or fresh or self.spaces[i - 1 if inside else i]:
+
+        token = self.segments[i][written]
+        if written or fresh or self.spaces[i - 1 if inside else i]:
             return (token,)
         return (token, self.marker)
 
     def step(self, state: _State, token: int) -> _State:
-        i, k, inside, fresh = state
+        """The state behind an allowed token."""
+        i, written, inside, fresh = state
         if i == self.n:
-            return (i, 0, False, False) if inside else (i + 1, 0, False, False)
-        if token == self.marker and k == 0 and not fresh:
+            behind = i if inside else i + 1
+            return (behind, 0, False, False)
+        if token == self.marker and written == 0 and not fresh:
             return (i, 0, not inside, not inside)
-        if k + 1 < len(self.segments[i]):
-            return (i, k + 1, inside, False)
+        if written + 1 < len(self.segments[i]):
+            return (i, written + 1, inside, False)
         return (i + 1, 0, inside, False)
 
     def choices(self, state: _State, token: int) -> list[Choice]:
-        i, k, inside, fresh = state
-        if k or fresh or (i == self.n and not inside):
+        """The place for a marker before this token, if there is one."""
+        i, written, inside, fresh = state
+        if written or fresh or (i == self.n and not inside):
             return []
         if i < self.n and self.spaces[i - 1 if inside else i]:
             return []
-        return [Choice("close" if inside else "open", i, token == self.marker)]
+
+        kind = "close" if inside else "open"
+        return [Choice(kind, i, token == self.marker)]
 
     def offset(self, state: _State) -> int:
+        """How many tokens of the sentence were copied."""
         return self._offsets[state[0]] + state[1]
 
     def draft(self, state: _State, guess: Guess) -> list[int]:
-        out = []
-        i, k, inside, fresh = state
-        while i < self.n:
-            if k == 0 and not fresh:
-                if inside and not self.spaces[i - 1] and guess.closes(i):
-                    out.append(self.marker)
-                    inside = False
-                if not inside and not self.spaces[i] and guess.opens(i):
-                    out.append(self.marker)
-                    inside = True
-            out += self.segments[i][k:]
-            i, k, fresh = i + 1, 0, False
-        if i == self.n:
-            if inside:
+        """The rest of the copy, with markers where the guess has them."""
+        i, written, inside, fresh = state
+        if i > self.n:
+            return []
+
+        out: list[int] = []
+        for k in range(i, self.n):
+            begins = k > i or (written == 0 and not fresh)
+            if begins and inside and not self.spaces[k - 1] and guess.closes(k):
                 out.append(self.marker)
-            out.append(self.end)
+                inside = False
+            if begins and not inside and not self.spaces[k] and guess.opens(k):
+                out.append(self.marker)
+                inside = True
+            out += self.segments[k][written:] if k == i else self.segments[k]
+        if inside:
+            out.append(self.marker)
+        out.append(self.end)
         return out
 
 
 def spans_of(unit: Unit, choices: Iterable[Choice]) -> list[tuple[int, int]]:
-    """The marked choices of a whole copy -> character spans."""
-    out, begin = [], 0
-    for kind, i, marked in choices:
+    """Character spans of the mentions that the marked choices open and close."""
+    out = []
+    begin = 0
+    for kind, token, marked in choices:
         if marked and kind == "open":
-            begin = unit.tokens[i][0]
+            begin, _ = unit.tokens[token]
         elif marked:
-            out.append((begin, unit.tokens[i - 1][1]))
+            _, end = unit.tokens[token - 1]
+            out.append((begin, end))
     return out

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
 
 from ..errors import CascadeError, Errors
 from ..registry import drafters
@@ -17,14 +19,18 @@ from ..types import Unit
 from .automaton import Guess
 from .tagger import Tagger
 
+# Mentions of a unit as token indices, end exclusive.
 Spans = Sequence[tuple[int, int]]
 
+# More gold texts than this are no use for drafts.
 _MOST_FITTED = 20_000
 
 
 class CuesDrafter:
-    """No mention is drafted; where the model opens one, capital letters and scripts
-    without spaces tell how far it goes.
+    """No mention is drafted.
+
+    Where the model opens one, capital letters and scripts without spaces tell how far
+    it goes.
     """
 
     def guess(self, unit: Unit, known: Spans) -> Guess:
@@ -68,8 +74,9 @@ class TaggerDrafter(CuesDrafter):
     def guess(self, unit: Unit, known: Spans) -> Guess:
         if not self._learned:
             return Guess(unit, known)
-        spans, goes_on = self.tagger.spans(unit)
-        return Guess(unit, known or spans, [p > self.reach for p in goes_on])
+        spans, probabilities = self.tagger.spans(unit)
+        goes_on = [p > self.reach for p in probabilities]
+        return Guess(unit, known or spans, goes_on)
 
     def learn(self, unit: Unit, spans: Spans) -> None:
         if self.online:
@@ -77,35 +84,32 @@ class TaggerDrafter(CuesDrafter):
             self._learned = True
 
     def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
-        # more than enough for drafts
-        self.tagger.fit(gold[:: max(1, math.ceil(len(gold) / _MOST_FITTED))])
+        step = max(1, math.ceil(len(gold) / _MOST_FITTED))
+        self.tagger.fit(gold[::step])
         self._learned = self._learned or bool(gold)
 
     def to_disk(self, path: Path) -> None:
-        from safetensors.numpy import save_file
-
-        if self._learned:
-            save_file(
-                {"weights": self.tagger.weights.astype(np.float16)},
-                str(path / "drafter.safetensors"),
-            )
+        if not self._learned:
+            return
+        weights = self.tagger.weights.astype(np.float16)
+        save_file({"weights": weights}, str(path / "drafter.safetensors"))
 
     def from_disk(self, path: Path) -> None:
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file
-
         file = path / "drafter.safetensors"
-        self.tagger, self._learned = Tagger(), file.is_file()
-        if self._learned:
-            try:
-                weights = load_file(str(file))["weights"]
-                if weights.shape != self.tagger.weights.shape:
-                    raise ValueError(
-                        f"weights of shape {weights.shape} instead of {self.tagger.weights.shape}"
-                    )
-            except (SafetensorError, KeyError, ValueError) as err:
-                raise CascadeError(Errors.C018.format(path=file, why=err)) from err
-            self.tagger = Tagger(weights)
+        self.tagger = Tagger()
+        self._learned = file.is_file()
+        if not self._learned:
+            return
+
+        expected = self.tagger.weights.shape
+        try:
+            weights = load_file(str(file))["weights"]
+            if weights.shape != expected:
+                why = f"weights of shape {weights.shape} instead of {expected}"
+                raise ValueError(why)
+        except (SafetensorError, KeyError, ValueError) as err:
+            raise CascadeError(Errors.C018.format(path=file, why=err)) from err
+        self.tagger = Tagger(weights)
 
 
 @drafters("spacy-cascade.CuesDrafter.v1")
@@ -116,19 +120,19 @@ def cues_drafter() -> CuesDrafter:
 
 @drafters("spacy-cascade.EntsDrafter.v1")
 def ents_drafter() -> EntsDrafter:
-    """Begin with the entities that are already there: the better they are, the fewer passes."""
+    """Begin with the entities of earlier components. The better they are, the fewer passes."""
     return EntsDrafter()
 
 
 @drafters("spacy-cascade.TaggerDrafter.v1")
 def tagger_drafter(online: bool = True, reach: float = 0.3) -> TaggerDrafter:
-    """Begin with the entities that are already there, else with what a small tagger
-    finds (see `TaggerDrafter`).
+    """Begin with the entities of earlier components, else with what a small tagger finds.
 
-    RAISES CascadeError: C021.
+    online (bool): Learn from what the language model marks.
+    reach (float): How likely a mention has to go on to be drafted so, between 0 and 1.
+    RAISES CascadeError: C021 if `reach` is out of bounds.
     """
     if not 0 < reach < 1:
-        raise CascadeError(
-            Errors.C021.format(option="reach", rule="between 0 and 1", value=reach)
-        )
+        rule = "between 0 and 1"
+        raise CascadeError(Errors.C021.format(option="reach", rule=rule, value=reach))
     return TaggerDrafter(online=online, reach=reach)

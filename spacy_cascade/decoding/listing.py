@@ -16,9 +16,13 @@ from .answers import AnswerAutomaton, State
 
 @dataclass(frozen=True)
 class Listed:
-    """A mention that was listed: tokens of its unit, index of its label, and two
-    probabilities under the constraint: of its text (to be named and to end where it
-    does) and of its label.
+    """A mention that was listed.
+
+    start, end (int): Tokens of its unit, end exclusive.
+    label (int): Index of its label.
+    score (float): Probability of its text under the constraint: of being named, and of
+        ending where it does.
+    label_score (float): Probability of its label under the constraint.
     """
 
     start: int
@@ -32,15 +36,18 @@ class Listed:
 class ListJob:
     """One unit whose mentions are to be listed.
 
-    `tokens`, `mentions` and `complete` are filled by decoding.
-
-    prompt (list[int]): Token ids. depths (list[int] | None): Their positions, for
-        templates that give a copied token the position of its original; None: positions
-        are counted on.
+    unit (Unit): The text.
+    prompt (list[int]): Token ids.
+    automaton (AnswerAutomaton): What may be written.
+    depths (list[int] | None): Positions of the prompt's tokens, for templates that give
+        a copied token the position of its original. None: positions are counted on.
     origin (int): Position of the text's first token, with `depths`.
     text (range): Where the text stands in the prompt, if it stands there token by token.
-    complete (bool): Whether the answer came to its end; else the model's window was
-        full, and the mentions up to there are kept.
+    tokens (list[int]), mentions (list[Listed]): Filled by decoding.
+    complete (bool): Whether the answer came to its end. Otherwise the model's window
+        was full, and the mentions up to there are kept.
+    passes (int): How often the model ran.
+    row (CacheRow | None): The cache of what was read so far.
     """
 
     unit: Unit
@@ -59,100 +66,142 @@ class ListJob:
     _state: State | None = None
 
     def restart(self) -> None:
-        self.tokens, self.mentions, self.complete, self.passes = [], [], False, 0
-        self._depths, self._log_probs, self._state = [], [], self.automaton.start()
+        """Begin the answer anew."""
+        self.tokens = []
+        self.mentions = []
+        self.complete = False
+        self.passes = 0
+        self._depths = []
+        self._log_probs = []
+        self._state = self.automaton.start()
 
     @property
     def state(self) -> State:
+        """Where the answer stands."""
         if self._state is None:
             self.restart()
         assert self._state is not None
         return self._state
 
     def write(self, token: int, log_prob: float = 0.0) -> None:
-        self._state = self.automaton.step(self.state, token)
+        """Add a token to the answer.
+
+        log_prob (float): Its log-probability under the constraint.
+        """
+        state = self.automaton.step(self.state, token)
+        self._state = state
         self.tokens.append(token)
         self._log_probs.append(log_prob)
         if self.depths is not None:
-            self._depths.append(self.origin + self.automaton.offset(self._state))
+            self._depths.append(self.origin + self.automaton.offset(state))
 
     def query(self, candidates: Sequence[int]) -> Query:
-        """What follows the tokens so far?"""
+        """The question which of these tokens follows."""
         ids = self.prompt + self.tokens
         return Query(
-            ids, [len(ids) - 1], [candidates], depths=self.all_depths(), row=self.row
+            ids,
+            positions=[len(ids) - 1],
+            candidates=[candidates],
+            depths=self.all_depths(),
+            row=self.row,
         )
 
     def all_depths(self) -> list[int] | None:
+        """Positions of the prompt and of the answer. None: counted on."""
         return None if self.depths is None else self.depths + self._depths
 
     def finish(self) -> None:
         """Read the mentions and their probabilities off what was written."""
         found = self.automaton.mentions(self.state)
         self.complete = self.automaton.done(self.state)
-        # of each mention: log-probabilities of its text and of its label
-        sums = [[0.0, 0.0] for _ in range(len(found) + 1)]
-        at = k = 0
-        for token, value in zip(self.tokens, self._log_probs, strict=True):
-            begin, at = at, at + len(self.automaton.symbols_of(token))
+
+        # log-probabilities of every mention's text and label, and of what is behind them
+        texts = [0.0] * (len(found) + 1)
+        labels = [0.0] * (len(found) + 1)
+        end = 0
+        k = 0
+        for token, log_prob in zip(self.tokens, self._log_probs, strict=True):
+            begin = end
+            end += len(self.automaton.symbols_of(token))
             # the token behind a mention decides that it ends
             while k < len(found) and begin > found[k].ended:
                 k += 1
-            inside = k < len(found) and at > found[k].begun
-            sums[k][0 if inside else 1] += value
-        self.mentions = [
-            Listed(f.start, f.end, f.label, math.exp(text), math.exp(label))
-            for f, (text, label) in zip(found, sums, strict=False)
-        ]
+            inside = k < len(found) and end > found[k].begun
+            sums = texts if inside else labels
+            sums[k] += log_prob
+
+        self.mentions = []
+        for mention, text, label in zip(found, texts, labels, strict=False):
+            listed = Listed(
+                mention.start,
+                mention.end,
+                mention.label,
+                score=math.exp(text),
+                label_score=math.exp(label),
+            )
+            self.mentions.append(listed)
 
 
 def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
     """Fill all jobs.
 
-    Each pass asks for one more token of every unfinished job, in batches; tokens
+    Each pass asks for one more token of every unfinished job, in batches. Tokens
     without an alternative need no pass. What was run is remembered, as far as there is
     room.
     """
-    memory = lm.cache_pool(2 * sum(len(job.prompt) for job in jobs))
-    room = 0 if memory is None else memory.room
+    pool = lm.cache_pool(2 * sum(len(job.prompt) for job in jobs))
+    room = 0 if pool is None else pool.room
     for job in jobs:
         job.restart()
         room -= 2 * len(job.prompt)
-        job.row = memory.row() if memory is not None and room >= 0 else None
+        job.row = pool.row() if pool is not None and room >= 0 else None
+
     live = list(jobs)
     while live:
-        asked = []
-        for job in live:
-            allowed = _advance(job, lm.max_length)
-            if allowed:
-                asked.append((job, allowed))
-            else:
-                job.finish()
-                job.row = None
-        answers = (
-            lm.candidate_logits([job.query(allowed) for job, allowed in asked])
-            if asked
-            else []
-        )
-        for (job, allowed), logits in zip(asked, answers, strict=True):
-            values = logits[0, : len(allowed)].astype(np.float64)
-            best = int(values.argmax())
-            top = values[best]
-            job.write(allowed[best], -math.log(np.exp(values - top).sum()))
-            job.passes += 1
-        live = [job for job, _ in asked]
+        live = _run_pass(lm, live)
+
+
+def _run_pass(lm: CausalLM, live: Sequence[ListJob]) -> list[ListJob]:
+    """Write one more token of every job.
+
+    RETURNS (list[ListJob]): Those that are not finished yet.
+    """
+    asked = []
+    queries = []
+    for job in live:
+        allowed = _advance(job, lm.max_length)
+        if allowed:
+            asked.append((job, allowed))
+            queries.append(job.query(allowed))
+        else:
+            job.finish()
+            job.row = None
+    if not asked:
+        return []
+
+    answers = lm.candidate_logits(queries)
+    for (job, allowed), logits in zip(asked, answers, strict=True):
+        values = logits[0, : len(allowed)].astype(np.float64)
+        best = int(values.argmax())
+        total = np.exp(values - values[best]).sum()
+        job.write(allowed[best], -math.log(total))
+        job.passes += 1
+    return [job for job, _ in asked]
 
 
 def _advance(job: ListJob, limit: int) -> tuple[int, ...]:
     """Write tokens that have no alternative.
 
-    RETURNS: the candidates for the next one, none if the job is over.
+    limit (int): Most tokens of prompt and answer.
+    RETURNS (tuple[int, ...]): The candidates for the next one. None if the job is over.
     """
-    while not job.automaton.done(job.state):
-        allowed = job.automaton.allowed(job.state)
-        if len(allowed) > 1 and len(job.prompt) + len(job.tokens) < limit:
-            return allowed
-        if len(allowed) != 1 or len(job.prompt) + len(job.tokens) >= limit:
+    automaton = job.automaton
+    while not automaton.done(job.state):
+        allowed = automaton.allowed(job.state)
+        is_full = len(job.prompt) + len(job.tokens) >= limit
+        if is_full or not allowed:
             return ()
+        if len(allowed) > 1:
+            return allowed
         job.write(allowed[0])
     return ()

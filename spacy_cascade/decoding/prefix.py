@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from ..types import CausalLM, Query
+from ..types import CachePool, CacheRow, CausalLM, Query
 
 # A common beginning that is shorter is not worth a pass of its own.
 SHORTEST = 16
@@ -15,8 +13,11 @@ SHORTEST = 16
 
 @dataclass
 class Beginning:
-    """A sequence of tokens with their positions (None: counted on), of which at most
-    the first `most` may be shared.
+    """A sequence of tokens whose beginning may be shared.
+
+    ids (Sequence[int]): Token ids.
+    depths (Sequence[int] | None): Positions of the tokens. None: counted on.
+    most (int): How many of the first tokens may be shared.
     """
 
     ids: Sequence[int]
@@ -26,58 +27,52 @@ class Beginning:
 
 def common(a: Beginning, b: Beginning) -> int:
     """How many tokens two sequences have in common, positions included."""
-    most = min(a.most, b.most)
-    n = next(
-        (
-            k
-            for k, (x, y) in enumerate(
-                itertools.islice(zip(a.ids, b.ids, strict=False), most)
-            )
-            if x != y
-        ),
-        most,
-    )
-    n = min(n, len(a.ids), len(b.ids))
+    most = min(a.most, b.most, len(a.ids), len(b.ids))
+    n = _alike(a.ids, b.ids, most)
     if a.depths is None and b.depths is None:
         return n
-    da = range(n) if a.depths is None else a.depths
-    db = range(n) if b.depths is None else b.depths
-    return next(
-        (
-            k
-            for k, (x, y) in enumerate(itertools.islice(zip(da, db, strict=False), n))
-            if x != y
-        ),
-        n,
-    )
+
+    depths_a = range(n) if a.depths is None else a.depths
+    depths_b = range(n) if b.depths is None else b.depths
+    return _alike(depths_a, depths_b, n)
+
+
+def _alike(a: Sequence[int], b: Sequence[int], most: int) -> int:
+    """How many of the first values are equal, `most` at most."""
+    n = 0
+    while n < most and a[n] == b[n]:
+        n += 1
+    return n
 
 
 def run_beginnings(
-    lm: CausalLM, memory: Any, sequences: Sequence[Beginning]
-) -> Iterator[tuple[int, Any]]:
+    lm: CausalLM,
+    pool: CachePool,
+    sequences: Sequence[Beginning],
+) -> Iterator[tuple[int, CacheRow]]:
     """Run what several sequences begin with, once.
 
-    RETURNS: index of a sequence, and a row that holds its beginning; nothing for
-        sequences that share none.
+    lm (CausalLM): The model.
+    pool (CachePool): Where rows are kept.
+    sequences (Sequence[Beginning]): What is to be run.
+    YIELDS (tuple[int, CacheRow]): Index of a sequence, and a row that holds its
+        beginning. Nothing for sequences that share none.
     """
     groups: dict[tuple[int, ...], list[int]] = {}
-    for i, s in enumerate(sequences):
-        if s.most >= SHORTEST:
-            groups.setdefault(tuple(s.ids[:SHORTEST]), []).append(i)
+    for i, sequence in enumerate(sequences):
+        if sequence.most >= SHORTEST:
+            key = tuple(sequence.ids[:SHORTEST])
+            groups.setdefault(key, []).append(i)
+
     for group in groups.values():
         first = sequences[group[0]]
         n = min(common(first, sequences[i]) for i in group)
         if len(group) < 2 or n < SHORTEST:
             continue
-        row = memory.row()
-        lm.candidate_logits(
-            [
-                Query(
-                    list(first.ids[:n]),
-                    depths=None if first.depths is None else list(first.depths[:n]),
-                    row=row,
-                )
-            ]
-        )
+
+        row = pool.row()
+        depths = None if first.depths is None else list(first.depths[:n])
+        query = Query(list(first.ids[:n]), depths=depths, row=row)
+        lm.candidate_logits([query])
         for i in group:
             yield i, row.fork(n)

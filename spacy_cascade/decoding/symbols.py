@@ -1,46 +1,108 @@
-"""What listed mentions are written with, as symbols: bytes for any vocabulary, or the
-tokens of one tokenizer.
+"""What listed mentions are written with, as symbols: the text and the label names.
+
+Symbols are bytes, for any vocabulary, or the tokens of one tokenizer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import NamedTuple
 
 from ..types import Unit
-from .substrings import Substrings
 
 
 class Labels:
     """A trie of label names.
 
-    names (Sequence[Sequence[int]]): Symbols of every name; of equal ones the first counts.
+    names (Iterable[Sequence[int]]): Symbols of every name. Of equal names the first
+        counts.
+    children (list[dict[int, int]]): For every node, the node behind each symbol.
+    label (list[int]): For every node, the index of the name that ends there, or -1.
+    depth (list[int]): For every node, how many symbols lead to it.
     """
 
     def __init__(self, names: Iterable[Sequence[int]]):
         self.children: list[dict[int, int]] = [{}]
         self.label: list[int] = [-1]
         self.depth: list[int] = [0]
+
         for index, name in enumerate(names):
             node = 0
             for symbol in name:
-                found = self.children[node].get(symbol)
-                if found is None:
-                    found = self.children[node][symbol] = len(self.children)
-                    self.children.append({})
-                    self.label.append(-1)
-                    self.depth.append(self.depth[node] + 1)
-                node = found
+                child = self.children[node].get(symbol)
+                if child is None:
+                    child = self._add_node(node, symbol)
+                node = child
             if self.label[node] < 0:
                 self.label[node] = index
+
+    def _add_node(self, parent: int, symbol: int) -> int:
+        node = len(self.children)
+        self.children[parent][symbol] = node
+        self.children.append({})
+        self.label.append(-1)
+        self.depth.append(self.depth[parent] + 1)
+        return node
+
+
+class Node(NamedTuple):
+    """All places where one substring begins: `order[low:high]`.
+
+    length (int): Symbols of the substring.
+    """
+
+    low: int
+    high: int
+    length: int
+
+
+class Substrings:
+    """An automaton over all substrings that begin at given places.
+
+    It is a suffix automaton that knows only the suffixes at `starts`. They are kept as
+    a sorted array, one number per start. Every node names the places where its
+    substring stands, which the automaton proper does not.
+
+    symbols (Sequence[int]): The text, as bytes or as token ids.
+    starts (Sequence[int]): Offsets at which a substring may begin.
+    """
+
+    def __init__(self, symbols: Sequence[int], starts: Sequence[int]):
+        self.symbols = list(symbols)
+        self.order = sorted(starts, key=lambda start: self.symbols[start:])
+        self.root = Node(0, len(self.order), 0)
+
+    def steps(self, node: Node) -> Iterator[tuple[int, Node]]:
+        """The symbols that may follow, in order, and where they lead."""
+        low, high, length = node
+        while low < high and self.order[low] + length == len(self.symbols):
+            low += 1
+
+        while low < high:
+            symbol = self.symbols[self.order[low] + length]
+            behind = bisect_right(
+                self.order,
+                symbol,
+                low,
+                high,
+                key=lambda start: self.symbols[start + length],
+            )
+            yield symbol, Node(low, behind, length + 1)
+            low = behind
+
+    def starts(self, node: Node) -> list[int]:
+        """Where the node's substring begins, in text order."""
+        return sorted(self.order[node.low : node.high])
 
 
 class TextIndex:
     """The text as mentions see it.
 
-    segments (Sequence[Sequence[int]]): Symbols of every token. gaps (Sequence[int]):
-        How many symbols stand before each token that are no part of a mention which
-        begins there.
+    segments (Sequence[Sequence[int]]): Symbols of every token.
+    gaps (Sequence[int]): For every token, how many of its first symbols are no part of
+        a mention that begins there.
     spaces (Sequence[bool]): Tokens where no mention begins or ends.
     """
 
@@ -50,39 +112,47 @@ class TextIndex:
         gaps: Sequence[int],
         spaces: Sequence[bool],
     ):
-        joined: list[int] = []
+        symbols: list[int] = []
         self.token_at: dict[int, int] = {}
         self.end_at: dict[int, int] = {}
-        for i, (segment, gap) in enumerate(zip(segments, gaps, strict=True)):
-            if not spaces[i]:
-                self.token_at[len(joined) + gap] = i
-            joined += segment
-            if not spaces[i]:
-                self.end_at[len(joined)] = i + 1
-        self.symbols = joined
-        self.end_of = {i: offset for offset, i in self.end_at.items()}
-        self.substrings = Substrings(joined, list(self.token_at))
+        parts = zip(segments, gaps, spaces, strict=True)
+        for i, (segment, gap, is_space) in enumerate(parts):
+            if not is_space:
+                self.token_at[len(symbols) + gap] = i
+            symbols += segment
+            if not is_space:
+                self.end_at[len(symbols)] = i + 1
+
+        self.symbols = symbols
+        self.end_of = {end: offset for offset, end in self.end_at.items()}
+        self.substrings = Substrings(symbols, list(self.token_at))
         self.words = sum(1 << i for i in self.token_at.values())
-        # for every offset: the end (in tokens) of the shortest mention that goes that far
-        self.next_end = [0] * (len(joined) + 1)
+        self.next_end = self._next_ends()
+
+    def _next_ends(self) -> list[int]:
+        """For every offset, the end of the shortest mention that goes that far.
+
+        Ends are counted in tokens. 0: no mention goes that far.
+        """
+        out = [0] * (len(self.symbols) + 1)
         end = 0
-        for offset in range(len(joined), -1, -1):
+        for offset in range(len(self.symbols), -1, -1):
             end = self.end_at.get(offset, end)
-            self.next_end[offset] = end
+            out[offset] = end
+        return out
 
 
 @lru_cache(maxsize=256)
 def byte_labels(names: tuple[str, ...]) -> Labels:
     """Names in UTF-8."""
-    return Labels([n.encode("utf8") for n in names])
+    return Labels([name.encode("utf8") for name in names])
 
 
 def byte_index(unit: Unit) -> TextIndex:
     """A text in UTF-8, whose mentions are written without the white space before them."""
-    segments = [s.encode("utf8") for s in unit.segments()]
-    sizes = [len(unit.text[start:end].encode("utf8")) for start, end in unit.tokens]
-    return TextIndex(
-        segments,
-        [len(s) - n for s, n in zip(segments, sizes, strict=True)],
-        unit.spaces,
-    )
+    segments = [segment.encode("utf8") for segment in unit.segments()]
+    words = [unit.text[start:end].encode("utf8") for start, end in unit.tokens]
+    gaps = [
+        len(segment) - len(word) for segment, word in zip(segments, words, strict=True)
+    ]
+    return TextIndex(segments, gaps, unit.spaces)

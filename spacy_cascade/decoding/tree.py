@@ -8,76 +8,97 @@ import numpy as np
 
 
 class TokenTree:
-    """Grows by `insert`; nodes are in insertion order, a parent always before its children."""
+    """A tree of tokens that grows by `insert`.
+
+    Nodes are in insertion order, a parent always before its children.
+
+    ids (list[int]): Token id of every node.
+    parents (list[int]): Index of every node's parent, -1 for the root.
+    depths (list[int]): Position of every node.
+    """
 
     def __init__(self) -> None:
         self.ids: list[int] = []
         self.parents: list[int] = []
         self.depths: list[int] = []
+        # (parent, token) -> node
         self._children: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def insert(
-        self, ids: Sequence[int], node: int = -1, depths: Sequence[int] | None = None
+        self,
+        ids: Sequence[int],
+        node: int = -1,
+        depths: Sequence[int] | None = None,
     ) -> int:
-        """Add a sequence below `node` (-1: the root).
+        """Add a sequence below a node.
 
-        depths (Sequence[int]): Positions of the tokens, the same wherever sequences are
-            shared; None: counted on.
-        RETURNS (int): The node of its last token.
+        ids (Sequence[int]): Token ids.
+        node (int): The node. -1: the root.
+        depths (Sequence[int] | None): Positions of the tokens, the same wherever
+            sequences are shared. None: counted on.
+        RETURNS (int): The node of the last token.
         """
+        children = self._children
         for k, token in enumerate(ids):
             key = (node, token)
-            found = self._children.get(key)
-            if found is None:
-                found = len(self.ids)
+            child = children.get(key)
+            if child is None:
+                child = len(self.ids)
+                if depths is not None:
+                    depth = depths[k]
+                else:
+                    depth = self.depths[node] + 1 if node >= 0 else 0
                 self.ids.append(token)
                 self.parents.append(node)
-                self.depths.append(
-                    depths[k]
-                    if depths is not None
-                    else self.depths[node] + 1
-                    if node >= 0
-                    else 0
-                )
-                self._children[key] = found
-            node = found
+                self.depths.append(depth)
+                children[key] = child
+            node = child
         return node
 
     def shared(self, ids: Sequence[int]) -> int:
         """How many leading tokens of a sequence are in the tree already."""
         node = -1
         for n, token in enumerate(ids):
-            found = self._children.get((node, token))
-            if found is None:
+            child = self._children.get((node, token))
+            if child is None:
                 return n
-            node = found
+            node = child
         return len(ids)
 
 
 def node_depths(parents: Sequence[int]) -> np.ndarray:
-    """Position of every node: the number of its ancestors. Shape (n,)."""
+    """The number of ancestors of every node, which is its position.
+
+    parents (Sequence[int]): Index of every node's parent, -1 for the root.
+    RETURNS (np.ndarray): Shape (nodes,).
+    """
     out = np.zeros(len(parents), dtype=np.int64)
-    for i, p in enumerate(parents):
-        out[i] = 0 if p < 0 else out[p] + 1
+    for node, parent in enumerate(parents):
+        if parent >= 0:
+            out[node] = out[parent] + 1
     return out
 
 
 def ancestor_mask(parents: Sequence[int], start: int = 0) -> np.ndarray:
-    """Boolean (n - start, n): may node i (from `start` on) see node j, i.e. is j an
-    ancestor of i, or i itself?
+    """Which nodes see which: a node sees its ancestors and itself.
+
+    parents (Sequence[int]): Index of every node's parent, -1 for the root.
+    start (int): The first node that has a row of its own.
+    RETURNS (np.ndarray): Booleans of shape (nodes - start, nodes).
     """
     n = len(parents)
     mask = np.zeros((n - start, n), dtype=bool)
-    for i in range(start, n):
-        p = parents[i]
-        if p >= start:
-            mask[i - start, : p + 1] = mask[p - start, : p + 1]
-        elif p >= 0:
-            mask[i - start, path_to(parents, p)] = True
-        mask[i - start, i] = True
+    for node in range(start, n):
+        row = mask[node - start]
+        parent = parents[node]
+        if parent >= start:
+            row[: parent + 1] = mask[parent - start, : parent + 1]
+        elif parent >= 0:
+            row[path_to(parents, parent)] = True
+        row[node] = True
     return mask
 
 
@@ -87,4 +108,5 @@ def path_to(parents: Sequence[int], node: int) -> list[int]:
     while node >= 0:
         out.append(node)
         node = parents[node]
-    return out[::-1]
+    out.reverse()
+    return out

@@ -27,9 +27,10 @@ from spacy_cascade.baselines.reasons import ReasonAutomaton
 # the entry points do this for users
 from spacy_cascade.decoding.answers import State
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import Job, decode, decode_stepwise
+from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.listing import list_mentions
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
+from spacy_cascade.decoding.stepwise import decode_stepwise
 from spacy_cascade.decoding.symbols import Labels, byte_index
 from spacy_cascade.doc.corpus import create_corpus
 from spacy_cascade.errors import CascadeError

@@ -18,8 +18,7 @@ from spacy.language import Language
 from spacy_cascade.decoding.answers import AnswerAutomaton, Grammar, State
 from spacy_cascade.decoding.listing import ListJob, list_mentions
 from spacy_cascade.decoding.native import Vocabulary
-from spacy_cascade.decoding.substrings import Substrings
-from spacy_cascade.decoding.symbols import Labels, TextIndex, byte_index
+from spacy_cascade.decoding.symbols import Labels, Substrings, TextIndex, byte_index
 from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.prompts.open import B2NEROpen, CompactOpen
 from spacy_cascade.taxonomy import Taxonomy

@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from spacy.language import Language
 
 from spacy_cascade.decoding.automaton import Choice, Guess, SegmentAutomaton, spans_of
-from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, decode, decode_stepwise
+from spacy_cascade.decoding.copy import GREEDY, Job, Sampling, decode
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
-from spacy_cascade.decoding.noise import gumbel
+from spacy_cascade.decoding.sampling import gumbel
+from spacy_cascade.decoding.stepwise import decode_stepwise
 from spacy_cascade.decoding.tree import TokenTree, ancestor_mask, node_depths, path_to
 from spacy_cascade.types import Query, Unit
 from tests import util

@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_cascade.decoding.copy import Sampling, decode, decode_stepwise
+from spacy_cascade.decoding.copy import Sampling, decode
+from spacy_cascade.decoding.stepwise import decode_stepwise
 from spacy_cascade.decoding.tree import ancestor_mask
 from spacy_cascade.models.kv import KVPool
 from spacy_cascade.types import Query

@@ -20,7 +20,8 @@ from benchmarks import options
 from benchmarks.common import read
 from benchmarks.random_models import left_padded
 from spacy_cascade.decoding.automaton import Guess
-from spacy_cascade.decoding.copy import Job, decode, decode_stepwise
+from spacy_cascade.decoding.copy import Job, decode
+from spacy_cascade.decoding.stepwise import decode_stepwise
 from spacy_cascade.pipeline.windows import make_unit
 
 SIZES = (1, 16)
