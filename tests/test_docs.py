@@ -92,3 +92,12 @@ def test_parameters_of_a_docstring(docstrings: Any) -> None:
         "* `second` (int), `third` (int): For both.",
         "* **RETURNS (int)**: What comes back.",
     ]
+
+
+@pytest.mark.parametrize("page", ["docs/architecture.md", "CONTRIBUTING.md"])
+def test_modules_that_a_page_names_exist(page: str) -> None:
+    text = (ROOT / page).read_text("utf8")
+    named = set(re.findall(r"`([a-z_]+(?:/[a-z_0-9]+)*/[a-z_0-9]+\.py)`", text))
+    folders = (ROOT, ROOT / "spacy_cascade")
+    missing = [n for n in named if not any((f / n).is_file() for f in folders)]
+    assert missing == []
