@@ -93,7 +93,10 @@ def _meanings(
 def _explained(
     name: str, defaults: Mapping[str, object], meanings: Mapping[str, str]
 ) -> Options:
-    return {o: (value, meanings.get(o, "")) for o, value in defaults.items()}
+    missing = [option for option in defaults if option not in meanings]
+    if missing:
+        raise LookupError(f"{name}: no docstring explains {', '.join(missing)}")
+    return {option: (value, meanings[option]) for option, value in defaults.items()}
 
 
 def shown(value: object) -> str:

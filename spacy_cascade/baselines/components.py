@@ -63,8 +63,9 @@ class _Untrained(OpenNER):
 
 
 class PromptNER(_Untrained):
-    """Lists candidates, judges each with a reason, and keeps those that are judged True
-    (arXiv 2305.15444). Settings are those of `OpenNER`.
+    """Lists candidates, judges each with a reason, and keeps those judged True.
+
+    The method is that of arXiv 2305.15444. Settings are those of `OpenNER`.
     """
 
     kind = "prompt_ner"
@@ -81,13 +82,14 @@ Language.factory(
 
 
 class GPTNER(_Untrained):
-    """Asks for one type after the other by letting the model mark a copy of the text,
-    then whether each mention is of that type (arXiv 2304.10428). Further settings are
-    those of `OpenNER`.
+    """Asks for one type after the other, then checks each mention.
 
-    verify (bool): Ask again about every mention found.
-    verify_threshold (float): A mention stays at this probability of yes; it is then the
-        mention's `path_scores`.
+    The model marks a copy of the text for every type. Then it is asked whether each
+    mention is of that type (arXiv 2304.10428). Other settings are those of `OpenNER`.
+
+    verify (bool): Ask again about every mention that was found.
+    verify_threshold (float): Least probability of yes. It becomes the mention's
+        `path_scores`.
     """
 
     kind = "gpt_ner"
@@ -166,11 +168,12 @@ Language.factory(
     default_config={"spans_key": "sc", "overwrite_ents": False},
 )
 class SpanFuser:
-    """Makes `doc.spans["cascade"]` and flat entities of the spans of another component,
-    such as spancat.
+    """Makes flat entities of the spans of another component, such as spancat.
+
+    The spans go to `doc.spans["cascade"]`, too.
 
     spans_key (str): Where that component puts its spans.
-    overwrite_ents (bool): Whether to write over entities of other components.
+    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     def __init__(

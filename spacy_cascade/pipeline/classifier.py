@@ -60,26 +60,29 @@ _MENTIONS = 256
 
 
 class CascadeClassifier(LMPipe):
-    """Gives every candidate mention a label path; `doc.ents` gets the fused mentions
-    with their deepest type.
+    """Gives every candidate mention a label path.
+
+    `doc.ents` gets the mentions that do not overlap, with their deepest type.
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template: How to ask it, `@prompts`.
+    template (ClassifyPrompt): How to ask it, `@prompts`.
     taxonomy (Taxonomy | list | dict): The types.
-    adapter (Optional[dict]): LoRA settings for training; None: train all weights.
-    source (str): spans: the extractor's candidates; ents: refine the entities of
-        whatever component set them.
-    strategy (str): progressive (best coarse type, then its children ...), beam (joint
-        probability of the path with `beam_width` paths alive), path (whole paths in one
-        list).
-    n_best (int): How many complete paths to keep in
-        `doc.spans["cascade"].attrs["n_best"]`, as [path, probability], if the strategy
-        looks at more than one.
-    min_score (float): Back-off: the path stops before its probability falls below this.
-        A mention whose coarse type is below has no type.
-    unknown (bool): Put `unknown` into the first list; a mention that gets it is no entity.
+    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
+        None: train all weights.
+    source (str): Where mentions come from. "spans": the extractor's candidates. "ents":
+        the entities of any component, whose labels are refined.
+    strategy (str): How a path is found. "progressive": the best coarse type, then the best
+        of its children, and so on. "beam": the best joint probability, with `beam_width`
+        paths alive. "path": all whole paths in one list.
+    beam_width (int): Number of paths that the strategy "beam" keeps.
+    n_best (int): Number of complete paths to keep, as [path, probability], in
+        `doc.spans["cascade"].attrs["n_best"]`. More than one needs the strategy "beam"
+        or "path".
+    min_score (float): The path stops before its probability falls below this. A mention
+        whose coarse type is below has no type.
+    unknown (bool): Offer `unknown` in the first list. A mention that gets it is no entity.
     max_tokens (int): Most model tokens of the context around a mention.
-    overwrite_ents (bool): Whether to write over entities of other components.
+    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     kind = "cascade_classifier"

@@ -68,8 +68,8 @@ class LMPipe(Pipe):
     model (HFSpec | SharedSpec | str): The language model, `@causal_lms`. A string is a
         directory or hub name. It is loaded on first use, not here.
     template (object): How to ask it, `@prompts`.
-    save_weights (str): "full" (base and adapter), "adapter" or "none".
-    scorer (Callable): What `nlp.evaluate` measures, `@scorers`.
+    save_weights (str): What is saved: "full" (base and adapter), "adapter" or "none".
+    scorer (Optional[Callable]): What `nlp.evaluate` measures, `@scorers`.
 
     adapter (dict): LoRA settings for training (see `models.trainable.lora_config`).
         None: train all weights.

@@ -57,29 +57,29 @@ _JOBS = 512
 class CascadeExtractor(LMPipe):
     """Finds mentions of any kind.
 
-    All candidates go to `doc.spans["cascade"]`, the fused ones to `doc.ents` with the
-    label MENTION until a `cascade_classifier` names their type.
+    All candidates go to `doc.spans["cascade"]`. Those that do not overlap go to `doc.ents`
+    with the label MENTION, until a `cascade_classifier` names their type.
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template: How to ask it, `@prompts`.
-    taxonomy (Optional[Taxonomy | list | dict]): The types that are looked for, for
-        templates that name them, if there is no `cascade_classifier` in the pipeline,
-        whose types count first. A Doc may have others (`doc._.cascade_labels`).
-    adapter (Optional[dict]): LoRA settings for training (rank, alpha, dropout,
-        targets); None: train all weights.
-    rounds (int): Result fusion: one greedy round and `rounds` - 1 sampled ones; the
-        candidates are united.
-    temperature (float): Of the sampled rounds.
-    open_threshold (float): A mention is opened at this probability; below 0.5 favours recall at no
-    cost. At 0 one is opened
-        wherever it may be, at 1 nowhere.
-    window (str): auto (sentences where the Doc has them), sents, or stride.
-    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what
-        neighbouring strides share.
-    drafter (Drafter): Where first drafts come from, `@drafters`: the better they are,
-        the fewer passes; the result is the same. None: surface cues.
-    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over
-        entities of other components.
+    template (ExtractPrompt): How to ask it, `@prompts`.
+    taxonomy (Optional[Taxonomy | list | dict]): The types to look for. Only templates that
+        name types use it, and only if the pipeline has no `cascade_classifier`. A Doc
+        may bring others (`doc._.cascade_labels`).
+    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
+        None: train all weights.
+    rounds (int): Number of extraction passes to merge. The first is greedy, the rest are
+        sampled.
+    temperature (float): Sampling temperature for passes after the first.
+    open_threshold (float): A mention is opened at this probability. Less than 0.5 gives
+        more recall, at almost no cost. 0: wherever a mention may be. 1: nowhere.
+    window (str): How a text is cut. "sents": by sentences. "stride": by overlapping
+        strides. "auto": by sentences where the Doc has them.
+    max_tokens (int): Most model tokens of a window's text.
+    overlap (int): Most model tokens that neighbouring strides share.
+    drafter (Optional[Drafter]): Where first drafts come from, `@drafters`. It changes
+        the number of passes, never the result. None: surface cues.
+    annotate_ents (bool): Whether to write `doc.ents`.
+    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     kind = "cascade_extractor"

@@ -54,22 +54,25 @@ OpenMention = tuple[int, int, float, float, TypePath]
 class OpenNER(LMPipe):
     """Lists the mentions of a text together with their labels.
 
-    All go to `doc.spans["cascade"]`, the fused ones to `doc.ents`. Labels can be
-    changed at any time, also per Doc (`doc._.cascade_labels`).
+    All go to `doc.spans["cascade"]`, those that do not overlap to `doc.ents`. Labels can
+    be changed at any time, also for one Doc (`doc._.cascade_labels`).
 
     model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template: How to ask it, `@prompts`.
+    template (ListPrompt): How to ask it, `@prompts`.
     taxonomy (Taxonomy | list | dict): The labels, with descriptions if there are any.
-    level (int): Which level of the taxonomy is asked for; 0: the deepest types.
-    adapter (Optional[dict]): LoRA settings for training; None: train all weights.
+    level (int): The level of the taxonomy that is asked for. 0: the deepest types.
+    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
+        None: train all weights.
     adapter_path (Optional[str]): Directory of a trained LoRA adapter (peft) to begin with.
-    nested (bool): Mentions may overlap. Otherwise each token belongs to one mention at most.
-    min_score (float): Mentions are dropped whose probability, that of text and label, is below.
-    window (str): auto (sentences where the Doc has them), sents, or stride.
-    max_tokens (int), overlap (int): Most model tokens of a window's text, and of what
-        neighbouring strides share.
-    annotate_ents (bool), overwrite_ents (bool): Whether to write `doc.ents`, and over
-        entities of other components.
+    nested (bool): Whether mentions may overlap.
+    min_score (float): Mentions below this probability are dropped. It is that of the text
+        times that of the label.
+    window (str): How a text is cut. "sents": by sentences. "stride": by overlapping
+        strides. "auto": by sentences where the Doc has them.
+    max_tokens (int): Most model tokens of a window's text.
+    overlap (int): Most model tokens that neighbouring strides share.
+    annotate_ents (bool): Whether to write `doc.ents`.
+    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     kind = "open_ner"
