@@ -6,14 +6,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
-from spacy_cascade import __version__
-from spacy_cascade.pages import html_page
+from spacy_cascade.pages import (
+    CLASSES,
+    note,
+    read_asset,
+    report_css,
+    sectioned_page,
+    table,
+    tiles,
+)
+from spacy_cascade.pages.frame import Cell
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..dynamic.metrics import THRESHOLDS
 from . import charts, conflicts, samples, treemap
 from .stats import Stats
-from .style import CSS, NAMES, SCRIPT
 from .tally import Tally, balance
 
 BARS = 30
@@ -24,7 +31,6 @@ GOOD = {
     "gini": f"even is 0, adjust above {THRESHOLDS['gini']}",
 }
 GOOD["variation"] = f"even is 0, adjust above {THRESHOLDS['variation']}"
-Cell = str | int | float
 
 
 def render_page(
@@ -41,7 +47,7 @@ def render_page(
     """
     total = stats.total
     coarse = [path[0] for path, _ in total.at_level(1).most_common()]
-    colors = dict(zip(coarse, NAMES, strict=False))
+    colors = dict(zip(coarse, CLASSES, strict=False))
     sections = {"Sizes": _sizes(stats)}
     if total.mentions:
         sections |= {
@@ -53,19 +59,19 @@ def render_page(
         sections["Conflicts"] = _conflicts(ranked)
     if drawn.drawn:
         sections["Samples"] = _samples(drawn, colors)
-    links = "".join(f'<a href="#{name.lower()}">{name}</a>' for name in sections)
-    body = "".join(
-        f'<section id="{name.lower()}"><h2>{name}</h2>{html}</section>'
-        for name, html in sections.items()
+    return sectioned_page(
+        sections,
+        title=title,
+        css=report_css(),
+        above=_tiles(stats, total) + "".join(_notes(stats)),
+        command="corpus_tools report",
+        script=read_asset("report.js"),
     )
-    above = f"<nav>{links}</nav>{_tiles(stats, total)}{''.join(_notes(stats))}"
-    made_by = f'<p class="note">spacy-cascade {__version__}, corpus_tools report</p>'
-    return html_page(title=title, css=CSS, body=above + body + made_by, script=SCRIPT)
 
 
 def _tiles(stats: Stats, total: Tally) -> str:
     per_sentence = total.mentions / total.sentences
-    tiles = {
+    figures = {
         "sentences": _short(total.sentences),
         "mentions": _short(total.mentions),
         "types": f"{len(total.types):,}",
@@ -77,12 +83,8 @@ def _tiles(stats: Stats, total: Tally) -> str:
         "nested mentions": f"{total.nested:,}",
     }
     if total.list_lengths:
-        tiles["distinct type lists"] = f"{len(total.lists):,}"
-    return (
-        '<div class="tiles">'
-        + "".join(f"<div><b>{v}</b><span>{k}</span></div>" for k, v in tiles.items())
-        + "</div>"
-    )
+        figures["distinct type lists"] = f"{len(total.lists):,}"
+    return tiles(figures)
 
 
 def _short(n: int) -> str:
@@ -91,52 +93,20 @@ def _short(n: int) -> str:
 
 def _notes(stats: Stats) -> Iterator[str]:
     unresolved = stats.paths.unresolved
-    notes = []
     if unresolved:
-        names = ", ".join(name for name, _ in unresolved.most_common(8)) + (
-            ", ..." if len(unresolved) > 8 else ""
-        )
-        notes.append(
+        names = ", ".join(name for name, _ in unresolved.most_common(8))
+        more = ", ..." if len(unresolved) > 8 else ""
+        yield note(
             f"{sum(unresolved.values()):,} mentions of {len(unresolved):,} types are not in the"
-            f" taxonomy: {names}."
+            f" taxonomy: {names}{more}."
         )
     if stats.report.rejected:
-        notes.append(
+        yield note(
             f"{stats.report.rejected:,} mentions or records could not be read and are not"
             " counted."
         )
-    notes += [f"Not read: {message}" for message in stats.report.failed.values()]
-    return (f'<p class="note">{escape(note)}</p>' for note in notes)
-
-
-def table(
-    header: Sequence[str], rows: Sequence[Sequence[Cell]], *, total: bool = False
-) -> str:
-    """A table that scrolls in its own box. total (bool): The last row is one of sums."""
-
-    def cell(value: Cell, tag: str = "td", n: bool = False) -> str:
-        text = (
-            f"{value:,}"
-            if isinstance(value, int)
-            else f"{value:.3f}"
-            if isinstance(value, float)
-            else escape(value)
-        )
-        return (
-            f'<{tag} class="n">{text}</{tag}>'
-            if n or not isinstance(value, str)
-            else f"<{tag}>{text}</{tag}>"
-        )
-
-    numeric = [not isinstance(v, str) for v in (rows[0] if rows else header)]
-    head = "".join(cell(name, "th", n) for name, n in zip(header, numeric, strict=True))
-    lines = [f"<tr>{''.join(cell(v) for v in row)}</tr>" for row in rows]
-    if total and lines:
-        lines[-1] = lines[-1].replace("<tr>", '<tr class="total">', 1)
-    return (
-        "<div"
-        f' class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{"".join(lines)}</tbody></table></div>'
-    )
+    for message in stats.report.failed.values():
+        yield note(f"Not read: {message}")
 
 
 def _sizes(stats: Stats) -> str:
@@ -180,13 +150,11 @@ def _sizes(stats: Stats) -> str:
         "types",
         "tokens",
     )
-    note = (
-        f'<p class="note">{", ".join(splits[:-1])} and {splits[-1]}: sentences of each'
-        " split.</p>"
-        if splits
-        else ""
-    )
-    return note + table(header, rows, total=len(rows) > 1)
+    above = ""
+    if splits:
+        *first, last = splits
+        above = note(f"{', '.join(first)} and {last}: sentences of each split.")
+    return above + table(header, rows, total=len(rows) > 1)
 
 
 def _row(tally: Tally) -> list[Cell]:
@@ -212,23 +180,18 @@ def _types(total: Tally, colors: Mapping[str, str], taxonomy: Taxonomy | None) -
         [format_path(path), n, f"{n / total.mentions:.2%}"]
         for path, n in counts[:TYPES]
     ]
-    more = (
-        f'<p class="note">and {len(counts) - TYPES:,} more</p>'
-        if len(counts) > TYPES
-        else ""
-    )
-    note = "Areas are numbers of mentions. Point at a box or tap it for its path and count."
+    more = note(f"and {len(counts) - TYPES:,} more") if len(counts) > TYPES else ""
+    text = "Areas are numbers of mentions. Point at a box or tap it for its path and count."
     if taxonomy is not None:
         seen = sum(path in total.types for path in taxonomy.leaves)
-        note += (
+        text += (
             f" {seen:,} of the {len(taxonomy.leaves):,} finest types of the taxonomy"
             f" '{taxonomy.name}' occur."
         )
     return (
-        f'<p class="note">{escape(note)}</p>{_legend(colors, total)}{pictures}<p'
-        ' id="picked"></p>'
-        "<details><summary>All types with"
-        f" counts</summary>{table(('type', 'mentions', 'share'), rows)}{more}</details>"
+        f"{note(text)}{_legend(colors, total)}{pictures}"
+        '<p id="picked"></p><details><summary>All types with counts</summary>'
+        f"{table(('type', 'mentions', 'share'), rows)}{more}</details>"
     )
 
 
@@ -263,7 +226,7 @@ def _balance(stats: Stats, total: Tally, colors: Mapping[str, str]) -> str:
             for name, t in languages.items()
         ]
     header = ("", "types", "normalized entropy", "Gini", "variation")
-    note = "; ".join(f"{name}: {text}" for name, text in GOOD.items())
+    bounds = "; ".join(f"{name}: {bound}" for name, bound in GOOD.items())
     shown = total.types.most_common(BARS)
     name = (
         f"The {len(shown)} most frequent of {len(total.types):,} types"
@@ -275,10 +238,13 @@ def _balance(stats: Stats, total: Tally, colors: Mapping[str, str]) -> str:
         if len(languages) > 1
         else ""
     )
+    bars = charts.bars(shown, total.mentions, colors)
+    lorenz = charts.lorenz(list(total.types.values()))
+    measures = note(f"{bounds} (the bounds of DynamicNER)")
     return (
-        "<div"
-        f' class="two"><div><h3>{name}</h3>{charts.bars(shown, total.mentions, colors)}</div><div>{charts.lorenz(list(total.types.values()))}{mix}</div></div><h3>Measures</h3><p'
-        f' class="note">{escape(note)} (the bounds of DynamicNER)</p>{table(header, rows)}'
+        f'<div class="two"><div><h3>{name}</h3>{bars}</div>'
+        f"<div>{lorenz}{mix}</div></div>"
+        f"<h3>Measures</h3>{measures}{table(header, rows)}"
     )
 
 
@@ -292,31 +258,29 @@ def _lengths(total: Tally) -> str:
     }
     drawn = "".join(charts.histogram(counts, name) for name, counts in figures.items())
     lists = sum(total.list_lengths.values())
-    note = (
-        f'<p class="note">{len(total.lists):,} distinct type lists in {lists:,}.</p>'
-        if lists
-        else ""
-    )
-    return f'<div class="four">{drawn}</div>{note}'
+    below = ""
+    if lists:
+        below = note(f"{len(total.lists):,} distinct type lists in {lists:,}.")
+    return f'<div class="four">{drawn}</div>{below}'
 
 
 def _conflicts(ranked: Sequence[Mapping[str, Any]]) -> str:
     if not ranked:
         return "<p>None was found.</p>"
-    note = (
+    text = (
         "Mentions that some data sets annotate as the label and others not, most serious first."
         " F1: of taggers on their own set → on the others."
     )
-    return f'<p class="note">{note}</p>{conflicts.render(ranked, CONFLICTS)}'
+    return note(text) + conflicts.render(ranked, CONFLICTS)
 
 
 def _samples(drawn: samples.Samples, colors: Mapping[str, str]) -> str:
-    note = (
+    text = (
         f"Drawn at random (seed {drawn.seed}) from sentences with a mention and at most"
         f" {samples.MAX_CHARACTERS} characters."
     )
-    note += " Colours show the coarse type, labels the deepest one."
-    parts = [f'<p class="note">{note}</p>']
+    text += " Colours show the coarse type, labels the deepest one."
+    parts = [note(text)]
     for language, found in sorted(drawn.drawn.items()):
         parts.append(f"<h3>{escape(language or 'unknown language')}</h3>")
         parts += [samples.render(sample, colors) for sample in found]

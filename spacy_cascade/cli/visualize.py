@@ -5,19 +5,19 @@ from __future__ import annotations
 import html
 import itertools
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import typer
+from spacy.tokens import Doc, Span
 from wasabi import msg
 
 from ..doc.gold import unannotated
 from ..errors import CascadeError, Errors
 from ..files import atomic_path
-from ..pages import html_page
+from ..pages import LIGHT, html_page, note, read_asset
 from . import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
-from .analysis_style import LIGHT
 
 # Of all coarse types but the most frequent dozen: no other colour stands for two of them.
 OTHER = "#d3d6db"
@@ -27,13 +27,6 @@ TEMPLATE = (
     " 0.75em; font-weight: bold; line-height: 1; border-radius: 0.35em; vertical-align: middle;"
     ' margin-inline-start: 0.5rem; white-space: nowrap">{label}</span></mark>'
 )
-CSS = """
-body { font: 16px/1.6 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1b1b1b }
-h1 { font-size: 1.5rem } h2 { font-size: 1.1rem; margin-top: 2.2rem; border-bottom: 1px solid #ddd }
-.entities { line-height: 2.4 !important; margin-bottom: .6rem; direction: inherit !important; overflow-wrap: anywhere }
-.legend span { padding: .15em .6em; margin: 0 .4em .4em 0; border-radius: .35em; display: inline-block }
-mark { cursor: help; -webkit-box-decoration-break: clone; box-decoration-break: clone } mark span { unicode-bidi: isolate } .note { color: #666; font-size: .9em }
-"""
 NOTE = (
     "Colours show the coarse type, labels the deepest one. Point at an entity for its path and"
     " score."
@@ -60,73 +53,78 @@ def visualize_cli(
         if output.exists() and not overwrite:
             raise CascadeError(Errors.C060.format(path=output))
         nlp = spacy.load(model)
-        groups = {
-            name: list(
-                nlp.pipe(
-                    unannotated(nlp, doc)
-                    for doc in read_docs(path, nlp.vocab, limit, spans_key=None)
-                )
-            )
-            for name, path in corpora(data, split).items()
-        }
+        groups: dict[str, list[Doc]] = {}
+        for name, path in corpora(data, split).items():
+            gold = read_docs(path, nlp.vocab, limit, spans_key=None)
+            texts = (unannotated(nlp, doc) for doc in gold)
+            groups[name] = list(nlp.pipe(texts))
         with atomic_path(output) as temp:
             temp.write_text(render_page(groups, title=title), encoding="utf8")
-    msg.good(
-        f"{sum(map(len, groups.values()))} documents in {len(groups)} sections", output
-    )
+    n = sum(len(docs) for docs in groups.values())
+    msg.good(f"{n} documents in {len(groups)} sections", output)
 
 
-def render_page(groups: dict[str, list[Any]], *, title: str) -> str:
-    """groups (dict): Heading -> Docs.
+def render_page(groups: Mapping[str, Sequence[Doc]], *, title: str) -> str:
+    """groups (Mapping): Heading -> Docs.
 
     RETURNS (str): A whole HTML page without outside references.
     """
-    docs = list(itertools.chain.from_iterable(groups.values()))
-    counts = Counter(_coarse(e) for doc in docs for e in doc.ents)
-    frequent = sorted(sorted(counts, key=lambda c: (-counts[c], c))[: len(LIGHT)])
-    colors = dict.fromkeys(counts, OTHER) | dict(zip(frequent, LIGHT, strict=False))
-    legend = "".join(
-        f'<span style="background: {colors[c]}">{html.escape(c)}</span>'
-        for c in sorted(counts)
-    )
-    sections = "".join(
-        f"<h2>{html.escape(name)}</h2>"
-        + "".join(render_doc(doc, colors) for doc in group)
-        for name, group in groups.items()
-    )
-    above = f'<p class="note">{NOTE}</p><p class="legend">{legend}</p>'
-    return html_page(title=title, css=CSS, body=above + sections)
+    counts: Counter[str] = Counter()
+    for doc in itertools.chain.from_iterable(groups.values()):
+        counts.update(_coarse(ent) for ent in doc.ents)
+    colors = _colors(counts)
+
+    legend = []
+    for coarse in sorted(counts):
+        style = f"background: {colors[coarse]}"
+        legend.append(f'<span style="{style}">{html.escape(coarse)}</span>')
+    parts = [note(NOTE), f'<p class="legend">{"".join(legend)}</p>']
+    for name, group in groups.items():
+        parts.append(f"<h2>{html.escape(name)}</h2>")
+        parts += [render_doc(doc, colors) for doc in group]
+    css = read_asset("entities.css")
+    return html_page(title=title, css=css, body="".join(parts))
 
 
-def render_doc(doc: Any, colors: dict[str, str]) -> str:
+def _colors(counts: Mapping[str, int]) -> dict[str, str]:
+    """Colours of coarse types: the most frequent ones have one of their own."""
+    by_count = sorted(counts, key=lambda coarse: (-counts[coarse], coarse))
+    frequent = sorted(by_count[: len(LIGHT)])
+    own = dict(zip(frequent, LIGHT, strict=False))
+    return {coarse: own.get(coarse, OTHER) for coarse in counts}
+
+
+def render_doc(doc: Doc, colors: Mapping[str, str]) -> str:
     """One Doc with displaCy: colour by coarse type, path and score as title."""
     from spacy import displacy
 
-    ents: list[dict[str, Any]] = []
-    for e in doc.ents:
+    ents = []
+    for ent in doc.ents:
         # displaCy escapes the text and nothing else
-        params = {"title": html.escape(_title(e)), "bg": colors[_coarse(e)]}
-        label = html.escape(e.label_)
-        ents.append(
-            {"start": e.start_char, "end": e.end_char, "label": label, "params": params}
-        )
-    options = {"template": TEMPLATE}
+        title = html.escape(_title(ent))
+        shown = {
+            "start": ent.start_char,
+            "end": ent.end_char,
+            "label": html.escape(ent.label_),
+            "params": {"title": title, "bg": colors[_coarse(ent)]},
+        }
+        ents.append(shown)
     page = displacy.render(
         {"text": doc.text, "ents": ents},
         style="ent",
         manual=True,
         jupyter=False,
-        options=options,
+        options={"template": TEMPLATE},
     )
     return f'<div dir="auto">{page}</div>'
 
 
-def _coarse(ent: Any) -> str:
-    return ent._.cascade_path.split(" > ")[0] or ent.label_
+def _coarse(ent: Span) -> str:
+    path: str = ent._.cascade_path
+    return path.split(" > ")[0] or ent.label_
 
 
-def _title(ent: Any) -> str:
+def _title(ent: Span) -> str:
+    title: str = ent._.cascade_path or ent.label_
     score = ent._.cascade_score
-    return f"{ent._.cascade_path or ent.label_}" + (
-        "" if score is None else f"  ({score:.2f})"
-    )
+    return title if score is None else f"{title}  ({score:.2f})"

@@ -432,13 +432,13 @@ def test_pages_of_texts_without_entities(nlp: Any) -> None:
 
 def test_pages_leave_the_direction_to_the_text() -> None:
     """displaCy writes 'direction: ltr' into every text; the style must undo it."""
-    from spacy_cascade.cli.analysis_style import CSS
+    from spacy_cascade.pages import errors_css
 
     nlp, _ = util.scripted({"תל אביב": ("location", "city")})
     page = render_page({"he": [nlp("הוא נולד בתל אביב, תל אביב.")]}, title="t")
     assert '<div dir="auto"><div class="entities"' in page
     assert re.search(r"\.entities \{[^}]*direction: inherit !important", page)
-    assert re.search(r"\.entities\{[^}]*direction:inherit!important", CSS)
+    assert re.search(r"\.entities \{[^}]*direction: inherit !important", errors_css())
 
 
 def test_no_colour_of_a_page_stands_for_two_types() -> None:
