@@ -22,6 +22,7 @@ from spacy_cascade import __version__
 from .duplicates import DuplicateIndex
 from .embedding import CHUNK, Embedder, embedder_name, get_embedder, hash_embedder
 from .errors import CorpusError, Errors, check_rule
+from .issues import Report
 from .jobs import refuse_jobs
 from .outputs import (
     beside,
@@ -31,16 +32,15 @@ from .outputs import (
     write_json,
     write_records,
 )
-from .records import Record, Report
+from .records import Record
 from .units import (
     DEFAULT_RUN,
     RunOptions,
     Unit,
-    all_jobs,
+    Units,
     data_set,
     find_units,
     read_job,
-    sources_of,
 )
 from .vectors import checked, nearest_in, read_vectors, write_vectors
 
@@ -257,14 +257,14 @@ def decontaminate(
         reference; T042 and T072 for the embedder; T077 without datasketch.
     """
     units = find_units(source, target, Report(), run, split=split)
-    reference_units: list[Unit] = []
+    reference_units = Units()
     for path in against:
         found = find_units(path, target, Report(), DEFAULT_RUN, split=against_split)
         reference_units += found
-    jobs = all_jobs(units)
+    jobs = units.jobs
     refuse_jobs(source, target, jobs, against)
     read = {job.source.resolve() for job in jobs}
-    references = {job.source.resolve() for job in all_jobs(reference_units)}
+    references = {job.source.resolve() for job in reference_units.jobs}
     both = sorted(read & references)
     if both:
         raise CorpusError(Errors.T076.format(path=both[0], n=len(both)))
@@ -281,8 +281,8 @@ def decontaminate(
     if run.dry_run:
         return {
             **about,
-            "would_read": sources_of(units),
-            "references": sources_of(reference_units),
+            "would_read": units.sources,
+            "references": reference_units.sources,
             "would_overwrite": existing(outputs),
         }
     refuse_existing(outputs, overwrite=run.overwrite)

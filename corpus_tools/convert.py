@@ -15,8 +15,9 @@ from .formats import (
     refuse_empty,
     refuse_misread,
 )
+from .issues import KEPT, REJECTED, Report
 from .jobs import Job, plan, refuse_jobs
-from .records import KEPT, REJECTED, Record, Report
+from .records import Record
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]
 

@@ -12,8 +12,8 @@ from typing import IO, Any
 from spacy_cascade.files import atomic_path as atomic_path
 
 from .encodings import find_encoding
-from .errors import CorpusFileNotFoundError, Errors
-from .records import REJECTED, REPAIRED, FileLog
+from .errors import CorpusError, CorpusFileNotFoundError, Errors
+from .issues import REJECTED, REPAIRED, FileLog
 
 CHUNK = 1 << 20
 # A decoder error this close to the end of the buffer may be due to the buffer's end.
@@ -34,6 +34,18 @@ def check_file(path: Path) -> None:
     """RAISES CorpusFileNotFoundError: T001."""
     if not path.is_file():
         raise CorpusFileNotFoundError(Errors.T001.format(path=path, cwd=Path.cwd()))
+
+
+def read_json(path: Path, what: str) -> Any:
+    """The value of a small JSON file.
+
+    what (str): What the file should hold, for the message.
+    RAISES CorpusError: T005 if it is no JSON.
+    """
+    try:
+        return json.loads(path.read_text("utf-8-sig"))
+    except ValueError as err:
+        raise CorpusError(Errors.T005.format(path=path, format=what, why=err)) from err
 
 
 def open_text(path: Path, encoding: str | None = None) -> IO[str]:

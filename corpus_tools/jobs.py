@@ -19,7 +19,7 @@ from .formats import (
     is_beside,
     known_endings,
 )
-from .records import SKIPPED, Report
+from .issues import SKIPPED, Report
 
 SEEN = 5  # files that a message names
 _LANGUAGE = re.compile(r"(?:NER_([a-z]{2,3})|([a-z]{2}))")

@@ -16,7 +16,8 @@ from .errors import CorpusError, Errors
 from .files import atomic_path
 from .formats import get_writer
 from .formats.b2nerd import LABELS_FILE, read_labels
-from .records import Record, Report
+from .issues import Report
+from .records import Record
 from .units import RunOptions, Unit, read_job
 
 SHOWN = 15

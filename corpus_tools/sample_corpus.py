@@ -16,6 +16,7 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from .errors import CorpusError, Errors
 from .formats import get_writer
+from .issues import Report
 from .jobs import refuse_overlap
 from .outputs import (
     existing,
@@ -25,7 +26,7 @@ from .outputs import (
     write_json,
     write_records,
 )
-from .records import Record, Report
+from .records import Record
 from .sampling import (
     SPLITS,
     CoarseTypes,
@@ -37,7 +38,7 @@ from .sampling import (
     split_by_ratio,
     split_disjoint,
 )
-from .units import DEFAULT_RUN, RunOptions, Unit, all_jobs, find_units, sources_of
+from .units import DEFAULT_RUN, RunOptions, Unit, find_units
 
 REPORT = "sampling.json"
 
@@ -77,7 +78,7 @@ def sample(
     suffix = get_writer(run.to_format).suffix
     folders = {u.name: target / u.name if source.is_dir() else target for u in units}
     outputs = [folders[u.name] / f"{n}{suffix}" for u in units for n in names]
-    read = [job.source for job in all_jobs(units)]
+    read = [job.source for job in units.jobs]
     refuse_overlap([source, *read], [target, target / REPORT, *outputs])
 
     types = {coarse: list(chosen) for coarse, chosen in options.types.items()}
@@ -90,7 +91,7 @@ def sample(
     if run.dry_run:
         return {
             **about,
-            "would_read": sources_of(units),
+            "would_read": units.sources,
             "would_write": list(map(str, outputs)),
             "would_overwrite": existing(outputs),
         }

@@ -19,8 +19,9 @@ import numpy as np
 
 from .errors import CorpusError, Errors
 from .formats import read_records
+from .issues import Report
 from .jobs import Job, language_of, plan
-from .records import Record, Report
+from .records import Record
 
 Progress = Callable[[Iterable[Any], str], Iterable[Any]]
 Key = tuple[str, str]  # data set, type
@@ -83,6 +84,20 @@ class Unit:
             yield from read_job(job, report, limit=limit)
 
 
+class Units(list[Unit]):
+    """The data sets of a corpus."""
+
+    @property
+    def jobs(self) -> list[Job]:
+        """The files of all data sets."""
+        return [job for unit in self for job in unit.jobs]
+
+    @property
+    def sources(self) -> dict[str, list[str]]:
+        """The files of each data set, for the plan of a run."""
+        return {unit.name: [str(job.source) for job in unit.jobs] for unit in self}
+
+
 def read_job(job: Job, report: Report, *, limit: int | None = None) -> Iterator[Record]:
     """The records of one file."""
     records = read_records(
@@ -98,7 +113,7 @@ def find_units(
     run: RunOptions,
     *,
     split: str = "",
-) -> list[Unit]:
+) -> Units:
     """The data sets of a file or a directory tree.
 
     split (str): In a tree, take only the files `<split>.*` and `<split>-00001.*`. Default: all.
@@ -113,29 +128,19 @@ def find_units(
         to_format=run.to_format,
     )
     if source.is_file():
-        return [Unit(source.stem, tuple(jobs))]
+        return Units([Unit(source.stem, tuple(jobs))])
     if split:
         name = re.compile(rf"{re.escape(split)}(-\d{{5}})?")
         jobs = [job for job in jobs if name.fullmatch(job.source.stem)]
         if not jobs:
             raise CorpusError(Errors.T070.format(split=split, path=source))
 
-    units = []
+    units = Units()
     jobs = sorted(jobs, key=lambda job: job.source)
     for folder, group in itertools.groupby(jobs, key=lambda job: job.source.parent):
         parts = [language_of(p) or p for p in folder.relative_to(source).parts]
         units.append(Unit("/".join(parts) or source.resolve().name, tuple(group)))
     return units
-
-
-def sources_of(units: Iterable[Unit]) -> dict[str, list[str]]:
-    """The files of each data set, for the plan of a run."""
-    return {unit.name: [str(job.source) for job in unit.jobs] for unit in units}
-
-
-def all_jobs(units: Iterable[Unit]) -> list[Job]:
-    """The files of all data sets."""
-    return [job for unit in units for job in unit.jobs]
 
 
 def data_set(record: Record, unit: Unit) -> str:

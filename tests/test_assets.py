@@ -12,7 +12,7 @@ import srsly
 
 from corpus_tools.formats import geic
 from corpus_tools.formats.docs import DocMaker, blank_pipeline
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 from corpus_tools.twins import find_twins
 from spacy_cascade.doc.gold import gold_chars, known_path
 from spacy_cascade.taxonomy import builtin

@@ -20,6 +20,7 @@ from spacy_cascade import __version__
 
 from ..embedding import Embedder, as_embedder, embedder_name
 from ..errors import CorpusError, Errors
+from ..issues import Report as Issues
 from ..jobs import refuse_jobs
 from ..outputs import (
     beside,
@@ -29,17 +30,14 @@ from ..outputs import (
     write_json,
     write_selected,
 )
-from ..records import Report as Issues
 from ..units import (
     DEFAULT_RUN,
     NO_TYPE,
     Incidence,
     RunOptions,
     Unit,
-    all_jobs,
     data_set,
     find_units,
-    sources_of,
 )
 from ..vectors import read_vectors, write_vectors
 from .prune_report import describe, mentions_by_type, totals
@@ -82,7 +80,7 @@ def prune(
         the embedder.
     """
     units = find_units(source, target, Issues(), run, split=split)
-    jobs = all_jobs(units)
+    jobs = units.jobs
     refuse_jobs(source, target, jobs)
     if options.method == "random" and options.size is None and sizes is None:
         why, remedy = (
@@ -109,7 +107,7 @@ def prune(
     if run.dry_run:
         return {
             **about,
-            "would_read": sources_of(units),
+            "would_read": units.sources,
             "would_overwrite": existing(outputs),
             "would_resume": state.begun and not run.overwrite,
         }

@@ -14,14 +14,14 @@ from spacy_cascade.taxonomy import Taxonomy, TypePath
 from ..errors import CorpusError, Errors, check_choice
 from ..formats import get_writer
 from ..formats.b2nerd import LABELS_FILE, read_labels
+from ..issues import Report
 from ..jobs import Job, refuse_jobs
 from ..outputs import beside, existing, refuse_existing, write_json
-from ..records import Mention, Record, Rejected, Report
+from ..records import Mention, Record, Rejected
 from ..units import (
     DEFAULT_RUN,
     RunOptions,
     Unit,
-    all_jobs,
     data_set,
     find_units,
     read_job,
@@ -186,7 +186,7 @@ def standardize(
     """
     report = Report()
     units = find_units(source, target, report, run)
-    jobs = all_jobs(units)
+    jobs = units.jobs
     refuse_jobs(source, target, jobs)
     chosen = [_standardizer(unit, maps, taxonomy, folder, style) for unit in units]
     summary = beside(units, source, target, REPORT)

@@ -13,7 +13,8 @@ from typer.core import TyperCommand
 from wasabi import msg
 
 from ..formats import detect, read_records
-from ..records import Record, Report
+from ..issues import Report
+from ..records import Record
 from ..twins import THRESHOLD, find_twins
 from .frame import messages, print_json, print_table, progress, warn_rejected
 from .options import Json, Limit, Quiet, Seed

@@ -43,9 +43,6 @@ def conflicts_cli(
         ),
     ],
     *,
-    types: Annotated[
-        str, typer.Option(help="Only conflicts of these types, separated by commas")
-    ] = "",
     rules_only: Annotated[
         bool, typer.Option("--rules-only", help="Train no taggers")
     ] = False,
@@ -55,6 +52,9 @@ def conflicts_cli(
             help="Config of the taggers, as for `spacy train` (default: small tok2vec)"
         ),
     ] = None,
+    types: Annotated[
+        str, typer.Option(help="Only conflicts of these types, separated by commas")
+    ] = "",
     max_steps: Annotated[
         int | None,
         typer.Option(

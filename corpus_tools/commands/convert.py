@@ -12,8 +12,7 @@ from wasabi import msg
 from ..convert import convert
 from ..files import atomic_path
 from ..formats.columns import SEPARATORS
-from ..jobs import plan, refuse_jobs, refuse_overlap
-from ..records import (
+from ..issues import (
     DUPLICATE,
     IGNORED,
     KEPT,
@@ -28,6 +27,7 @@ from ..records import (
     SKIPPED,
     Report,
 )
+from ..jobs import plan, refuse_jobs, refuse_overlap
 from .frame import (
     load_taxonomy,
     messages,
@@ -42,6 +42,7 @@ from .options import (
     FromFormat,
     Json,
     Limit,
+    PathTaxonomy,
     Quiet,
     Seed,
     SpansKey,
@@ -85,10 +86,7 @@ def convert_cli(
             help="Language of the records and of the pipeline that tokenizes; xx: any"
         ),
     ] = "xx",
-    taxonomy: Annotated[
-        str,
-        typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths"),
-    ] = "",
+    taxonomy: PathTaxonomy = "",
     alignment: Annotated[
         str,
         typer.Option(help="Mentions off token boundaries: strict, contract, expand"),

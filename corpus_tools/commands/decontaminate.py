@@ -9,34 +9,16 @@ import typer
 from wasabi import msg
 
 from ..contamination import REASONS, FilterOptions, decontaminate
-from .frame import (
-    Result,
-    load_taxonomy,
-    messages,
-    print_table,
-    run_options,
-    show,
-    warn_rejected,
-)
-from .options import (
-    Embedder,
-    Formats,
-    Licence,
-    Output,
-    PathTaxonomy,
-    Source,
-    Target,
-    with_groups,
-)
+from . import frame, options
 
 SHOWN = 3
 WIDTH = 100
 
 
-@with_groups
+@options.with_groups
 def decontaminate_cli(
-    source: Source,
-    target: Target,
+    source: options.Source,
+    target: options.Target,
     *,
     against: Annotated[
         list[Path],
@@ -44,46 +26,43 @@ def decontaminate_cli(
             "--against", metavar="REF", help="Reference file or tree; may be repeated"
         ),
     ],
-    formats: Formats,
-    taxonomy: PathTaxonomy = "",
-    split: Annotated[
-        str,
-        typer.Option(help="Files to take from an input tree: <split>.*; '' for all"),
-    ] = "train",
+    formats: options.Formats,
+    taxonomy: options.PathTaxonomy = "",
+    split: options.Split = "train",
     against_split: Annotated[
         str, typer.Option(help="Files to take from a reference tree; '' for all")
     ] = "test",
+    semantic: Annotated[
+        bool, typer.Option("--semantic/--no-semantic", help="Compare embeddings")
+    ] = True,
     cosine: Annotated[
         float,
         typer.Option(
             help="A sentence goes if its cosine to a reference sentence is above"
         ),
     ] = 0.8,
-    jaccard: Annotated[
-        float,
-        typer.Option(
-            help="A sentence goes if it shares this part of its character 5-grams"
-        ),
-    ] = 0.8,
-    semantic: Annotated[
-        bool, typer.Option("--semantic/--no-semantic", help="Compare embeddings")
-    ] = True,
     near: Annotated[
         bool,
         typer.Option(
             "--near/--no-near", help="Search near duplicates, not only exact ones"
         ),
     ] = True,
+    jaccard: Annotated[
+        float,
+        typer.Option(
+            help="A sentence goes if it shares this part of its character 5-grams"
+        ),
+    ] = 0.8,
     repeated: Annotated[
         bool, typer.Option("--repeated", help="Also remove what repeats earlier input")
     ] = False,
-    embedder: Embedder = "hash",
-    licence: Licence = "",
+    embedder: options.Embedder = "hash",
+    licence: options.Licence = "",
     seed: Annotated[int, typer.Option(min=0, help="Of the MinHash permutations")] = 1,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Records per input file")
     ] = None,
-    output: Output,
+    output: options.Output,
 ) -> None:
     """Remove sentences that also stand in reference data, such as test sets, in the
     same or other words.
@@ -95,28 +74,29 @@ def decontaminate_cli(
     output: decontamination.json, which lists every removed sentence with the one that
     it is like, and a datasheet.
     """
-    with messages():
-        options = FilterOptions(
+    with frame.messages():
+        settings = FilterOptions(
             cosine=cosine if semantic else None,
             jaccard=jaccard if near else None,
             repeated=repeated,
             seed=seed,
         )
-        types = load_taxonomy(taxonomy)
+        types = frame.load_taxonomy(taxonomy)
+        run = frame.run_options(formats, output, types, limit, licence)
         report = decontaminate(
             source,
             target,
             against,
-            options,
-            run_options(formats, output, taxonomy=types, limit=limit, licence=licence),
+            settings,
+            run,
             split=split,
             against_split=against_split,
             embedder=embedder,
         )
-    show(report, output, plan=_print_plan, summary=_print)
+    frame.show(report, output, plan=_print_plan, summary=_print)
 
 
-def _print_plan(report: Result) -> None:
+def _print_plan(report: frame.Result) -> None:
     for name, paths in report["would_read"].items():
         typer.echo(f"input {name}: {', '.join(paths)}")
     for name, paths in report["references"].items():
@@ -124,12 +104,12 @@ def _print_plan(report: Result) -> None:
     msg.info(f"{len(report['would_overwrite'])} existing file(s) in the way")
 
 
-def _print(report: Result) -> None:
+def _print(report: frame.Result) -> None:
     columns = ("records", *REASONS, "kept")
     total = report["total"]
     groups = [*report["datasets"].items(), ("all", total)]
     rows = [(name, *(one[column] for column in columns)) for name, one in groups]
-    print_table(rows, ("", *columns))
+    frame.print_table(rows, ("", *columns))
     for reason in REASONS:
         removed = [one for one in report["removed"] if one["reason"] == reason]
         for one in removed[:SHOWN]:
@@ -146,10 +126,10 @@ def _print(report: Result) -> None:
             "More than half is gone: the embedder may not tell sentences of this language"
             " apart, or the cosine is too low"
         )
-    warn_rejected(total["rejected"])
+    frame.warn_rejected(total["rejected"])
 
 
-def _print_removed(one: Result) -> None:
+def _print_removed(one: frame.Result) -> None:
     like = one["like"]
     places = [f"{place['source']}:{place['record']}" for place in (one, like)]
     typer.echo(f"{one['reason']} {one['similarity']:.2f}: {places[0]} ~ {places[1]}")

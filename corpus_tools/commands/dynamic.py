@@ -16,7 +16,15 @@ from ..dynamic.versions import Source as Corpus
 from ..dynamic.versions import measure_source
 from ..embedding import get_embedder
 from .frame import Result, messages, print_json, progress
-from .options import FromFormat, Licence, Limit, Output, split_names, with_groups
+from .options import (
+    Embedder,
+    FromFormat,
+    Licence,
+    Limit,
+    Output,
+    split_names,
+    with_groups,
+)
 
 
 @with_groups
@@ -64,10 +72,7 @@ def dynamic_cli(
             help="Synonym table: auto (by language), none, a language, a JSON file"
         ),
     ] = "auto",
-    embedder: Annotated[
-        str,
-        typer.Option(help="'hash' (no model needed), or a sentence-transformers model"),
-    ] = "hash",
+    embedder: Embedder = "hash",
     seed: Annotated[
         int, typer.Option(min=0, help="The same seed gives the same versions")
     ] = 0,

@@ -17,8 +17,8 @@ from spacy_cascade.doc.missing import name_groups
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
+from ..issues import UNANNOTATED, Report
 from ..label_paths import read_taxonomy
-from ..records import UNANNOTATED, Report
 from ..units import RunOptions
 from .options import Formats, Output
 
@@ -60,7 +60,6 @@ def load_taxonomy(name: str) -> Taxonomy | None:
 def run_options(
     formats: Formats,
     output: Output,
-    *,
     taxonomy: Taxonomy | None,
     limit: int | None,
     licence: str = "",

@@ -63,11 +63,12 @@ TokenizerLanguage = Annotated[
 RecordLanguage = Annotated[
     str, typer.Option(help="Language of all records (default: by their folders)")
 ]
+Split = Annotated[
+    str, typer.Option(help="Files to take from a tree: <split>.*; '' for all")
+]
 PathTaxonomy = Annotated[
     str,
-    typer.Option(
-        help="docbin: 'dynamicner' or a taxonomy file: resolves types to paths"
-    ),
+    typer.Option(help="'dynamicner' or a taxonomy file: resolves types to paths"),
 ]
 AnyTaxonomy = Annotated[
     str,

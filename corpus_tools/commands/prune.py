@@ -14,42 +14,21 @@ from ..b2nerd.prune_report import by_language, compared, totals
 from ..b2nerd.pruning import PruneOptions
 from ..errors import CorpusError, Errors
 from ..files import check_file
-from .frame import (
-    Result,
-    load_taxonomy,
-    messages,
-    print_table,
-    run_options,
-    show,
-    warn_rejected,
-)
-from .options import (
-    Embedder,
-    Formats,
-    Licence,
-    Limit,
-    Output,
-    PathTaxonomy,
-    Source,
-    Target,
-    with_groups,
-)
+from . import frame, options
 
 COUNTS = ("datasets", "types", "records", "kept", "mentions", "kept_mentions")
 HEADER = ("", "sets", "types", "records", "kept", "mentions", "kept")
 COMPARED = ("chosen", "random", "lower")
 
 
-@with_groups
+@options.with_groups
 def prune_cli(
-    source: Source,
-    target: Target,
+    source: options.Source,
+    target: options.Target,
     *,
-    formats: Formats,
-    taxonomy: PathTaxonomy = "",
-    split: Annotated[
-        str, typer.Option(help="Files to take from a tree: <split>.*; '' for all")
-    ] = "train",
+    formats: options.Formats,
+    taxonomy: options.PathTaxonomy = "",
+    split: options.Split = "train",
     method: Annotated[
         str, typer.Option(help="diversity, threshold, type-random or random")
     ] = "diversity",
@@ -77,7 +56,7 @@ def prune_cli(
         Path | None,
         typer.Option(help="random, type-random: sizes from another run's pruning.json"),
     ] = None,
-    embedder: Embedder = "hash",
+    embedder: options.Embedder = "hash",
     cache: Annotated[
         Path | None, typer.Option(help="Keep the embeddings in this directory")
     ] = None,
@@ -88,9 +67,9 @@ def prune_cli(
         ),
     ] = 0,
     seed: Annotated[int, typer.Option(help="Of the order and the draws")] = 0,
-    limit: Limit = None,
-    licence: Licence = "",
-    output: Output,
+    limit: options.Limit = None,
+    licence: options.Licence = "",
+    output: options.Output,
 ) -> None:
     """Choose a small, diverse part of training data (B2NERD's diversity-aware pruning).
 
@@ -100,24 +79,25 @@ def prune_cli(
     goes on where it was when it is given again. Beside the output: pruning.json and a
     datasheet.
     """
-    with messages():
-        options = PruneOptions(
+    with frame.messages():
+        settings = PruneOptions(
             method=method, k=k, b=b, threshold=threshold, size=size, seed=seed
         )
         sizes = _sizes(like) if like else None
-        types = load_taxonomy(taxonomy)
+        types = frame.load_taxonomy(taxonomy)
+        run = frame.run_options(formats, output, types, limit, licence)
         report = prune(
             source,
             target,
-            options,
-            run_options(formats, output, taxonomy=types, limit=limit, licence=licence),
+            settings,
+            run,
             split=split,
             embedder=embedder,
             cache=cache,
             sizes=sizes,
             compare=compare,
         )
-    show(report, output, plan=_print_plan, summary=_print)
+    frame.show(report, output, plan=_print_plan, summary=_print)
 
 
 def _sizes(path: Path) -> dict[str, int]:
@@ -133,7 +113,7 @@ def _sizes(path: Path) -> dict[str, int]:
         ) from err
 
 
-def _print_plan(report: Result) -> None:
+def _print_plan(report: frame.Result) -> None:
     for name, files in report["would_read"].items():
         typer.echo(f"{name}: {', '.join(files)}")
     if report["would_resume"]:
@@ -142,7 +122,7 @@ def _print_plan(report: Result) -> None:
         msg.info(f"{len(report['would_overwrite'])} existing file(s) in the way")
 
 
-def _print(report: Result) -> None:
+def _print(report: frame.Result) -> None:
     groups = {**by_language(report["datasets"]), "all": report["datasets"]}
     compare = bool(report["compare"])
     rows: list[list[Any]] = []
@@ -152,7 +132,7 @@ def _print(report: Result) -> None:
         if compare:
             row += _compared(datasets, _measured(report["datasets"]))
         rows.append(row)
-    print_table(rows, (*HEADER, *COMPARED) if compare else HEADER)
+    frame.print_table(rows, (*HEADER, *COMPARED) if compare else HEADER)
     if compare:
         typer.echo(
             "chosen, random: mean similarity to the nearest neighbour, mean over types; lower:"
@@ -165,16 +145,16 @@ def _print(report: Result) -> None:
         f"{total['kept']} of {total['records']} records kept ({share:.1%}),"
         f" {total['kept_negatives']} without a mention"
     )
-    warn_rejected(total["rejected"])
+    frame.warn_rejected(total["rejected"])
 
 
-def _measured(datasets: Result) -> str:
+def _measured(datasets: frame.Result) -> str:
     """Whether the pools were compared, or all that was kept."""
     types = [figures for one in datasets.values() for figures in one["types"].values()]
     return "pool" if any("pool" in figures for figures in types) else "kept"
 
 
-def _compared(datasets: Result, what: str) -> list[str]:
+def _compared(datasets: frame.Result, what: str) -> list[str]:
     found = compared(datasets, what)
     cells = []
     for sample in ("chosen", "random"):

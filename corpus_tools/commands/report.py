@@ -9,9 +9,9 @@ import typer
 from wasabi import msg
 
 from ..errors import CorpusError, Errors
+from ..issues import Report
 from ..jobs import find_files, refuse_overlap
 from ..outputs import refuse_existing, write_text
-from ..records import Report
 from ..report.conflicts import load
 from ..report.page import render_page
 from ..report.samples import Samples

@@ -11,33 +11,15 @@ from wasabi import msg
 from ..errors import check_rule
 from ..sample_corpus import sample
 from ..sampling import SampleOptions
-from .frame import (
-    Align,
-    Result,
-    load_taxonomy,
-    messages,
-    print_table,
-    run_options,
-    show,
-    warn_rejected,
-)
-from .options import (
-    Formats,
-    Licence,
-    Limit,
-    Output,
-    Source,
-    split_names,
-    with_groups,
-)
+from . import frame, options
 
 HEADER = ("", "split", "records", "mentions", "types", "coarse types")
-ALIGNS: tuple[Align, ...] = ("l", "l", "r", "r", "r", "l")
+ALIGNS: tuple[frame.Align, ...] = ("l", "l", "r", "r", "r", "l")
 
 
-@with_groups
+@options.with_groups
 def sample_cli(
-    source: Source,
+    source: options.Source,
     target: Annotated[Path, typer.Argument(metavar="OUTPUT", help="Directory")],
     *,
     mode: Annotated[
@@ -65,7 +47,7 @@ def sample_cli(
     test_types: Annotated[
         str, typer.Option(help="disjoint: coarse types for test")
     ] = "",
-    formats: Formats,
+    formats: options.Formats,
     taxonomy: Annotated[
         str,
         typer.Option(help="'dynamicner' or a taxonomy file: tells the coarse types"),
@@ -76,10 +58,10 @@ def sample_cli(
             help="Files to take from a tree; default: train for few-shot, else all"
         ),
     ] = None,
-    licence: Licence = "",
+    licence: options.Licence = "",
     seed: Annotated[int, typer.Option(help="The same seed gives the same output")] = 0,
-    limit: Limit = None,
-    output: Output,
+    limit: options.Limit = None,
+    output: options.Output,
 ) -> None:
     """Few-shot samples, random splits, or splits with disjoint coarse types, for each data set.
 
@@ -88,34 +70,28 @@ def sample_cli(
     its share. disjoint: train, dev and test have no coarse type in common. Equal
     sentences come to the same split. Beside the output: sampling.json and a datasheet.
     """
-    with messages():
-        options = SampleOptions(
+    with frame.messages():
+        settings = SampleOptions(
             mode=mode,
             size=size,
             ratio=_ratio(ratio),
             coarse=coarse,
             mixed=mixed,
             types={
-                "train": split_names(train_types),
-                "dev": split_names(dev_types),
-                "test": split_names(test_types),
+                "train": options.split_names(train_types),
+                "dev": options.split_names(dev_types),
+                "test": options.split_names(test_types),
             },
             seed=seed,
         )
-        types = load_taxonomy(taxonomy)
-        report = sample(
-            source,
-            target,
-            options,
-            run_options(formats, output, taxonomy=types, limit=limit, licence=licence),
-            split=split,
-            taxonomy=types,
-        )
+        types = frame.load_taxonomy(taxonomy)
+        run = frame.run_options(formats, output, types, limit, licence)
+        report = sample(source, target, settings, run, split=split, taxonomy=types)
 
-    def print_summary(report: Result) -> None:
+    def print_summary(report: frame.Result) -> None:
         _print(report, target)
 
-    show(report, output, plan=_print_plan, summary=print_summary)
+    frame.show(report, output, plan=_print_plan, summary=print_summary)
 
 
 def _ratio(text: str) -> tuple[int, ...]:
@@ -125,12 +101,12 @@ def _ratio(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _print_plan(report: Result) -> None:
+def _print_plan(report: frame.Result) -> None:
     typer.echo("\n".join(report["would_write"]))
     msg.info(f"{len(report['would_overwrite'])} existing file(s) in the way")
 
 
-def _print(report: Result, target: Path) -> None:
+def _print(report: frame.Result, target: Path) -> None:
     rows: list[tuple[Any, ...]] = []
     removed = written = 0
     for name, one in report["datasets"].items():
@@ -141,7 +117,7 @@ def _print(report: Result, target: Path) -> None:
             removed += figures["removed_mentions"]
             written += figures["records"]
     width = 6 if any(row[-1] for row in rows) else 5
-    print_table([row[:width] for row in rows], HEADER[:width], ALIGNS[:width])
+    frame.print_table([row[:width] for row in rows], HEADER[:width], ALIGNS[:width])
 
     if removed:
         msg.info(
@@ -149,4 +125,4 @@ def _print(report: Result, target: Path) -> None:
         )
     left = sum(one["left_out"] for one in report["datasets"].values())
     msg.good(f"{written} records written to {target}, {left} left out")
-    warn_rejected(sum(one["rejected"] for one in report["datasets"].values()))
+    frame.warn_rejected(sum(one["rejected"] for one in report["datasets"].values()))

@@ -11,21 +11,13 @@ from wasabi import msg
 from ..b2nerd.labelmap import PACKAGED, load_map, load_maps
 from ..b2nerd.standardize import standardize
 from ..label_paths import read_taxonomy
-from .frame import (
-    Result,
-    messages,
-    print_table,
-    run_options,
-    show,
-    warn_rejected,
-)
-from .options import Formats, Limit, Output, Seed, with_groups
+from . import frame, options
 from .standardize_modes import Maps, print_lint, print_overview, print_suggestions
 
 HEADER = ("", "records", "mentions", "kept", "dropped", "merged")
 
 
-@with_groups
+@options.with_groups
 def standardize_cli(
     paths: Annotated[
         list[Path] | None,
@@ -83,16 +75,16 @@ def standardize_cli(
             )
         ),
     ] = None,
-    formats: Formats,
+    formats: options.Formats,
     embedder: Annotated[
         str, typer.Option(help="--suggest: 'hash', or a sentence-transformers model")
     ] = "hash",
     top: Annotated[
         int, typer.Option(min=1, help="--suggest: targets of each kind")
     ] = 3,
-    seed: Seed = 0,
-    limit: Limit = None,
-    output: Output,
+    seed: options.Seed = 0,
+    limit: options.Limit = None,
+    output: options.Output,
 ) -> None:
     """Give the labels of many data sets one meaning each (B2NERD's label standardization).
 
@@ -104,12 +96,12 @@ def standardize_cli(
     inputs = paths or []
     if sum([lint, suggest, overview is not None]) > 1:
         raise typer.BadParameter("give one of --lint, --suggest and --overview")
-    with messages():
+    with frame.messages():
         types = read_taxonomy(taxonomy)
         folder = maps or PACKAGED
         loaded = load_map(map_path) if map_path else None
         known = {loaded.name: loaded} if loaded else load_maps(folder)
-        run = run_options(formats, output, taxonomy=types, limit=limit)
+        run = frame.run_options(formats, output, types, limit)
         context = Maps(inputs, known, types, folder, run, output)
         if lint:
             print_lint(context, conflicts)
@@ -128,17 +120,17 @@ def standardize_cli(
         result = standardize(
             source, target, loaded or known, types, run, folder=folder, style=labels
         )
-    show(result, output, plan=_print_plan, summary=_print)
+    frame.show(result, output, plan=_print_plan, summary=_print)
 
 
-def _print_plan(result: Result) -> None:
+def _print_plan(result: frame.Result) -> None:
     msg.info(
         f"would write {len(result['would_write'])} file(s),"
         f" {len(result['would_overwrite'])} of which exist"
     )
 
 
-def _print(result: Result) -> None:
+def _print(result: frame.Result) -> None:
     rows = []
     for name, one in result["datasets"].items():
         dropped = sum(drop["mentions"] for drop in one["dropped"].values())
@@ -147,11 +139,11 @@ def _print(result: Result) -> None:
     totals = [sum(row[column] for row in rows) for column in range(1, len(HEADER))]
     if len(rows) > 1:
         rows.append(("total", *totals))
-    print_table(rows, HEADER)
+    frame.print_table(rows, HEADER)
     for name, one in result["datasets"].items():
         for raw, drop in one["dropped"].items():
             typer.echo(
                 f"  {name}: '{raw}', {drop['mentions']} mention(s) dropped: {drop['reason']}"
             )
-    warn_rejected(result["rejected"])
+    frame.warn_rejected(result["rejected"])
     msg.good(f"{totals[2]} of {totals[1]} mentions kept")

@@ -27,9 +27,9 @@ from ..b2nerd.suggest import suggest
 from ..embedding import get_embedder
 from ..errors import CorpusError, Errors
 from ..files import check_file
+from ..issues import Report
 from ..jobs import refuse_overlap
 from ..outputs import refuse_existing, write_text
-from ..records import Report
 from ..units import RunOptions, Unit, find_units
 from .frame import print_json
 from .options import Output

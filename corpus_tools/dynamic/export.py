@@ -12,7 +12,8 @@ from typing import Any
 
 from ..errors import CorpusError, Errors
 from ..formats import docbin, geic, swift
-from ..records import Mention, Record, Report
+from ..issues import Report
+from ..records import Mention, Record
 from . import datasheet
 from .lists import Lists
 from .versions import Comparison, Mentions, Source, Version

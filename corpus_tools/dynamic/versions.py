@@ -15,8 +15,9 @@ from spacy_cascade.taxonomy import Taxonomy
 from ..embedding import Embedder, embed_chunks, unit_rows
 from ..errors import CorpusError, Errors
 from ..formats import read_records
+from ..issues import Report
 from ..jobs import Job, plan
-from ..records import Record, Report
+from ..records import Record
 from .lists import Lists, Types, base, check, resolve
 from .metrics import DIRECTIONS, METRICS, Metrics, Vectors, measure_stream
 from .rounds import Corpus, describe

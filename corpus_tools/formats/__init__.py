@@ -10,7 +10,8 @@ from typing import Any
 
 from ..encodings import find_encoding
 from ..errors import CorpusError
-from ..records import Record, Report
+from ..issues import Report
+from ..records import Record
 from .detection import detect as detect
 from .plausibility import refuse_empty as refuse_empty
 from .plausibility import refuse_misread as refuse_misread

@@ -15,18 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import CorpusError, Errors
-from ..files import Item, atomic_path, iter_json
+from ..files import Item, atomic_path, iter_json, read_json
+from ..issues import DUPLICATE, REJECTED, REPAIRED, FileLog, Report
 from ..locate import Nearest, Span, as_in_text, is_word, nfc, occurrences
-from ..records import (
-    DUPLICATE,
-    REJECTED,
-    REPAIRED,
-    FileLog,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from ..records import Mention, Record, Rejected
+from .base import Format
 from .common import count_record, extras, get_list, get_text, show, write_json_list
 
 EXPECTED = (
@@ -50,12 +43,7 @@ def read_labels(path: Path) -> tuple[str, ...] | None:
     """
     if not path.is_file():
         return None
-    try:
-        data = json.loads(path.read_text("utf-8-sig"))
-    except ValueError as err:
-        raise CorpusError(
-            Errors.T005.format(path=path, format="a label list", why=err)
-        ) from err
+    data = read_json(path, "a label list")
     names = list(data.values()) if isinstance(data, Mapping) else data
     if not isinstance(names, list) or not all(
         isinstance(n, str) and n.strip() for n in names
@@ -290,3 +278,8 @@ def _to_json(record: Record, shared: tuple[str, ...] | None) -> dict[str, Any]:
     if record.meta.get("id") is not None:
         value["id"] = record.meta["id"]
     return {**value, **record.meta.get("extra", {})}
+
+
+FORMAT = Format(
+    read, EXPECTED, fits=fits, keys=KEYS, write=write, suffix=".json", by_name=True
+)

@@ -12,7 +12,10 @@ from spacy_cascade.doc.words import MARKS, WORD_CHARACTER
 
 from ..errors import CorpusError, Errors
 from ..files import atomic_path
-from ..records import MISALIGNED, NOT_WRITTEN, RENAMED, FileLog, Mention, Record, Report
+from ..issues import MISALIGNED, NOT_WRITTEN, RENAMED, FileLog, Report
+from ..records import Mention, Record
+from .base import Format
+from .bio_reader import ENDINGS, EXPECTED
 from .bio_reader import read as read
 from .columns import DOCSTART
 from .joining import find_tokens
@@ -168,3 +171,6 @@ def _cut(text: str, mentions: Iterable[Mention]) -> list[tuple[int, int]]:
         for a, b in itertools.pairwise(bounds)
         for m in _PIECES.finditer(text, a, b)
     ]
+
+
+FORMAT = Format(read, EXPECTED, ENDINGS, write=write, suffix=".conll")

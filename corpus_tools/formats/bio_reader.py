@@ -11,7 +11,8 @@ from pathlib import Path
 
 from ..errors import CorpusError, Errors
 from ..files import clean_item
-from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Report
+from ..issues import DUPLICATE, REJECTED, REPAIRED, FileLog, Report
+from ..records import Mention, Record
 from .columns import SEPARATORS, Row, is_document, is_markup, iter_lines
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, join

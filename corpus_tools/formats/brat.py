@@ -11,18 +11,10 @@ from pathlib import Path
 
 from ..errors import CorpusFileNotFoundError, Errors
 from ..files import clean_item, open_text
+from ..issues import DUPLICATE, IGNORED, REJECTED, REPAIRED, FileLog, Report
 from ..locate import is_word, nfc
-from ..records import (
-    DUPLICATE,
-    IGNORED,
-    REJECTED,
-    REPAIRED,
-    FileLog,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from ..records import Mention, Record, Rejected
+from .base import Format
 from .columns import iter_lines
 from .common import count_record, show
 from .spans import utf16_offsets
@@ -168,3 +160,6 @@ def _entry(
             name,
         )
     return Mention(start, end, one.label)
+
+
+FORMAT = Format(read, EXPECTED, (ANNOTATION,), beside=is_annotated)

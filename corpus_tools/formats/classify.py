@@ -8,19 +8,10 @@ from typing import Any
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
+from ..issues import DUPLICATE, NOT_WRITTEN, OFF_LIST, REJECTED, FileLog, Report
 from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign, occurrences
-from ..records import (
-    DUPLICATE,
-    NOT_WRITTEN,
-    OFF_LIST,
-    REJECTED,
-    FileLog,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from ..records import Mention, Record, Rejected
 from .common import count_record, report_place
 from .questions import LEVELS, Question, split_context
 

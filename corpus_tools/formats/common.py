@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Item, atomic_path
+from ..issues import NESTED, REJECTED, REPAIRED, UNANNOTATED, FileLog
 from ..locate import INSIDE, Place, is_word
-from ..records import NESTED, REJECTED, REPAIRED, UNANNOTATED, FileLog, Record
+from ..records import Record
 
 SHOWN = 60
 

@@ -10,7 +10,7 @@ from typing import Any
 from ..encodings import is_wide
 from ..errors import CorpusError, Errors
 from ..files import check_file, iter_json, open_text
-from ..records import Report
+from ..issues import Report
 from . import bio_reader, brat
 from .common import show
 from .layout import MOST

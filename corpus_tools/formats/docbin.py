@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import random
 import re
 from collections import Counter
@@ -20,11 +19,14 @@ from spacy_cascade.doc.missing import name_groups, other_groups, take_spans
 from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, CorpusFileNotFoundError, Errors
-from ..files import atomic_path, check_file
-from ..records import REJECTED, REPAIRED, FileLog, Record, Report
+from ..files import atomic_path, check_file, read_json
+from ..issues import REJECTED, REPAIRED, FileLog, Report
+from ..records import Record
+from .base import Format
 from .common import count_record
 from .docs import GOLD, DocMaker, blank_pipeline, in_zones, to_record
 
+SUFFIX = ".spacy"
 # Of a token, nothing but its text and its entity is annotated.
 ATTRS = ("ENT_IOB", "ENT_TYPE")
 
@@ -191,14 +193,7 @@ def data_sets(inputs: Sequence[Path], sources: Path) -> list[Path]:
         directory has. CorpusError: T005.
     """
     check_file(sources)
-    try:
-        names = list(json.loads(sources.read_text("utf8")))
-    except ValueError as err:
-        raise CorpusError(
-            Errors.T005.format(
-                path=sources, format="a JSON object of data sets", why=err
-            )
-        ) from err
+    names = list(read_json(sources, "a JSON object of data sets"))
     found = [p for p in inputs if not p.is_dir()]
     for name in names:
         here = [p / name for p in inputs if p.is_dir() and (p / name).is_dir()]
@@ -280,3 +275,6 @@ def _write_merged(bins: Sequence[DocBin], target: Path) -> int:
     with atomic_path(target) as temp:
         merged.to_disk(temp)
     return len(merged)
+
+
+FORMAT = Format(read, "a DocBin", (SUFFIX,), write=write, suffix=SUFFIX, text=False)

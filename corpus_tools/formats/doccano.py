@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import iter_json
-from ..records import IGNORED, Record, Report
+from ..issues import IGNORED, Report
+from ..records import Record
+from .base import Format
 from .common import get_list, get_text
 from .spans import are_spans, to_record
 
@@ -54,3 +56,6 @@ def read(
         if value.get("relations"):
             log.add(item.index, IGNORED, "relations are not read")
         yield to_record(item, text, spans, log, id=value.get("id"))
+
+
+FORMAT = Format(read, EXPECTED, fits=fits, keys=KEYS)

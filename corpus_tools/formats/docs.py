@@ -34,17 +34,9 @@ from spacy_cascade.doc.missing import missing_ranges, trim
 from spacy_cascade.taxonomy import Taxonomy, format_path
 
 from ..errors import CorpusError, Errors
+from ..issues import MISALIGNED, REJECTED, FileLog, Report
 from ..label_paths import LabelPaths
-from ..records import (
-    MISALIGNED,
-    MISSING,
-    REJECTED,
-    FileLog,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from ..records import MISSING, Mention, Record, Rejected
 
 T = TypeVar("T")
 GOLD = "gold"

@@ -16,8 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Item, atomic_path, iter_json
+from ..issues import DUPLICATE, REJECTED, FileLog, Report
 from ..locate import ABSENT, assign
-from ..records import DUPLICATE, REJECTED, FileLog, Mention, Record, Rejected, Report
+from ..records import Mention, Record, Rejected
+from .base import Format
 from .common import count_record, extras, get_list, get_text, report_place, show
 
 EXPECTED = 'records like "sentence1": {"sentence": "...", "entity": ["Lena"], "category": ["PER"]}'
@@ -139,3 +141,8 @@ def write(records: Iterable[Record], path: Path, report: Report | None = None) -
             file.write("," if number > 1 else "")
             file.write("\n" + body.removeprefix("{\n").removesuffix("\n}"))
         file.write("\n}")
+
+
+FORMAT = Format(
+    read, EXPECTED, fits=fits, keys=KEYS, write=write, suffix=".json", by_name=True
+)

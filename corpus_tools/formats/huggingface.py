@@ -15,7 +15,9 @@ from typing import Any, NamedTuple
 
 from ..errors import CorpusError, Errors
 from ..files import Item, iter_json
-from ..records import REJECTED, REPAIRED, FileLog, Mention, Record, Report
+from ..issues import REJECTED, REPAIRED, FileLog, Report
+from ..records import Mention, Record
+from .base import Format
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, join
 from .spelling import Spelling, find_spelling
@@ -178,3 +180,6 @@ def _to_record(
         "tokens": sentence.tokens,
     }
     return count_record(Record.from_entries(text, mentions, meta=meta), log, index)
+
+
+FORMAT = Format(read, EXPECTED, fits=fits, keys=KEYS, beside=is_info)

@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from ..errors import CorpusError, Errors
-from ..records import IGNORED, REJECTED, REJECTED_RECORDS, FileLog, Record
+from ..issues import IGNORED, REJECTED, REJECTED_RECORDS, FileLog
+from ..records import Record
 
 RECORDS, MENTIONS = "records", "mentions"
 

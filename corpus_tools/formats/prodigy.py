@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import iter_json
-from ..records import IGNORED, REJECTED, Record, Report
+from ..issues import IGNORED, REJECTED, Report
+from ..records import Record
+from .base import Format
 from .common import get_list, get_text, show
 from .spans import are_spans, to_record
 
@@ -66,3 +68,6 @@ def read(
             else get_list(item, "spans", log)
         )
         yield to_record(item, text, spans, log)
+
+
+FORMAT = Format(read, EXPECTED, fits=fits, keys=KEYS)

@@ -1,21 +1,18 @@
-"""All formats. A new one is a module with a reader, and its line here.
+"""All formats. A new one is a module with a reader and a `FORMAT`, and its line here.
 
 A format of a project of your own is added with `register_format`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..errors import CorpusError, Errors
-from ..records import Record
 from . import (
     b2nerd,
     bio,
-    bio_reader,
     brat,
     docbin,
     doccano,
@@ -25,40 +22,7 @@ from . import (
     spacy_json,
     swift,
 )
-
-Fits = Callable[[Any], bool]
-
-
-@dataclass(frozen=True)
-class Format:
-    """A layout of corpus files.
-
-    read (Callable): `(path, report, *, source, encoding, **options) -> Iterator[Record]`.
-    expected (str): What a file of the format holds, for messages.
-    endings (tuple[str, ...]): Files with one of these are taken to be of the format if
-        their content is of no other.
-    fits (Callable): Of JSON formats: whether a record looks like one of it. The first
-        format that says yes is taken.
-    keys (tuple[str, ...]): Of JSON formats: what records may begin with.
-    write (Callable): `(records, path, report, **options) -> None`, atomic. None: the
-        format is only read.
-    suffix (str): Of written files.
-    text (bool): Whether files are text.
-    by_name (bool): Whether mentions are looked up by their names, so that any number may
-        be missing.
-    beside (Callable): Whether a file belongs to another one that is read.
-    """
-
-    read: Callable[..., Iterator[Record]]
-    expected: str
-    endings: tuple[str, ...] = ()
-    fits: Fits | None = None
-    keys: tuple[str, ...] = ()
-    write: Callable[..., None] | None = None
-    suffix: str = ""
-    text: bool = True
-    by_name: bool = False
-    beside: Callable[[Path], bool] | None = None
+from .base import Format as Format
 
 
 class Writer(NamedTuple):
@@ -69,67 +33,16 @@ class Writer(NamedTuple):
 
 
 FORMATS: dict[str, Format] = {
-    "geic": Format(
-        geic.read,
-        geic.EXPECTED,
-        fits=geic.fits,
-        keys=geic.KEYS,
-        write=geic.write,
-        suffix=".json",
-        by_name=True,
-    ),
-    "swift": Format(
-        swift.read,
-        swift.EXPECTED,
-        fits=swift.fits,
-        keys=swift.KEYS,
-        write=swift.write,
-        suffix=".json",
-        by_name=True,
-    ),
-    "b2nerd": Format(
-        b2nerd.read,
-        b2nerd.EXPECTED,
-        fits=b2nerd.fits,
-        keys=b2nerd.KEYS,
-        write=b2nerd.write,
-        suffix=".json",
-        by_name=True,
-    ),
-    "bio": Format(
-        bio.read,
-        bio_reader.EXPECTED,
-        bio_reader.ENDINGS,
-        write=bio.write,
-        suffix=".conll",
-    ),
-    "docbin": Format(
-        docbin.read,
-        "a DocBin",
-        (".spacy",),
-        write=docbin.write,
-        suffix=".spacy",
-        text=False,
-    ),
-    "brat": Format(
-        brat.read, brat.EXPECTED, (brat.ANNOTATION,), beside=brat.is_annotated
-    ),
-    "doccano": Format(
-        doccano.read, doccano.EXPECTED, fits=doccano.fits, keys=doccano.KEYS
-    ),
-    "huggingface": Format(
-        huggingface.read,
-        huggingface.EXPECTED,
-        fits=huggingface.fits,
-        keys=huggingface.KEYS,
-        beside=huggingface.is_info,
-    ),
-    "prodigy": Format(
-        prodigy.read, prodigy.EXPECTED, fits=prodigy.fits, keys=prodigy.KEYS
-    ),
-    "spacy": Format(
-        spacy_json.read, spacy_json.EXPECTED, fits=spacy_json.fits, keys=spacy_json.KEYS
-    ),
+    "geic": geic.FORMAT,
+    "swift": swift.FORMAT,
+    "b2nerd": b2nerd.FORMAT,
+    "bio": bio.FORMAT,
+    "docbin": docbin.FORMAT,
+    "brat": brat.FORMAT,
+    "doccano": doccano.FORMAT,
+    "huggingface": huggingface.FORMAT,
+    "prodigy": prodigy.FORMAT,
+    "spacy": spacy_json.FORMAT,
 }
 JSON_SUFFIXES = (".json", ".jsonl", ".ndjson")
 TEXT_SUFFIXES = (".txt", ".csv")  # which say nothing of the format

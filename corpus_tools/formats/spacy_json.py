@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from ..files import Item, iter_json
-from ..records import IGNORED, REJECTED, FileLog, Record, Report
+from ..issues import IGNORED, REJECTED, FileLog, Report
+from ..records import Record
+from .base import Format
 from .common import show
 from .spans import are_spans, to_record
 
@@ -98,3 +100,6 @@ def _pairs(path: Path, log: FileLog, encoding: str | None) -> Iterator[Item]:
             if value is not None:  # the annotator writes null behind the last one
                 yield Item(index, "", value)
                 index += 1
+
+
+FORMAT = Format(read, EXPECTED, fits=fits, keys=KEYS)

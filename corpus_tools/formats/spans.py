@@ -8,8 +8,9 @@ from itertools import accumulate
 from typing import Any
 
 from ..files import Item
+from ..issues import DUPLICATE, REJECTED, REPAIRED, FileLog
 from ..locate import is_word
-from ..records import DUPLICATE, REJECTED, REPAIRED, FileLog, Mention, Record, Rejected
+from ..records import Mention, Record, Rejected
 from .common import count_record, show
 
 _STARTS, _ENDS, _LABELS = (

@@ -18,19 +18,11 @@ from spacy_cascade.taxonomy import Taxonomy
 
 from ..errors import CorpusError, Errors
 from ..files import Item, iter_json
+from ..issues import DUPLICATE, NOT_WRITTEN, REJECTED, REPAIRED, FileLog, Report
 from ..label_paths import LabelPaths
 from ..locate import ABSENT, assign
-from ..records import (
-    DUPLICATE,
-    NOT_WRITTEN,
-    REJECTED,
-    REPAIRED,
-    FileLog,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from ..records import Mention, Record, Rejected
+from .base import Format
 from .classify import ask, group_questions
 from .common import count_record, report_place, show, write_json_list
 from .markers import mark, markable, marked_names, unmark
@@ -246,3 +238,8 @@ def _mark_record(record: Record, index: int, report: Report) -> tuple[str, str]:
             reason = "can't be marked, since the sentence itself holds parts of the marker beside it"
         log.add(index, NOT_WRITTEN, reason, record.text[slice(*span)])
     return record.text, mark(record.text, spans)
+
+
+FORMAT = Format(
+    read, EXPECTED, fits=fits, keys=KEYS, write=write, suffix=".json", by_name=True
+)

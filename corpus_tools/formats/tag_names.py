@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..errors import CorpusError, Errors
-from ..files import atomic_path
+from ..files import atomic_path, read_json
 from .common import show
 
 
@@ -31,19 +31,12 @@ def read_names(path: Path) -> dict[str, str]:
     beside = names_path(path)
     if not beside.is_file():
         return {}
-    try:
-        data = json.loads(beside.read_text("utf-8-sig"))
-    except ValueError as err:
-        raise CorpusError(
-            Errors.T005.format(path=beside, format="names of tags", why=err)
-        ) from err
-    if not isinstance(data, Mapping) or not all(
-        isinstance(name, str) for name in data.values()
-    ):
+    what = "names of tags"
+    data = read_json(beside, what)
+    values = data.values() if isinstance(data, Mapping) else [None]
+    if not all(isinstance(name, str) for name in values):
         why = f"no JSON object of names, found {show(data)}"
-        raise CorpusError(
-            Errors.T005.format(path=beside, format="names of tags", why=why)
-        )
+        raise CorpusError(Errors.T005.format(path=beside, format=what, why=why))
     return dict(data)
 
 

@@ -18,8 +18,9 @@ from spacy_cascade.taxonomy import Taxonomy, TypePath
 from ..errors import CorpusError, Errors
 from ..formats import read_records
 from ..formats.docs import blank_pipeline, in_zones
+from ..issues import SKIPPED, UNANNOTATED, Report
 from ..jobs import about_file, find_files
-from ..records import SKIPPED, UNANNOTATED, Record, Report
+from ..records import Record
 from .tally import Paths, Tally
 
 Progress = Callable[[Iterable[Record], str], Iterable[Record]]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 
 DATA = Path(
     os.environ.get(

@@ -11,7 +11,8 @@ from corpus_tools.convert import convert
 from corpus_tools.encodings import find_encoding
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
-from corpus_tools.records import Record, Report
+from corpus_tools.issues import Report
+from corpus_tools.records import Record
 
 TOKENS = ("Zsófia", "Kiss", "Pécs", "felé", "megy", ".")
 TAGS = ("B-PER", "I-PER", "B-LOC", "O", "O", "O")

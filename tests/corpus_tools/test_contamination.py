@@ -12,7 +12,7 @@ from corpus_tools.duplicates import EXACT, NEAR, DuplicateIndex, normalise
 from corpus_tools.embedding import sentence_transformer
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 from corpus_tools.units import RunOptions
 
 REFERENCE = [

@@ -14,7 +14,7 @@ from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError, CorpusFileNotFoundError
 from corpus_tools.fetch import fetch
 from corpus_tools.formats import detect, docbin, read_records
-from corpus_tools.records import REJECTED, SKIPPED, Report
+from corpus_tools.issues import REJECTED, SKIPPED, Report
 
 GOOD = {
     "sentence": "Ann in Rome",

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from corpus_tools import files
 from corpus_tools.errors import CorpusFileNotFoundError
 from corpus_tools.files import atomic_path, clean, iter_json
-from corpus_tools.records import REJECTED, REPAIRED, Report
+from corpus_tools.issues import REJECTED, REPAIRED, Report
 
 KEYS = frozenset({"sentence"})
 

@@ -14,7 +14,7 @@ from corpus_tools.cli import app
 from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import FORMATS, docbin, read_records
-from corpus_tools.records import IGNORED, REJECTED, SKIPPED, Report
+from corpus_tools.issues import IGNORED, REJECTED, SKIPPED, Report
 
 MARTA = [("Marta Gómez", "PER"), ("Sevilla", "LOC")]
 JONAS = [("Jörg Weiß", "PER"), ("Zürich", "LOC")]

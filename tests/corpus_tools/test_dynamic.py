@@ -27,7 +27,8 @@ from corpus_tools.dynamic.search import SLACK, random_version, search
 from corpus_tools.embedding import hash_embedder
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import docbin, geic, swift
-from corpus_tools.records import Mention, Record, Report
+from corpus_tools.issues import Report
+from corpus_tools.records import Mention, Record
 from spacy_cascade.taxonomy import Taxonomy, builtin
 
 EXTREME = [80, 10, 5, 5]

@@ -11,8 +11,8 @@ import pytest
 from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import docbin, read_records
+from corpus_tools.issues import DUPLICATE, IGNORED, REPAIRED, Report
 from corpus_tools.locate import as_in_text, occurrences
-from corpus_tools.records import DUPLICATE, IGNORED, REPAIRED, Report
 
 TEXT = "Amina Okoye lebt in Köln."
 FOUND = [("Amina Okoye", "PER"), ("Köln", "LOC")]

@@ -8,15 +8,8 @@ from hypothesis import strategies as st
 
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import b2nerd
-from corpus_tools.records import (
-    DUPLICATE,
-    NESTED,
-    REJECTED,
-    REPAIRED,
-    Mention,
-    Record,
-    Report,
-)
+from corpus_tools.issues import DUPLICATE, NESTED, REJECTED, REPAIRED, Report
+from corpus_tools.records import Mention, Record
 
 
 def read(path, report):

@@ -12,16 +12,15 @@ from spacy.training.converters import conll_ner_to_docs
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import bio, docbin
 from corpus_tools.formats.tags import SCHEMES, decode, detect_scheme, encode
-from corpus_tools.records import (
+from corpus_tools.issues import (
     MISALIGNED,
     NOT_WRITTEN,
     REJECTED,
     RENAMED,
     REPAIRED,
-    Mention,
-    Record,
     Report,
 )
+from corpus_tools.records import Mention, Record
 
 
 def read(path, report, **options):

@@ -9,15 +9,8 @@ from spacy.tokens import DocBin
 from corpus_tools.errors import CorpusError, CorpusFileNotFoundError
 from corpus_tools.formats import docbin
 from corpus_tools.formats.docs import DocMaker, blank_pipeline, to_record
-from corpus_tools.records import (
-    MISALIGNED,
-    REJECTED,
-    UNKNOWN_TYPE,
-    Mention,
-    Record,
-    Rejected,
-    Report,
-)
+from corpus_tools.issues import MISALIGNED, REJECTED, UNKNOWN_TYPE, Report
+from corpus_tools.records import Mention, Record, Rejected
 from spacy_cascade.taxonomy import Taxonomy
 
 META = {

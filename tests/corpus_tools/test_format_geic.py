@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from corpus_tools.formats import geic
-from corpus_tools.records import DUPLICATE, NESTED, REJECTED, REPAIRED, Mention, Report
+from corpus_tools.issues import DUPLICATE, NESTED, REJECTED, REPAIRED, Report
+from corpus_tools.records import Mention
 
 
 def read(path, report):

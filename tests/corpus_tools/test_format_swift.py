@@ -10,17 +10,15 @@ from corpus_tools.errors import CorpusError
 from corpus_tools.formats import swift
 from corpus_tools.formats.markers import mark, markable, unmark
 from corpus_tools.formats.questions import LEVELS, Question, parse_question
-from corpus_tools.records import (
+from corpus_tools.issues import (
     DUPLICATE,
     NOT_WRITTEN,
     OFF_LIST,
     REJECTED,
     REPAIRED,
-    Mention,
-    Record,
-    Rejected,
     Report,
 )
+from corpus_tools.records import Mention, Record, Rejected
 from spacy_cascade.taxonomy import Taxonomy
 
 TYPES = "person, location"

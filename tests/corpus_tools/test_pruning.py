@@ -19,7 +19,7 @@ from corpus_tools.cli import app
 from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 from corpus_tools.units import Incidence, RunOptions
 from corpus_tools.vectors import nearest_in, nearest_of
 

@@ -9,8 +9,7 @@ import pytest
 
 from corpus_tools.convert import convert
 from corpus_tools.formats import b2nerd, docbin, geic, swift
-from corpus_tools.locate import ABSENT
-from corpus_tools.records import (
+from corpus_tools.issues import (
     DUPLICATE,
     MISALIGNED,
     NESTED,
@@ -19,6 +18,7 @@ from corpus_tools.records import (
     REPAIRED,
     Report,
 )
+from corpus_tools.locate import ABSENT
 from spacy_cascade.taxonomy import builtin
 
 pytestmark = pytest.mark.real_data

@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 from corpus_tools.cli import app
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import read_records
-from corpus_tools.records import Mention, Record, Rejected, Report
+from corpus_tools.issues import Report
+from corpus_tools.records import Mention, Record, Rejected
 from corpus_tools.sample_corpus import sample
 from corpus_tools.sampling import (
     SPLITS,

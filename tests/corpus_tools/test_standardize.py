@@ -34,7 +34,8 @@ from corpus_tools.cli import app
 from corpus_tools.embedding import get_embedder, hash_embedder
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import b2nerd, docbin
-from corpus_tools.records import Mention, Record, Rejected, Report
+from corpus_tools.issues import Report
+from corpus_tools.records import Mention, Record, Rejected
 from corpus_tools.units import DEFAULT_RUN, RunOptions, find_units
 from spacy_cascade.taxonomy import Taxonomy, builtin
 

@@ -16,14 +16,8 @@ from benchmarks.suites.corpora import streaming
 from corpus_tools.cli import PANELS, app
 from corpus_tools.convert import convert
 from corpus_tools.formats import docbin, docs
-from corpus_tools.records import (
-    KEPT,
-    REJECTED,
-    REJECTED_RECORDS,
-    Mention,
-    Record,
-    Report,
-)
+from corpus_tools.issues import KEPT, REJECTED, REJECTED_RECORDS, Report
+from corpus_tools.records import Mention, Record
 
 ROOT = Path(__file__).parents[2]
 

@@ -30,7 +30,7 @@ from corpus_tools.dynamic.pipeline import Settings, make
 from corpus_tools.embedding import get_embedder
 from corpus_tools.formats import read_records
 from corpus_tools.formats.docs import DocMaker
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 from spacy_cascade.doc.annotations import LABELS_KEY
 from spacy_cascade.doc.codecs import Codecs
 from spacy_cascade.doc.gold import gold_chars

@@ -29,7 +29,7 @@ from corpus_tools.b2nerd.prune_corpus import prune
 from corpus_tools.b2nerd.pruning import PruneOptions
 from corpus_tools.formats import read_records
 from corpus_tools.formats.docs import DocMaker, blank_pipeline
-from corpus_tools.records import Report
+from corpus_tools.issues import Report
 from corpus_tools.units import RunOptions
 
 METHODS = ("diversity", "type-random", "random", "all")

@@ -15,9 +15,9 @@ from spacy_cascade.taxonomy import Taxonomy
 from ...embedding import get_embedder
 from ...errors import CorpusError, Errors
 from ...files import atomic_path
+from ...issues import Report
 from ...jobs import refuse_overlap
 from ...plotting import pyplot
-from ...records import Report
 from . import edges, heatmap, model, rules
 from .evidence import Evidence
 from .rank import Conflict, rank

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from ...errors import CorpusError, CorpusFileNotFoundError, Errors
 from ...formats import known_endings, read_records
-from ...records import Record, Report
+from ...issues import Report
+from ...records import Record
 from .evidence import NAME, form_of
 
 SPLITS = ("train", "dev", "test")
