@@ -92,8 +92,11 @@ def clean_item(value: Any, log: FileLog, index: int) -> Any:
     """`clean`, with the replacement reported."""
     value, n = clean(value)
     if n:
-        log.add(index, REPAIRED, f"{n} character(s) that are no Unicode text (lone surrogates or bytes that are not "
-                "UTF-8) replaced by U+FFFD")  # fmt: skip
+        reason = (
+            f"{n} character(s) that are no Unicode text (lone surrogates or bytes that are not"
+            " UTF-8) replaced by U+FFFD"
+        )
+        log.add(index, REPAIRED, reason)
     return value
 
 

@@ -212,10 +212,15 @@ def refuse_clashes(maps: Iterable[LabelMap], taxonomy: Taxonomy) -> None:
         first = clashes[0]
         raise CorpusError(
             Errors.T057.format(
-                n=len({c.target for c in clashes}), target=first.target, narrow=first.narrow[0], part=first.part,
-                wide=first.wide[0], raw=first.wide[1], remedy=f"{first.target}{ARROW}{OTHERS}",
+                n=len({clash.target for clash in clashes}),
+                target=first.target,
+                narrow=first.narrow[0],
+                part=first.part,
+                wide=first.wide[0],
+                raw=first.wide[1],
+                remedy=f"{first.target}{ARROW}{OTHERS}",
             )
-        )  # fmt: skip
+        )
 
 
 def refuse_pairs(

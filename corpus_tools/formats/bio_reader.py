@@ -16,8 +16,9 @@ from ..records import Mention, Record
 from .columns import SEPARATORS, Row, is_document, is_markup, iter_lines
 from .common import count_record, show
 from .joining import Joiner, detect_joiner, join
-from .layout import MOST, Column, Guess, Layout, Wanted, guess_layout
+from .layout import Guess, Layout, guess_layout
 from .spelling import BRACKETS, PLAIN, PREFIX, Spelling, decode_brackets
+from .tag_columns import MOST, Column, Wanted
 from .tag_names import read_names
 from .tags import IO, OUTSIDE, SCHEMES, Tokens, check_scheme, decode, detect_scheme
 

@@ -13,7 +13,6 @@ from ..files import check_file, iter_json, open_text
 from ..issues import Report
 from . import bio_reader, brat
 from .common import show
-from .layout import MOST
 from .registry import (
     FORMATS,
     JSON_SUFFIXES,
@@ -21,6 +20,7 @@ from .registry import (
     format_by_ending,
     json_formats,
 )
+from .tag_columns import MOST
 
 _SAMPLE = 20
 _HEAD = 4096

@@ -112,15 +112,12 @@ def _entry(span: Any, text: str) -> Mention | Rejected:
             show(label),
             f"a label must be a non-empty string, found {show(label)}",
         )
-    if (
-        type(start) is not int
-        or type(end) is not int
-        or not 0 <= start < end <= len(text)
-    ):
-        reason = f"offsets {show([start, end])} are out of range in a text of {len(text)} characters"
-        pos = (start, end) if type(start) is int and type(end) is int else None
-        return Rejected(show(span), label, reason, pos)
-    return Mention(start, end, label)
+    whole = type(start) is int and type(end) is int
+    if whole and 0 <= start < end <= len(text):
+        return Mention(start, end, label)
+    size = f"a text of {len(text)} characters"
+    reason = f"offsets {show([start, end])} are out of range in {size}"
+    return Rejected(show(span), label, reason, (start, end) if whole else None)
 
 
 def _values(span: Any) -> tuple[Any, Any, Any]:

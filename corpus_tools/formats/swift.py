@@ -235,7 +235,10 @@ def _mark_record(record: Record, index: int, report: Report) -> tuple[str, str]:
     for span in left_out:
         reason = "stage 1 has no marks for overlapping mentions"
         if span in flat:
-            reason = "can't be marked, since the sentence itself holds parts of the marker beside it"
+            reason = (
+                "can't be marked, since the sentence itself holds parts of the marker"
+                " beside it"
+            )
         log.add(index, NOT_WRITTEN, reason, record.text[slice(*span)])
     return record.text, mark(record.text, spans)
 

@@ -15,6 +15,7 @@ from ..files import check_file
 
 SETS = 4
 # Numbers of occurrences: those that disagree, those looked at, by what they were found.
+HEADER = ("", "label", "others say", "occurrences", "F1", "where", "proposed split")
 EVIDENCE = (
     ("n", "checked", "equal mentions"),
     ("edges", "edges_checked", "edge words"),
@@ -58,22 +59,9 @@ def render(conflicts: Sequence[Mapping[str, Any]], top: int) -> str:
         if len(conflicts) > top
         else ""
     )
-    head = "".join(
-        f"<th>{name}</th>"
-        for name in (
-            "",
-            "label",
-            "others say",
-            "occurrences",
-            "F1",
-            "where",
-            "proposed split",
-        )
-    )
-    return (
-        '<div class="scroll"><table'
-        f' class="conflicts"><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>{more}'
-    )
+    head = "".join(f"<th>{name}</th>" for name in HEADER)
+    table = f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody>"
+    return f'<div class="scroll"><table class="conflicts">{table}</table></div>{more}'
 
 
 def _row(rank: int, one: Mapping[str, Any]) -> str:
@@ -84,25 +72,30 @@ def _row(rank: int, one: Mapping[str, Any]) -> str:
         for n, of, what in EVIDENCE
         if one.get(n) and one.get(of)
     )
-    both = isinstance(one.get("home"), (int, float)) and isinstance(
-        one.get("cross"), (int, float)
+    home, cross = one.get("home"), one.get("cross")
+    f1 = ""
+    if isinstance(home, (int, float)) and isinstance(cross, (int, float)):
+        f1 = f"{home:.2f} → {cross:.2f}"
+    example = ""
+    for pair in one.get("examples") or ():
+        if isinstance(pair, Sequence) and len(pair) > 1:
+            example = str(pair[1])
+            break
+    split = "<br>".join(escape(str(part)) for part in one.get("split") or ())
+    label = f"<b>{escape(one['label'])}</b><br><small>{strings}</small>"
+    where = (
+        f"{wide}<br><small>against</small> {narrow}<br><small>{escape(example)}</small>"
     )
-    f1 = f"{one['home']:.2f} → {one['cross']:.2f}" if both else ""
-    example = next(
-        (
-            str(e[1])
-            for e in one.get("examples") or ()
-            if isinstance(e, Sequence) and len(e) > 1
-        ),
-        "",
-    )
-    split = "<br>".join(escape(str(s)) for s in one.get("split") or ())
-    return (
-        "<tr><td"
-        f' class="n">{rank}</td><td><b>{escape(one["label"])}</b><br><small>{strings}</small></td><td>{escape(str(one.get("other", "")))}</td><td'
-        f' class="n">{found}</td><td class="n">{f1}</td><td>{wide}<br><small>against</small>'
-        f" {narrow}<br><small>{escape(example)}</small></td><td>{split}</td></tr>"
-    )
+    cells = [
+        f'<td class="n">{rank}</td>',
+        f"<td>{label}</td>",
+        f"<td>{escape(str(one.get('other', '')))}</td>",
+        f'<td class="n">{found}</td>',
+        f'<td class="n">{f1}</td>',
+        f"<td>{where}</td>",
+        f"<td>{split}</td>",
+    ]
+    return f"<tr>{''.join(cells)}</tr>"
 
 
 def _sets(names: Sequence[Any]) -> str:

@@ -21,16 +21,22 @@ from corpus_tools.report.tally import Paths, Tally, summary
 from spacy_cascade.taxonomy import Taxonomy
 
 RECORDS = [
-    {"sentence": "Ann met Bob Ray in Rome.", "entities": [
-        {"name": "Ann", "type": "person", "pos": [0, 3]},
-        {"name": "Bob Ray", "type": "person", "pos": [8, 15]},
-        {"name": "Ray", "type": "person->name", "pos": [12, 15]},
-        {"name": "Rome", "type": "location->city", "pos": [19, 23]},
-    ]},
+    {
+        "sentence": "Ann met Bob Ray in Rome.",
+        "entities": [
+            {"name": "Ann", "type": "person", "pos": [0, 3]},
+            {"name": "Bob Ray", "type": "person", "pos": [8, 15]},
+            {"name": "Ray", "type": "person->name", "pos": [12, 15]},
+            {"name": "Rome", "type": "location->city", "pos": [19, 23]},
+        ],
+    },
     {"sentence": "Nothing here.", "entities": []},
-    {"sentence": "Paris is <b>big</b>", "labels": ["location", "x"], "entities": [
-        {"name": "Paris", "type": "location", "pos": [0, 5]}]},
-]  # fmt: skip
+    {
+        "sentence": "Paris is <b>big</b>",
+        "labels": ["location", "x"],
+        "entities": [{"name": "Paris", "type": "location", "pos": [0, 5]}],
+    },
+]
 
 
 @pytest.fixture
@@ -198,8 +204,20 @@ class Page(HTMLParser):
 
 
 def test_the_page(corpus, tmp_path, write_json):
-    ranked = [{"label": "location", "other": "<i>", "n": 1200, "checked": 3000, "home": 0.9, "cross": 0.1,
-               "wide": ["en/toy"], "narrow": ["zh/other"], "split": ["a"], "strings": {"Rome": 2}}]  # fmt: skip
+    ranked = [
+        {
+            "label": "location",
+            "other": "<i>",
+            "n": 1200,
+            "checked": 3000,
+            "home": 0.9,
+            "cross": 0.1,
+            "wide": ["en/toy"],
+            "narrow": ["zh/other"],
+            "split": ["a"],
+            "strings": {"Rome": 2},
+        }
+    ]
     given = write_json({"conflicts": ranked}, "conflicts.json")
     out = tmp_path / "page.html"
     assert run("report", corpus, out, "--dry-run").exit_code == 0 and not out.exists()

@@ -103,17 +103,23 @@ def _boundary(
     one: DataSet, two: DataSet, label: str, other: str, a: Edges, b: Edges
 ) -> Iterator[Evidence]:
     for edge in a.inside.keys() & b.outside.keys():
-        n, checked = b.outside[edge], b.outside[edge] + b.inside[edge]
+        inside, outside = a.inside[edge], a.outside[edge]
         # a convention of the one set, with some certainty, and not of the other
-        if (
-            wilson(a.inside[edge], a.inside[edge] + a.outside[edge])
-            > 0.5
-            > b.share(edge)
-        ):
+        if wilson(inside, inside + outside) > 0.5 > b.share(edge):
             yield Evidence(
-                EDGES, one.name, two.name, label, PARTIALLY_EXTRACTED, other, edge[1], True, n, checked, 1 - a.share(edge),
-                b.strings[edge, False], b.examples[edge, False],
-            )  # fmt: skip
+                EDGES,
+                one.name,
+                two.name,
+                label,
+                PARTIALLY_EXTRACTED,
+                other,
+                form=edge[1],
+                n=b.outside[edge],
+                checked=b.outside[edge] + b.inside[edge],
+                own_rate=1 - a.share(edge),
+                strings=b.strings[edge, False],
+                examples=b.examples[edge, False],
+            )
 
 
 def _category(
@@ -131,9 +137,18 @@ def _category(
         n = b.inside[edge]
         if edge[0] != FIRST and a.inside[edge] + n >= min_count:
             yield Evidence(
-                EDGES, one.name, two.name, label, WRONG_CATEGORY, other, edge[1], True, n, heads[edge], 0.0,
-                b.strings[edge, True], b.examples[edge, True],
-            )  # fmt: skip
+                EDGES,
+                one.name,
+                two.name,
+                label,
+                WRONG_CATEGORY,
+                other,
+                form=edge[1],
+                n=n,
+                checked=heads[edge],
+                strings=b.strings[edge, True],
+                examples=b.examples[edge, True],
+            )
 
 
 def collect(dataset: DataSet) -> dict[str, Edges]:

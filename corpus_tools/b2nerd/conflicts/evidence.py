@@ -11,7 +11,6 @@ from typing import Any
 WRONG_CATEGORY = "wrong category"
 NOT_EXTRACTED = "not extracted"
 PARTIALLY_EXTRACTED = "partially extracted"
-CLASSES = (WRONG_CATEGORY, NOT_EXTRACTED, PARTIALLY_EXTRACTED)
 
 STRINGS, EDGES, TAGGER, LABELS = "strings", "edges", "tagger", "labels"
 NOMINAL, NAME = "nominal", "name"
