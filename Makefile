@@ -12,7 +12,7 @@ help:
 	@echo "make demo   set up, run the whole workflow on the embedded corpora, say where the results are"
 	@echo "make test   set up, run all tests; FILE=tests/decoding: those alone"
 	@echo "make fast   set up, run the tests that are not slow: under three minutes"
-	@echo "make lint   ruff, ruff format and mypy"
+	@echo "make lint   ruff, ruff format, directions of imports and mypy"
 	@echo "make docs   tables of options from the code, API reference into docs/reference/html"
 	@echo "make results  fill the tables of docs from docs/research/runs"
 	@echo "make clean  remove the environment and everything the workflow wrote"
@@ -54,6 +54,7 @@ fast: setup
 
 lint: setup
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

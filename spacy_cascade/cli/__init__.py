@@ -1,24 +1,16 @@
 """`python -m spacy cascade ...`: found by spaCy through the entry point `spacy_cli`."""
 
-import typer
-from spacy.cli._util import app
+from . import analyze, average, base, deepen, evaluate, export, finetune, visualize
+from ._app import cascade_app
 
-from ..console import safe_output
-
-cascade_app = typer.Typer(
-    name="cascade",
-    help="Train, score and show NER with small local LLMs (spacy-cascade).",
-    no_args_is_help=True,
-)
-
-
-@cascade_app.callback()
-def prepare() -> None:
-    """Before any command."""
-    safe_output()
-
-
-if not any(group.name == "cascade" for group in app.registered_groups):
-    app.add_typer(cascade_app)
-
-from . import analyze, average, base, deepen, evaluate, export, finetune, visualize  # noqa: E402, F401
+__all__ = [
+    "analyze",
+    "average",
+    "base",
+    "cascade_app",
+    "deepen",
+    "evaluate",
+    "export",
+    "finetune",
+    "visualize",
+]

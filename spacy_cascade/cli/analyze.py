@@ -14,7 +14,7 @@ from ..doc.gold import label_set, unannotated
 from ..errors import CascadeError, Errors
 from ..files import atomic_path
 from ..scoring.analysis import KINDS, Analysis
-from . import cascade_app
+from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
 
 

@@ -6,7 +6,7 @@ import typer
 from wasabi import msg
 
 from ..errors import CascadeError, Errors
-from . import cascade_app
+from ._app import cascade_app
 from ._util import refuse_overlap, show_errors
 
 

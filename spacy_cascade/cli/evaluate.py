@@ -16,7 +16,7 @@ from ..doc.gold import known_path
 from ..doc.missing import is_annotated
 from ..errors import CascadeError, Errors
 from ..taxonomy import parse_path
-from . import cascade_app
+from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
 
 COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accuracy")

@@ -12,7 +12,7 @@ from wasabi import msg
 
 from ..errors import CascadeError, Errors
 from ..training.devices import on_cpus, settle_device, several_processes
-from . import cascade_app
+from ._app import cascade_app
 from ._util import refuse_overlap, show_errors
 
 # What a run writes into its directory.

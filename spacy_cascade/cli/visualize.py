@@ -16,7 +16,7 @@ from ..doc.gold import unannotated
 from ..errors import CascadeError, Errors
 from ..files import atomic_path
 from ..pages import LIGHT, html_page, note, read_asset
-from . import cascade_app
+from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
 
 # Of all coarse types but the most frequent dozen: no other colour stands for two of them.
