@@ -234,6 +234,11 @@ class Errors:
         " batch_size of [finetune]."
     )
 
+    C130 = (
+        "[C130] The {option} of the component '{name}' can't be a {found}: it lacks {missing},"
+        " which {contract} in spacy_cascade.types asks for. {hint}"
+    )
+
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
     C061 = (

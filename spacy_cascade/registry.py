@@ -12,9 +12,13 @@ Each is open to other packages through entry points `spacy_<name>`.
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable
+from typing import Protocol, TypeVar
 
 import catalogue
 from spacy.util import registry
+
+T = TypeVar("T")
 
 _OWN = (
     "causal_lms",
@@ -29,12 +33,31 @@ for _name in _OWN:
     if not hasattr(registry, _name):
         setattr(registry, _name, catalogue.create("spacy", _name, entry_points=True))
 
-causal_lms = registry.causal_lms  # type: ignore[attr-defined]
-drafters = registry.drafters  # type: ignore[attr-defined]
-embedders = registry.embedders  # type: ignore[attr-defined]
-prompts = registry.prompts  # type: ignore[attr-defined]
-taxonomies = registry.taxonomies  # type: ignore[attr-defined]
-training_loops = registry.training_loops  # type: ignore[attr-defined]
+
+class Table(Protocol):
+    """One registry, as catalogue makes it."""
+
+    def __call__(self, name: str, /) -> Callable[[T], T]:
+        """Register what is decorated under this name."""
+
+    def get(self, name: str) -> Callable[..., object]: ...
+
+    def get_all(self) -> dict[str, Callable[..., object]]: ...
+
+    def __contains__(self, name: object) -> bool: ...
+
+
+def _table(name: str) -> Table:
+    found: Table = getattr(registry, name)
+    return found
+
+
+causal_lms = _table("causal_lms")
+drafters = _table("drafters")
+embedders = _table("embedders")
+prompts = _table("prompts")
+taxonomies = _table("taxonomies")
+training_loops = _table("training_loops")
 
 __all__ = [
     "causal_lms",

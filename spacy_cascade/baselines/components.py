@@ -21,7 +21,9 @@ from ..pipeline.extractor import token_spans
 from ..pipeline.open_ner import SCORE_WEIGHTS, OpenMention, OpenNER
 from ..pipeline.saved import DEFAULT_TAXONOMY
 from ..pipeline.settings import SHARE, Setting, default_config, flag
+from ..pipeline.template import PromptSetting
 from ..types import TrainingItem
+from .prompts import CandidatePrompt, TypePrompt
 
 # No adapter is trained, and there is nothing to save.
 _BLOCKS = {k: v for k, v in LM_BLOCKS.items() if k != "adapter"} | {
@@ -69,6 +71,8 @@ class PromptNER(_Untrained):
     """
 
     kind = "prompt_ner"
+    # what is not trained needs no right answers
+    template: PromptSetting[CandidatePrompt] = PromptSetting(CandidatePrompt)  # type: ignore[assignment]
 
 
 Language.factory(
@@ -93,6 +97,7 @@ class GPTNER(_Untrained):
     """
 
     kind = "gpt_ner"
+    template: PromptSetting[TypePrompt] = PromptSetting(TypePrompt)  # type: ignore[assignment]
     unused_options = ("adapter", "nested")
     verify = Setting(flag, True)
     verify_threshold = Setting(SHARE, 0.5)

@@ -6,11 +6,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job
 from ..decoding.labels import LabelJob, LabelTrie
+from ..decoding.listing import ListJob
 from ..decoding.native import NativeAutomaton
 from ..decoding.symbols import byte_index, byte_labels
 from ..errors import CascadeError, Errors
@@ -18,13 +19,56 @@ from ..prompts.chat import frame, vocabulary
 from ..prompts.demonstrations import Demo, marked, read_demos
 from ..prompts.labelset import LabelSet
 from ..registry import prompts
-from ..types import Unit
+from ..types import CausalLM, TokenSpan, Unit
 from .reasons import ReasonAutomaton, ReasonJob
 
 OPEN, CLOSE = "@@", "##"
 SYSTEM = "You are a helpful assistant."
 # The type that stands for "no entity" while demonstrations are read.
 _NO_TYPE = "∅"
+
+
+class TypePrompt(Protocol):
+    """How a `gpt_ner` asks for the mentions of one type after the other."""
+
+    @property
+    def full_paths(self) -> bool:
+        """Whether labels are written with all types above them."""
+
+    def job(self, lm: CausalLM, unit: Unit, labels: LabelSet, index: int) -> Job:
+        """The prompt for a marked copy. index (int): The type that is asked for."""
+
+    def verification(
+        self, lm: CausalLM, unit: Unit, span: TokenSpan, labels: LabelSet, index: int
+    ) -> LabelJob:
+        """The question whether a mention is of a type; the first answer is yes."""
+
+    def cost(self, lm: CausalLM, segment: str) -> int:
+        """Tokens of a piece of text."""
+
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
+        """Tokens of the longest prompt without its text."""
+
+
+class CandidatePrompt(Protocol):
+    """How a `prompt_ner` asks for candidates and verdicts: as `ListPrompt`, but without
+    right answers to train on.
+    """
+
+    @property
+    def full_paths(self) -> bool:
+        """Whether labels are written with all types above them."""
+
+    def job(
+        self, lm: CausalLM, unit: Unit, labels: LabelSet, *, nested: bool = False
+    ) -> ListJob:
+        """The prompt of a unit, and the automaton that constrains the answer."""
+
+    def cost(self, lm: CausalLM, segment: str) -> int:
+        """Tokens of a piece of text."""
+
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
+        """Tokens of the prompt without the text."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, format_path, normalize_name
-from ..types import MentionQuery, TrainingItem, TypeResult
+from ..types import ClassifyPrompt, MentionQuery, TrainingItem, TypeResult
 from .component import LM_BLOCKS, LMPipe
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
@@ -48,6 +48,7 @@ from .settings import (
     read_taxonomy,
 )
 from .targets import TypesItem
+from .template import PromptSetting
 from .typer import STRATEGIES, UNKNOWN, Typer, with_context
 from .windows import cut
 
@@ -86,6 +87,7 @@ class CascadeClassifier(LMPipe):
     """
 
     kind = "cascade_classifier"
+    template: PromptSetting[ClassifyPrompt] = PromptSetting(ClassifyPrompt)
     source = Setting(one_of(SOURCES), "spans")
     strategy = Setting(one_of(STRATEGIES), "progressive")
     beam_width = Setting(COUNT, 3)

@@ -39,10 +39,9 @@ from .settings import (
     factory_signature,
     one_of,
     read_model,
-    read_registered,
     settings_of,
 )
-from .template import TemplateOf
+from .template import PromptSetting, TemplateOf
 from .weights import Weights
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
@@ -85,6 +84,7 @@ class LMPipe(Pipe):
     # What `inspect.signature` gives, which is what spaCy validates configs with.
     __signature__: ClassVar[inspect.Signature]
     calibration: Calibration | None = None
+    template: PromptSetting[object] = PromptSetting(object)
     adapter_settings = Setting(block_or_none, None, option="adapter")
     save_weights = Setting(one_of(SAVE_WEIGHTS), "full")
 
@@ -106,7 +106,8 @@ class LMPipe(Pipe):
         self._nlp = nlp
         self.weights = Weights(nlp, name, read_model(name, model), self.kind)
         self.scorer = scorer
-        self._template_of = TemplateOf(nlp, name)
+        contract = type(self).template.contract
+        self._template_of = TemplateOf(nlp, name, contract)
         self.template = template
         self._take_settings(settings)
 
@@ -164,22 +165,6 @@ class LMPipe(Pipe):
         model's description.
         """
         return self.weights.spec
-
-    @property
-    def template(self) -> Any:
-        """How the language model is asked.
-
-        RAISES CascadeError: C106 if none was configured or loaded.
-        """
-        return self._template_of.get()
-
-    @template.setter
-    def template(self, template: Any) -> None:
-        self._template_of.set(
-            None
-            if template is None
-            else read_registered("prompts", "template", self.name, template)
-        )
 
     def shares_weights(self, other: LMPipe) -> bool:
         """Whether both run the same base with the same adapter."""

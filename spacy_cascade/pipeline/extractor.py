@@ -29,7 +29,7 @@ from ..doc.missing import is_annotated
 from ..errors import CascadeError, Errors
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
-from ..types import Drafter, TrainingItem, Unit
+from ..types import Drafter, ExtractPrompt, TrainingItem, Unit
 from .component import LM_BLOCKS, LMPipe
 from .settings import (
     COUNT,
@@ -46,7 +46,7 @@ from .settings import (
     read_taxonomy,
 )
 from .targets import copy_item
-from .template import Frames
+from .template import Frames, PromptSetting, check_contract
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
 # Windows that are decoded at a time: enough to fill batches of one length, and no more
@@ -83,6 +83,7 @@ class CascadeExtractor(LMPipe):
     """
 
     kind = "cascade_extractor"
+    template: PromptSetting[ExtractPrompt] = PromptSetting(ExtractPrompt)
     rounds = Setting(COUNT, 1)
     temperature = Setting(number("above 0", lambda t: t > 0), 1.0)
     open_threshold = Setting(SHARE, 0.5)
@@ -109,6 +110,7 @@ class CascadeExtractor(LMPipe):
         self.drafter: Drafter = CuesDrafter()
         if drafter is not None:
             self.drafter = read_registered("drafters", "drafter", name, drafter)
+            check_contract(self.drafter, Drafter, "drafter", name)
         self.check_settings()
         self._frames = Frames()
 

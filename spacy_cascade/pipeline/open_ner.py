@@ -25,7 +25,7 @@ from ..errors import CascadeError, Errors, Warnings
 from ..prompts.labelset import LabelSet
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..types import TrainingItem
+from ..types import LabeledSpan, ListPrompt, TrainingItem
 from .component import LM_BLOCKS, LMPipe
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
@@ -41,6 +41,7 @@ from .settings import (
     read_taxonomy,
 )
 from .targets import list_item
+from .template import PromptSetting
 from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
 
 logger = logging.getLogger("spacy_cascade")
@@ -76,6 +77,7 @@ class OpenNER(LMPipe):
     """
 
     kind = "open_ner"
+    template: PromptSetting[ListPrompt] = PromptSetting(ListPrompt)
     level = Setting(NATURAL, 0)
     adapter_path = Setting(path_or_none, None)
     nested = Setting(flag, False)
@@ -299,7 +301,7 @@ class OpenNER(LMPipe):
                 ):
                     continue
                 spans = [
-                    (s - w.start, e - w.start, index[path])
+                    LabeledSpan(s - w.start, e - w.start, index[path])
                     for (s, e), path in gold.items()
                     if w.start <= s and e <= w.end and path in index
                 ]
