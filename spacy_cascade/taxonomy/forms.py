@@ -2,95 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import srsly
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from .names import SEP, correct_name, parse_path
 
+# Nested names: children by name.
+NestedNames = dict[str, "NestedNames"]
+# What users write for a tree: nested mappings, lists of names, or names joined with commas.
+Tree = Mapping[str, Any] | Sequence[str] | str
 
-def nest_labels(labels: Iterable[str]) -> dict[str, Any]:
-    """The tree of a plain list; 'parent->child' and 'parent > child' entries make
-    deeper levels. Entries that are the same, letter by letter, collapse.
+
+class TaxonomyArgs(TypedDict, total=False):
+    """Arguments of `Taxonomy`."""
+
+    tree: Tree
+    name: str
+    levels: Sequence[str]
+    descriptions: Mapping[str, str]
+    aliases: Mapping[str, str]
+    names: Mapping[str, Mapping[str, str]]
+
+
+def nest_labels(labels: Iterable[object]) -> NestedNames:
+    """The tree of a plain list.
+
+    'parent->child' and 'parent > child' entries make deeper levels. Entries that are
+    the same, letter by letter, collapse.
 
     RAISES CascadeError: C006 for a name that can't be used.
     """
-    tree: dict[str, Any] = {}
+    tree: NestedNames = {}
     for label in labels:
         if not isinstance(label, str) or not parse_path(label):
             raise CascadeError(Errors.C006.format(name=label, sep=SEP.strip()))
-        node = tree
+
         parts = parse_path(label)
-        # white space around a name belongs to its spelling; in a path it belongs to the separators
-        for part in (label,) if parts == (label.strip(),) else parts:
+        if parts == (label.strip(),):
+            # White space around a name belongs to its spelling. In a path it belongs to
+            # the separators.
+            parts = (label,)
+        node = tree
+        for part in parts:
             node = node.setdefault(correct_name(part), {})
     return tree
 
 
-def nest_flat(data: Mapping[str, Any]) -> dict[str, Any]:
-    """The tree of DynamicNER's flat JSON: levels as comma-separated strings keyed by
-    their parent's name.
+def split_names(text: str) -> list[str]:
+    """The names of a string that are joined with commas."""
+    names = [name.strip() for name in text.split(",")]
+    return list(filter(None, names))
+
+
+def nest_flat(data: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+    """The tree of DynamicNER's flat JSON.
+
+    Its levels are comma-separated strings, keyed by their parent's name.
     """
+    first: str = data["first-level"]
+    second: Mapping[str, str] = data.get("second-level", {})
+    third: Mapping[str, str] = data.get("third-level", {})
 
-    def split(text: str) -> list[str]:
-        return [t.strip() for t in text.split(",") if t.strip()]
-
-    second, third = data.get("second-level", {}), data.get("third-level", {})
-    return {
-        coarse: {
-            medium: split(third.get(medium, ""))
-            for medium in split(second.get(coarse, ""))
-        }
-        for coarse in split(data["first-level"])
-    }
+    tree = {}
+    for coarse in split_names(first):
+        children = {}
+        for medium in split_names(second.get(coarse, "")):
+            children[medium] = split_names(third.get(medium, ""))
+        tree[coarse] = children
+    return tree
 
 
-def read_form(data: Any, *, source: str, name: str) -> dict[str, Any]:
+def read_form(data: object, *, source: str, name: str) -> TaxonomyArgs:
     """Arguments of `Taxonomy` from any of the known forms.
 
-    source (str): What messages call the data. name (str): Of the taxonomy, where the
-        data have none.
+    data (object): What users give.
+    source (str): What messages call the data.
+    name (str): Of the taxonomy, where the data have none.
     RAISES CascadeError: C004 if the form is unknown.
     """
-    if isinstance(data, Mapping) and "first-level" in data:
-        return {"tree": nest_flat(data), "name": str(data.get("dataset") or name)}
-    if isinstance(data, Mapping) and isinstance(data.get("tree"), (Mapping, list)):
-        more = {
-            k: data[k]
-            for k in ("levels", "descriptions", "aliases", "names")
-            if data.get(k)
-        }
-        return {"tree": data["tree"], "name": data.get("name", name), **more}
     if isinstance(data, Mapping):
-        # labels.json of a B2NERD-style data set: raw label -> natural name
-        is_labels = data and all(isinstance(v, str) for v in data.values())
-        return {"tree": nest_labels(data.values()) if is_labels else data, "name": name}
+        return _read_mapping(data, name)
     if isinstance(data, (list, tuple)):
         return {"tree": nest_labels(data), "name": name}
-    raise CascadeError(
-        Errors.C004.format(source=source, why=f"found {type(data).__name__}")
-    )
+    why = f"found {type(data).__name__}"
+    raise CascadeError(Errors.C004.format(source=source, why=why))
 
 
-def read_file(path: Path) -> Any:
+def _read_mapping(data: Mapping[str, Any], name: str) -> TaxonomyArgs:
+    if "first-level" in data:
+        return {"tree": nest_flat(data), "name": str(data.get("dataset") or name)}
+
+    if isinstance(data.get("tree"), (Mapping, list)):
+        args: TaxonomyArgs = {"tree": data["tree"], "name": data.get("name", name)}
+        if data.get("levels"):
+            args["levels"] = data["levels"]
+        for key in ("descriptions", "aliases", "names"):
+            if data.get(key):
+                args[key] = data[key]  # type: ignore[literal-required]
+        return args
+
+    # labels.json of a B2NERD-style data set: raw label -> natural name
+    is_labels = bool(data) and all(isinstance(value, str) for value in data.values())
+    tree: Tree = nest_labels(data.values()) if is_labels else data
+    return {"tree": tree, "name": name}
+
+
+def read_file(path: Path) -> object:
     """What a file of JSON, YAML or plain text (one label per line) holds.
 
-    RAISES CascadeFileNotFoundError, CascadeError: C004.
+    RAISES CascadeFileNotFoundError: C004 if there is no such file.
+    RAISES CascadeError: C004 if it can't be read.
     """
+    source = f"'{path}'"
     if not path.is_file():
-        raise CascadeFileNotFoundError(
-            Errors.C004.format(source=f"'{path}'", why="there is no such file")
-        )
+        why = "there is no such file"
+        raise CascadeFileNotFoundError(Errors.C004.format(source=source, why=why))
     try:
         if path.suffix == ".json":
             return srsly.read_json(path)
         if path.suffix in (".yml", ".yaml"):
             return srsly.read_yaml(path)
-        return [
-            line.strip() for line in path.read_text("utf8").splitlines() if line.strip()
-        ]
+        lines = [line.strip() for line in path.read_text("utf8").splitlines()]
+        return list(filter(None, lines))
     except (ValueError, UnicodeDecodeError) as err:
-        raise CascadeError(Errors.C004.format(source=f"'{path}'", why=err)) from err
+        raise CascadeError(Errors.C004.format(source=source, why=err)) from err

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 SEP = " > "
+# Names from the first level downwards.
 TypePath = tuple[str, ...]
 
-# Spelling slips of the published type files; each use is written to `Taxonomy.notes`.
+# Spelling slips of the published type files. Each use is written to `Taxonomy.notes`.
 CORRECTIONS = {"transortation": "transportation"}
+_WHITE_SPACE = re.compile(r"\s+")
+_ARROW = re.compile(r"\s*->\s*|\s+>\s+")
 
 
 @lru_cache(maxsize=1 << 14)
 def normalize_name(name: str) -> str:
-    """Lower case, single spaces, known spelling slips corrected: for look-up and
-    comparison, never for what users see.
+    """A name for look-up and comparison, never for what users see.
+
+    In lower case, with single spaces, with known spelling slips corrected.
     """
     name = single_spaced(name).lower()
     for wrong, right in CORRECTIONS.items():
@@ -32,7 +36,7 @@ def correct_name(name: str) -> str:
 
 def single_spaced(name: str) -> str:
     """The name as prompts write it: one space between words, none at the ends."""
-    return re.sub(r"\s+", " ", name.strip())
+    return _WHITE_SPACE.sub(" ", name.strip())
 
 
 def normalize_path(path: Sequence[str]) -> TypePath:
@@ -47,8 +51,5 @@ def format_path(path: Sequence[str]) -> str:
 
 def parse_path(text: str) -> TypePath:
     """Reads 'a > b' as well as B2NERD's 'a->b'."""
-    return tuple(
-        part.strip()
-        for part in re.split(r"\s*->\s*|\s+>\s+", text.strip())
-        if part.strip()
-    )
+    parts = [part.strip() for part in _ARROW.split(text.strip())]
+    return tuple(filter(None, parts))

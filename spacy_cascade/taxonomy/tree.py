@@ -1,54 +1,45 @@
 """The type tree.
 
 Nodes are identified by path, since names may repeat on different branches and levels.
-
-Names stay as users spell them; case and white space make no difference where a name is looked up.
+Names stay as users spell them. Case and white space make no difference where a name is
+looked up.
 """
 
 from __future__ import annotations
 
-import difflib
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import CascadeError, CascadeTypeError, Errors, Warnings
+from ..errors import CascadeError, CascadeTypeError, Errors
 from ..registry import taxonomies
-from .forms import nest_labels, read_file, read_form
+from .forms import NestedNames, Tree, nest_labels, read_file, read_form, split_names
+from .lookup import NameIndex
 from .names import (
     SEP,
     TypePath,
     correct_name,
-    format_path,
     normalize_name,
     normalize_path,
     parse_path,
 )
 
-logger = logging.getLogger("spacy_cascade")
-
-__all__ = [
-    "SEP",
-    "Taxonomy",
-    "TypePath",
-    "builtin",
-    "format_path",
-    "normalize_name",
-    "parse_path",
-]
+# Names of the levels of taxonomies with so many, for reports.
+_LEVELS = {1: ("fine",), 3: ("coarse", "medium", "fine")}
+_FILES = (".json", ".yml", ".yaml", ".txt")
 
 
 class Taxonomy:
     """An ordered tree of type names.
 
-    tree (Mapping): Nested mapping from name to children (a mapping, a list of names, or
-        None for a leaf).
+    tree (Tree): Nested mapping from name to children: a mapping, a list of names, or
+        None for a leaf.
     name (str): Used in messages.
     levels (Sequence[str]): Names of the levels, for reports. Default: coarse, medium,
         fine for three levels.
     descriptions (Mapping[str, str]): One line per type, keyed by path string or by name.
-    aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or name.
+    aliases (Mapping[str, str]): Other names, keyed by alias, valued by path string or
+        name.
     names (Mapping[str, Mapping[str, str]]): Names in other languages, by language and
         path string. They resolve too.
     RAISES CascadeError: C003 if empty, C005 for siblings that differ in nothing but
@@ -57,7 +48,7 @@ class Taxonomy:
 
     def __init__(
         self,
-        tree: Mapping[str, Any],
+        tree: Tree,
         *,
         name: str = "types",
         levels: Sequence[str] = (),
@@ -68,149 +59,148 @@ class Taxonomy:
         self.name = name
         self.notes: list[str] = []
         self._children: dict[TypePath, list[str]] = {(): []}
-        # by normalized names
-        self._by_name: dict[str, list[TypePath]] = {}
-        self._spelled: dict[TypePath, TypePath] = {}
-        self._reported: set[str] = set()
+        self._index = NameIndex(name, self._children)
         self._add(tree, ())
-        if not self._by_name:
+        if not len(self):
             raise CascadeError(Errors.C003)
-        self.depth = max(len(p) for p in self._children)
-        default = (
-            ("coarse", "medium", "fine")
-            if self.depth == 3
-            else ("fine",)
-            if self.depth == 1
-            else ()
-        )
-        self.levels = tuple(levels or default)
-        if len(self.levels) != self.depth:
-            self.levels = tuple(f"level{i + 1}" for i in range(self.depth))
-        self.descriptions = dict(descriptions or {})
-        self._described = {
-            normalize_path(parse_path(k)): v for k, v in self.descriptions.items()
-        }
-        self.aliases = {normalize_name(k): v for k, v in (aliases or {}).items()}
-        self.names = {
-            language: dict(table) for language, table in (names or {}).items()
-        }
-        self._local = {
-            language: {normalize_path(parse_path(p)): n for p, n in table.items()}
-            for language, table in self.names.items()
-        }
-        self._localized = {
-            normalize_name(n): p
-            for table in self.names.values()
-            for p, n in table.items()
-        }
 
-    def _add(self, tree: Any, parent: TypePath) -> None:
-        items: Iterable[tuple[Any, Any]]
+        self.depth = max(map(len, self._children))
+        self.levels = tuple(levels or _LEVELS.get(self.depth, ()))
+        if len(self.levels) != self.depth:
+            numbers = range(1, self.depth + 1)
+            self.levels = tuple(f"level{number}" for number in numbers)
+
+        self.descriptions = dict(descriptions or {})
+        self._described = _by_path(self.descriptions)
+        self.aliases = self._index.aliases
+        for alias, target in (aliases or {}).items():
+            self.aliases[normalize_name(alias)] = target
+
+        self.names: dict[str, dict[str, str]] = {}
+        # path -> name, by language
+        self._local: dict[str, dict[TypePath, str]] = {}
+        for language, table in (names or {}).items():
+            self.names[language] = dict(table)
+            self._local[language] = _by_path(table)
+            self._index.add_localized(table)
+
+    def _add(self, tree: object, parent: TypePath) -> None:
+        """Add the children of a node, and theirs."""
+        items: Iterable[tuple[object, object]]
         if isinstance(tree, Mapping):
             items = tree.items()
         elif isinstance(tree, str):
-            items = [(t.strip(), None) for t in tree.split(",") if t.strip()]
+            items = [(name, None) for name in split_names(tree)]
         elif isinstance(tree, Sequence):
-            items = [(t, None) for t in tree]
+            items = [(name, None) for name in tree]
         else:
-            raise CascadeError(
-                Errors.C004.format(
-                    source=repr(tree), why="not a mapping, list or string"
-                )
-            )
-        for raw, children in items:
-            if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
-                raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
-            name = correct_name(raw)
-            if name != raw:
-                self.notes.append(f"'{raw}' read as '{name}'")
-            path = (*parent, name)
-            twin = self._spelled.setdefault(normalize_path(path), path)
-            if twin != path or path in self._children:
-                names = {
-                    "name": name,
-                    "other": twin[-1],
-                    "parent": format_path(parent) or "the root",
-                }
-                raise CascadeError(Errors.C005.format(**names))
-            self._children[parent].append(name)
-            self._children[path] = []
-            self._by_name.setdefault(normalize_name(name), []).append(path)
+            why = "not a mapping, list or string"
+            raise CascadeError(Errors.C004.format(source=repr(tree), why=why))
+
+        for name, children in items:
+            path = self._add_node(name, parent)
             if children:
                 self._add(children, path)
 
+    def _add_node(self, raw: object, parent: TypePath) -> TypePath:
+        """Add one node. RETURNS (TypePath): Its path."""
+        if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
+            raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
+        name = correct_name(raw)
+        if name != raw:
+            self.notes.append(f"'{raw}' read as '{name}'")
+
+        path = (*parent, name)
+        self._index.add(path)
+        self._children[parent].append(name)
+        self._children[path] = []
+        return path
+
     # -- Reading
-    # ----------------------------------------------------------------------------------------------
 
     @classmethod
     def from_labels(
-        cls, labels: Iterable[str], *, name: str = "labels", **kwargs: Any
+        cls,
+        labels: Iterable[str],
+        *,
+        name: str = "labels",
+        **kwargs: Any,
     ) -> Taxonomy:
-        """A plain list; 'parent->child' and 'parent > child' entries make deeper
-        levels. Equal entries collapse.
+        """The taxonomy of a plain list.
+
+        'parent->child' and 'parent > child' entries make deeper levels. Equal entries
+        collapse.
+
+        labels (Iterable[str]): The names.
+        name (str): Used in messages.
+        **kwargs: Further arguments of `Taxonomy`.
         """
         return cls(nest_labels(labels), name=name, **kwargs)
 
     @classmethod
     def from_object(
-        cls, data: Any, *, source: str = "object", name: str = ""
+        cls,
+        data: object,
+        *,
+        source: str = "object",
+        name: str = "",
     ) -> Taxonomy:
         """Reads any of the known forms (see C004).
 
+        data (object): What users give.
+        source (str): What messages call the data.
+        name (str): Of the taxonomy, where the data have none.
         RAISES CascadeError: C004 if the form is unknown.
         """
-        return (
-            data
-            if isinstance(data, Taxonomy)
-            else cls(**read_form(data, source=source, name=name or source))
-        )
+        if isinstance(data, Taxonomy):
+            return data
+        return cls(**read_form(data, source=source, name=name or source))
 
     @classmethod
     def from_file(cls, path: str | Path) -> Taxonomy:
         """Reads JSON, YAML or plain text (one label per line).
 
-        RAISES CascadeFileNotFoundError, CascadeError: C004.
+        RAISES CascadeFileNotFoundError: C004 if there is no such file.
+        RAISES CascadeError: C004 if it can't be read.
         """
         path = Path(path)
         return cls.from_object(read_file(path), source=f"'{path}'", name=path.stem)
 
     @classmethod
-    def read(cls, source: Any) -> Taxonomy:
+    def read(cls, source: object) -> Taxonomy:
         """From whatever users give: a Taxonomy, a list of names, a nested dict, or a file.
 
-        RAISES CascadeTypeError: C004 if its form is unknown. CascadeError: C003 if it
-            is empty, C006 for a name that can't be used.
+        RAISES CascadeTypeError: C004 if its form is unknown.
+        RAISES CascadeError: C003 if it is empty, C006 for a name that can't be used.
         """
-        if isinstance(source, Path) or (
-            isinstance(source, str)
-            and source.endswith((".json", ".yml", ".yaml", ".txt"))
-        ):
+        if isinstance(source, Path):
             return cls.from_file(source)
         if isinstance(source, str):
-            raise CascadeTypeError(
-                Errors.C004.format(
-                    source=repr(source), why="a string that names no file"
-                )
-            )
+            if source.endswith(_FILES):
+                return cls.from_file(source)
+            why = "a string that names no file"
+            raise CascadeTypeError(Errors.C004.format(source=repr(source), why=why))
         return cls.from_object(source)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-serializable; `from_object` reads it back."""
-
-        def nest(path: TypePath) -> dict[str, Any]:
-            return {child: nest((*path, child)) for child in self._children[path]}
-
+        """JSON-serializable. `from_object` reads it back."""
         return {
             "name": self.name,
             "levels": list(self.levels),
             "descriptions": self.descriptions,
             "aliases": self.aliases,
             "names": self.names,
-            "tree": nest(()),
+            "tree": self._nested(()),
         }
 
+    def _nested(self, path: TypePath) -> NestedNames:
+        """The names below a node."""
+        out = {}
+        for name in self._children[path]:
+            out[name] = self._nested((*path, name))
+        return out
+
     # -- Looking up
-    # -------------------------------------------------------------------------------------------
 
     def __contains__(self, path: object) -> bool:
         return bool(path) and path in self._children
@@ -223,23 +213,23 @@ class Taxonomy:
         return (p for p in self._children if p)
 
     def __eq__(self, other: object) -> bool:
-        return (
-            isinstance(other, Taxonomy)
-            and self.to_dict()["tree"] == other.to_dict()["tree"]
-        )
+        if not isinstance(other, Taxonomy):
+            return False
+        return self._nested(()) == other._nested(())
 
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        counts = "/".join(str(len(self.paths(i + 1))) for i in range(self.depth))
+        levels = range(1, self.depth + 1)
+        counts = "/".join(str(len(self.paths(level))) for level in levels)
         return f"Taxonomy({self.name!r}, {counts})"
 
     def children(self, path: TypePath = ()) -> tuple[TypePath, ...]:
-        """Paths of the children of a node, in order; of the root: the coarse types."""
+        """Paths of the children of a node, in order. Those of the root are the coarse types."""
         return tuple((*path, name) for name in self._children[path])
 
     def paths(self, level: int) -> tuple[TypePath, ...]:
-        """All paths of a level; 1 is the coarsest."""
+        """All paths of a level. 1 is the coarsest."""
         return tuple(p for p in self._children if len(p) == level)
 
     @property
@@ -249,115 +239,78 @@ class Taxonomy:
 
     @property
     def leaves(self) -> tuple[TypePath, ...]:
+        """All paths without children."""
         return tuple(p for p, children in self._children.items() if p and not children)
 
     def description(self, path: TypePath) -> str:
+        """What was told of a type. '' if that is nothing."""
         key = normalize_path(path)
         return self._described.get(key) or self._described.get(key[-1:], "")
 
     def localized(self, path: TypePath, language: str) -> str:
-        """Name of a node in a language; '' if the taxonomy has none."""
+        """Name of a node in a language. '' if the taxonomy has none."""
         return self._local.get(language, {}).get(normalize_path(path), "")
 
     def find(self, path: Sequence[str]) -> TypePath | None:
         """The whole path of a node as it is spelled here, or None.
 
-        Case and white space of what is given don't matter.
+        path (Sequence[str]): Its case and white space don't matter.
         """
-        return self._spelled.get(normalize_path(path))
+        return self._index.find(path)
 
     def resolve(self, name: str, *, finest: bool = False) -> TypePath:
         """Path of a name, an alias or a path string.
 
         Case and white space don't matter, but nodes that are spelled just so come
-        first. Prefers the deepest node of that name, with a warning (CW04) if there are
-        others on other branches.
+        first. Of several nodes of that name the deepest is taken, with a warning (CW04)
+        if there are others on other branches.
 
+        name (str): What is looked up.
         finest (bool): The name is known to be that of a finest type, so that only other
             leaves are worth a warning.
-        RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the name.
+        RAISES CascadeError: C001 if unknown, C002 if two equally deep nodes have the
+            name.
         """
-        spelled = parse_path(name) if isinstance(name, str) else ()
-        whole = self.find(spelled) if len(spelled) > 1 else None
-        if whole is not None:
-            return whole
-        key = normalize_name(name) if isinstance(name, str) else ""
-        if key not in self._by_name and key in self.aliases:
-            return self.resolve(self.aliases[key], finest=finest)
-        if key not in self._by_name and key in self._localized:
-            path = parse_path(self._localized[key])
-            return self.find(path) or path
-        found = self._named(spelled) if len(spelled) > 1 else self._alike(name, key)
-        if not found:
-            raise CascadeError(self._unknown(name, key))
-        best = max(found, key=len)
-        rivals = [p for p in found if p != best and p != best[: len(p)]]
-        if any(len(p) == len(best) for p in rivals):
-            paths = "; ".join(map(format_path, found))
-            raise CascadeError(
-                Errors.C002.format(name=name, taxonomy=self.name, paths=paths)
-            )
-        if finest and not self._children[best]:
-            rivals = [p for p in rivals if not self._children[p]]
-        if rivals and key not in self._reported:
-            self._reported.add(key)
-            paths = "; ".join(map(format_path, found))
-            logger.warning(
-                Warnings.W004.format(
-                    name=name, taxonomy=self.name, paths=paths, taken=format_path(best)
-                )
-            )
-        return best
-
-    def _alike(self, name: Any, key: str) -> list[TypePath]:
-        """The nodes with this name: those spelled just so, else those with the key."""
-        found = self._by_name.get(key, [])
-        return [p for p in found if p[-1] == name] or found
-
-    def _named(self, spelled: TypePath) -> list[TypePath]:
-        """The nodes whose paths end with the last of these names and hold the others
-        before it, likewise.
-        """
-        parts = normalize_path(spelled)
-        named = self._by_name.get(parts[-1], [])
-        found = [p for p in named if _is_subsequence(parts, normalize_path(p))]
-        return [
-            p for p in found if p[-1] == spelled[-1] and _is_subsequence(spelled, p)
-        ] or found
-
-    def _unknown(self, name: Any, key: str) -> str:
-        names = {k: paths[0][-1] for k, paths in self._by_name.items()}
-        close = [names[k] for k in difflib.get_close_matches(key, names, 3)]
-        return Errors.C001.format(
-            name=name,
-            taxonomy=self.name,
-            n=len(self),
-            close=", ".join(close) or "nothing close",
-            some=", ".join(list(names.values())[:12]),
-        )
+        return self._index.resolve(name, finest=finest)
 
     def subset(self, names: Iterable[str]) -> Taxonomy:
-        """The part of the tree that holds these types, their ancestors and their descendants."""
-        wanted = [self.resolve(n) for n in names]
+        """The part of the tree that holds these types.
+
+        Their ancestors and descendants are in it, too.
+
+        RAISES CascadeError: C001, C002 for names that don't resolve, C003 without names.
+        """
+        wanted = [self.resolve(name) for name in names]
         if not wanted:
             raise CascadeError(Errors.C003)
-
-        def nest(path: TypePath) -> dict[str, Any]:
-            return {
-                c[-1]: nest(c)
-                for c in self.children(path)
-                if any(c == w[: len(c)] or w == c[: len(w)] for w in wanted)
-            }
-
-        kept = {k: v for k, v in self.descriptions.items() if k}
+        descriptions = {key: text for key, text in self.descriptions.items() if key}
         return Taxonomy(
-            nest(()), name=f"{self.name} (subset)", levels=(), descriptions=kept
+            self._nested_subset((), wanted),
+            name=f"{self.name} (subset)",
+            descriptions=descriptions,
         )
 
+    def _nested_subset(self, path: TypePath, wanted: Sequence[TypePath]) -> NestedNames:
+        """The names below a node that lead to wanted ones, or stand below them."""
+        out = {}
+        for child in self.children(path):
+            if any(_is_related(child, other) for other in wanted):
+                out[child[-1]] = self._nested_subset(child, wanted)
+        return out
 
-def _is_subsequence(parts: TypePath, path: TypePath) -> bool:
-    rest = iter(path)
-    return all(p in rest for p in parts)
+
+def _by_path(table: Mapping[str, str]) -> dict[TypePath, str]:
+    """A table that is keyed by path strings, keyed by normalized paths."""
+    out = {}
+    for path, value in table.items():
+        out[normalize_path(parse_path(path))] = value
+    return out
+
+
+def _is_related(a: TypePath, b: TypePath) -> bool:
+    """Whether one path is the beginning of the other."""
+    n = min(len(a), len(b))
+    return a[:n] == b[:n]
 
 
 def builtin(name: str) -> Taxonomy:
@@ -373,11 +326,17 @@ def dynamicner_taxonomy() -> Taxonomy:
 
 @taxonomies("spacy-cascade.File.v1")
 def file_taxonomy(path: str) -> Taxonomy:
-    """Any file that `Taxonomy.from_file` reads."""
+    """Any file that `Taxonomy.from_file` reads.
+
+    path (str): A file of JSON, YAML or plain text.
+    """
     return Taxonomy.from_file(path)
 
 
 @taxonomies("spacy-cascade.Labels.v1")
 def label_taxonomy(labels: list[str]) -> Taxonomy:
-    """A list of names; 'parent->child' makes levels."""
+    """A list of names.
+
+    labels (list[str]): The names. 'parent->child' makes levels.
+    """
     return Taxonomy.from_labels(labels)
