@@ -9,10 +9,11 @@ from srsly import msgpack_decoders, msgpack_encoders
 
 
 class Codecs:
-    """srsly collects its msgpack codecs anew, from all installed packages and all
-    registered functions, at every single call, several times per Doc, which takes
-    longer than all other work on a DocBin together. Inside this context it collects
-    them once. May be nested, and left in any order, by any thread.
+    """Inside this context srsly's msgpack codecs are collected once.
+
+    srsly collects them anew, from all installed packages and all registered functions,
+    at every single call, several times per Doc. That takes longer than all other work
+    on a DocBin together. Contexts may be nested, and left in any order, by any thread.
     """
 
     depth = 0

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from spacy.language import Language
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..errors import CascadeError, Warnings
@@ -19,14 +20,41 @@ from .missing import GOLD_KEY, is_annotated, missing_ranges, trim
 
 logger = logging.getLogger("spacy_cascade")
 
-# (start token, end token, label path)
-GoldMention = tuple[int, int, TypePath]
+
+class LabeledSpan(NamedTuple):
+    """A mention and its type.
+
+    start, end (int): Token indices or characters, end exclusive.
+    path (TypePath): The label path. Empty: without a type.
+    """
+
+    start: int
+    end: int
+    path: TypePath
+
+
+# A gold mention as tokens.
+GoldMention = LabeledSpan
+
+
+class MentionList(NamedTuple):
+    """The type list that a gold mention brings.
+
+    answer (str): The right name.
+    names (list[str]): All names of the list.
+    """
+
+    answer: str
+    names: list[str]
 
 
 def label_set(nlp: Language) -> Taxonomy | None:
     """The labels that a pipeline's entities have: those of its last component that has any."""
-    taxonomies = [getattr(pipe, "taxonomy", None) for _, pipe in nlp.components]
-    return next((t for t in reversed(taxonomies) if isinstance(t, Taxonomy)), None)
+    for _, pipe in reversed(nlp.components):
+        taxonomy = getattr(pipe, "taxonomy", None)
+        if isinstance(taxonomy, Taxonomy):
+            return taxonomy
+    return None
 
 
 def unannotated(nlp: Language, gold: Doc) -> Doc:
@@ -37,33 +65,52 @@ def unannotated(nlp: Language, gold: Doc) -> Doc:
     return doc
 
 
-def gold_chars(doc: Doc) -> list[tuple[int, int, TypePath]]:
-    """All gold mentions of a reference Doc as character spans: `doc.spans["gold"]` with
-    its paths if it is there (nested ones included), else `doc.ents` with their labels
-    as one-step paths. White space at their edges is left out.
+def gold_spans(doc: Doc) -> tuple[list[Span], list[str]]:
+    """The gold mentions of a reference Doc, and their paths as text.
+
+    They are `doc.spans["gold"]` with its paths if it is there (nested ones included),
+    else `doc.ents` with their labels as one-step paths.
     """
     group = doc.spans.get(GOLD_KEY)
-    spans = list(doc.ents if group is None else group)
-    paths = (group.attrs.get("paths") if group is not None else None) or [
-        s.label_ for s in spans
-    ]
+    if group is None:
+        spans = list(doc.ents)
+        paths = None
+    else:
+        spans = list(group)
+        paths = group.attrs.get("paths")
+    return spans, paths or [span.label_ for span in spans]
+
+
+def gold_chars(doc: Doc) -> list[LabeledSpan]:
+    """All gold mentions of a reference Doc as characters. See `gold_spans`.
+
+    White space at their edges is left out.
+    """
     text = doc.text
-    found = [
-        (*trim(text, s.start_char, s.end_char), parse_path(p))
-        for s, p in zip(spans, paths, strict=True)
-    ]
-    return [(start, end, path) for start, end, path in found if start < end]
+    out = []
+    for span, path in zip(*gold_spans(doc), strict=True):
+        start, end = trim(text, span.start_char, span.end_char)
+        if start < end:
+            out.append(LabeledSpan(start, end, parse_path(path)))
+    return out
+
+
+def _aligned(example: Example, start: int, end: int) -> Span | None:
+    """The tokens of `example.predicted` that hold these characters of the reference."""
+    span = example.predicted.char_span(start, end, alignment_mode="expand")
+    return span if span is not None and len(span) else None
 
 
 def gold_mentions(example: Example) -> list[GoldMention]:
-    """Gold mentions as tokens of `example.predicted`; one that does not align is
-    widened to whole tokens.
+    """Gold mentions as tokens of `example.predicted`.
+
+    One that does not align is widened to whole tokens.
     """
     out = []
     for start, end, path in gold_chars(example.reference):
-        span = example.predicted.char_span(start, end, alignment_mode="expand")
-        if span is not None and len(span):
-            out.append((span.start, span.end, path))
+        span = _aligned(example, start, end)
+        if span is not None:
+            out.append(GoldMention(span.start, span.end, path))
     return out
 
 
@@ -71,15 +118,17 @@ def missing_tokens(example: Example) -> set[int]:
     """Tokens of `example.predicted` of which the gold annotation says nothing."""
     out: set[int] = set()
     for start, end in missing_ranges(example.reference):
-        span = example.predicted.char_span(start, end, alignment_mode="expand")
+        span = _aligned(example, start, end)
         if span is not None:
             out.update(range(span.start, span.end))
     return out
 
 
 def report_missing(examples: Iterable[Example]) -> None:
-    """Warn, once and with counts, of Docs that have no entity annotation or only some: what is
-    missing counts for nothing."""
+    """Warn, once and with counts, of Docs without entity annotation, or with only some.
+
+    What is missing counts for nothing.
+    """
     n = none = some = 0
     for example in examples:
         n += 1
@@ -91,73 +140,110 @@ def report_missing(examples: Iterable[Example]) -> None:
         logger.warning(Warnings.W015.format(none=none, some=some, n=n))
 
 
-def mention_lists(example: Example) -> dict[GoldMention, tuple[str, list[str]]]:
-    """Answer and type list of every gold mention that brings its own list, as
-    `corpus_tools dynamic` writes them.
+def mention_lists(example: Example) -> dict[GoldMention, MentionList]:
+    """Answer and type list of every gold mention that brings its own list.
+
+    `corpus_tools dynamic` writes such lists.
     """
     group = example.reference.spans.get(GOLD_KEY)
     lists = group.attrs.get("type_lists") if group is not None else None
-    if group is None or not lists:
+    if not lists:
         return {}
+
     out = {}
-    for span, path, types in zip(
-        group, group.attrs.get("paths") or [s.label_ for s in group], lists, strict=True
-    ):
-        found = example.predicted.char_span(
-            span.start_char, span.end_char, alignment_mode="expand"
-        )
-        if found is not None and len(found) and span.label_ in types:
-            out[found.start, found.end, parse_path(path)] = (span.label_, list(types))
+    spans, paths = gold_spans(example.reference)
+    for span, path, names in zip(spans, paths, lists, strict=True):
+        found = _aligned(example, span.start_char, span.end_char)
+        if found is not None and span.label_ in names:
+            mention = GoldMention(found.start, found.end, parse_path(path))
+            out[mention] = MentionList(span.label_, list(names))
     return out
 
 
 def report_gold(
-    examples: Iterable[Example], *, marks: bool, taxonomy: Taxonomy | None = None
+    examples: Iterable[Example],
+    *,
+    marks: bool,
+    taxonomy: Taxonomy | None = None,
 ) -> None:
     """Warn, once and with counts, of gold annotation that training can't use as it stands.
 
-    marks (bool): For the extractor: of overlapping mentions only the longest can be marked.
-    taxonomy (Taxonomy): For the classifier: types that are not in it.
+    examples (Iterable[Example]): The gold annotation.
+    marks (bool): For the extractor. Of overlapping mentions only the longest can be
+        marked.
+    taxonomy (Taxonomy): For the classifier. Types that are not in it are reported.
     """
-    misaligned, nested, padded, unknown = [], [], [], Counter[str]()
     examples = list(examples)
     report_missing(examples)
+
+    misaligned: list[str] = []
+    padded: list[str] = []
+    nested: list[str] = []
+    unknown: Counter[str] = Counter()
     for example in examples:
-        text = example.reference.text
-        padded += [e.text for e in example.reference.ents if e.text != e.text.strip()]
-        for start, end, path in gold_chars(example.reference):
-            if example.predicted.char_span(start, end) is None:
-                misaligned.append(text[start:end])
-            if (
-                taxonomy is not None
-                and known_path(labels_of(example.reference) or taxonomy, path) is None
-            ):
-                unknown[format_path(path)] += 1
-        flat = set(flat_gold(example)) if marks else set()
-        nested += [
-            example.predicted[s:e].text
-            for s, e, _ in gold_mentions(example)
-            if marks and (s, e) not in flat
-        ]
-    if misaligned:
-        logger.warning(Warnings.W001.format(n=len(misaligned), first=misaligned[0]))
-    if padded:
-        logger.warning(Warnings.W016.format(n=len(padded), first=padded[0]))
-    if nested:
-        logger.warning(Warnings.W002.format(n=len(nested), first=nested[0]))
+        misaligned += _misaligned(example)
+        padded += _padded(example.reference)
+        if marks:
+            nested += _nested(example)
+        if taxonomy is not None:
+            unknown.update(_unknown(example.reference, taxonomy))
+
+    for names, message in (
+        (misaligned, Warnings.W001),
+        (padded, Warnings.W016),
+        (nested, Warnings.W002),
+    ):
+        if names:
+            logger.warning(message.format(n=len(names), first=names[0]))
     if unknown:
-        names = ", ".join(f"{k} ({n})" for k, n in unknown.most_common(10))
-        logger.warning(Warnings.W003.format(n=sum(unknown.values()), names=names))
+        counts = [f"{name} ({n})" for name, n in unknown.most_common(10)]
+        n = sum(unknown.values())
+        logger.warning(Warnings.W003.format(n=n, names=", ".join(counts)))
+
+
+def _misaligned(example: Example) -> list[str]:
+    """Gold mentions that do not begin and end at tokens of the predicted Doc."""
+    text = example.reference.text
+    out = []
+    for start, end, _ in gold_chars(example.reference):
+        if example.predicted.char_span(start, end) is None:
+            out.append(text[start:end])
+    return out
+
+
+def _padded(doc: Doc) -> list[str]:
+    """Entities with white space at their edges."""
+    return [ent.text for ent in doc.ents if ent.text != ent.text.strip()]
+
+
+def _nested(example: Example) -> list[str]:
+    """Gold mentions that a marked copy can't hold."""
+    flat = set(flat_gold(example))
+    out = []
+    for start, end, _ in gold_mentions(example):
+        if (start, end) not in flat:
+            out.append(example.predicted[start:end].text)
+    return out
+
+
+def _unknown(doc: Doc, taxonomy: Taxonomy) -> list[str]:
+    """Paths of gold mentions that the text's label set lacks, or the taxonomy."""
+    known = labels_of(doc) or taxonomy
+    out = []
+    for mention in gold_chars(doc):
+        if known_path(known, mention.path) is None:
+            out.append(format_path(mention.path))
+    return out
 
 
 def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
-    """The path in this taxonomy, as it is spelled there, of a gold path, or None.
+    """A gold path in this taxonomy, as it is spelled there, or None.
 
     A label set may name types without their ancestors: for 'organization > company'
     also 'company' will do.
     """
-    for k in range(len(path)):
-        found = taxonomy.find(path[k:])
+    for level in range(len(path)):
+        found = taxonomy.find(path[level:])
         if found is not None:
             return found
     try:
@@ -167,18 +253,28 @@ def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
 
 
 def known_mentions(example: Example, taxonomy: Taxonomy) -> list[GoldMention]:
-    """The gold mentions whose types are known, with their paths in the text's own label
-    set, or in this taxonomy if it brings none.
+    """The gold mentions whose types are known.
+
+    Their paths are those of the text's own label set, or of this taxonomy if it brings
+    none.
     """
     known = labels_of(example.reference) or taxonomy
-    found = [
-        (start, end, known_path(known, path))
-        for start, end, path in gold_mentions(example)
-    ]
-    return [(start, end, path) for start, end, path in found if path]
+    out = []
+    for mention in gold_mentions(example):
+        path = known_path(known, mention.path)
+        if path:
+            out.append(mention._replace(path=path))
+    return out
 
 
 def flat_gold(example: Example) -> list[tuple[int, int]]:
     """What one marked copy can hold: of overlapping mentions the longest."""
-    spans = sorted({(s, e) for s, e, _ in gold_mentions(example)})
-    return [spans[i] for i in fuse((s, e, 1.0) for s, e in spans)]
+    mentions = gold_mentions(example)
+    spans = sorted({(mention.start, mention.end) for mention in mentions})
+    return longest(spans)
+
+
+def longest(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Of overlapping spans the longest, in text order."""
+    kept = fuse((start, end, 1.0) for start, end in spans)
+    return [spans[i] for i in kept]

@@ -1,6 +1,8 @@
-"""What the gold annotation of a Doc says about entities, and what it does not say. "No annotation"
-is not "no entity": spaCy's
-scorer and its `ner` keep the two apart (`token.ent_iob` 0 and 2), and so does everything here."""
+"""What the gold annotation of a Doc says about entities, and what it does not say.
+
+"No annotation" is not "no entity": spaCy's scorer and its `ner` keep the two apart
+(`token.ent_iob` 0 and 2), and so does everything here.
+"""
 
 from __future__ import annotations
 
@@ -12,24 +14,28 @@ from spacy.tokens import Doc, Span, SpanGroup
 from spacy.util import filter_spans
 
 GOLD_KEY = "gold"
-# Groups that are annotation of ours, gold or found; all others belong to someone else.
+# Groups that are annotation of ours, gold or found. All others belong to someone else.
 _OWN_KEYS = (GOLD_KEY, "cascade")
 # (start, end) in characters
 Range = tuple[int, int]
 
 
 def is_annotated(doc: Doc) -> bool:
-    """Whether a Doc has entity annotation, be it that there is no entity: on its tokens, or as
-    `doc.spans["gold"]`."""
+    """Whether a Doc has entity annotation, be it that there is no entity.
+
+    It may stand on its tokens, or as `doc.spans["gold"]`.
+    """
     return bool(doc.has_annotation("ENT_IOB")) or GOLD_KEY in doc.spans
 
 
 def missing_ranges(doc: Doc) -> list[Range]:
-    """Character ranges without annotation: one for each run of such tokens, the whole text of a
-    Doc that has none.
+    """Character ranges without annotation.
 
-    Where only `doc.spans["gold"]` is set, that is the annotation, and nothing is missing.
+    There is one for each run of such tokens. It is the whole text of a Doc that has no
+    annotation. Where only `doc.spans["gold"]` is set, that is the annotation, and
+    nothing is missing.
     """
+    # (tokens,)
     known = doc.to_array(ENT_IOB).reshape(-1).astype(bool)
     if known.all():
         return []
@@ -39,13 +45,16 @@ def missing_ranges(doc: Doc) -> list[Range]:
             return []
         for span in group:
             known[span.start : span.end] = True
+
     out: list[Range] = []
     follows = False
-    for token, here in zip(doc, known.tolist(), strict=True):
-        if not here:
-            start = out.pop()[0] if follows else token.idx
+    for token, is_known in zip(doc, known.tolist(), strict=True):
+        if not is_known:
+            start = token.idx
+            if follows:
+                start, _ = out.pop()
             out.append((start, token.idx + len(token)))
-        follows = not here
+        follows = not is_known
     return out
 
 
@@ -55,17 +64,24 @@ def touches(start: int, end: int, ranges: Iterable[Range]) -> bool:
 
 
 def trim(text: str, start: int, end: int) -> Range:
-    """A range without the white space at its edges; start and end are equal if there is nothing
-    else in it."""
+    """A range without the white space at its edges.
+
+    Start and end are equal if there is nothing else in it.
+    """
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
     return start, start + len(inner.strip())
 
 
 def take_spans(doc: Doc, key: str) -> None:
-    """Make `doc.spans[key]` (spancat's "sc", Prodigy's ...) the gold annotation of a Doc, in
-    place: all spans, and the longest
-    ones as entities. A Doc without that group has no annotation then."""
+    """Make a span group the gold annotation of a Doc, in place.
+
+    All its spans are gold, and the longest ones become entities. A Doc without that
+    group has no annotation then.
+
+    doc (Doc): The text.
+    key (str): The group, such as spancat's "sc".
+    """
     if key == GOLD_KEY:
         return
     group = doc.spans.get(key)
@@ -73,31 +89,37 @@ def take_spans(doc: Doc, key: str) -> None:
     if group is None:
         doc.set_ents([], default="missing")
         return
-    spans = [Span(doc, s.start, s.end, label=s.label_) for s in group]
-    paths = group.attrs.get("paths") or [s.label_ for s in spans]
+
+    spans = [Span(doc, span.start, span.end, label=span.label_) for span in group]
+    paths = group.attrs.get("paths") or [span.label_ for span in spans]
     doc.spans[GOLD_KEY] = SpanGroup(
-        doc, name=GOLD_KEY, spans=spans, attrs={"paths": list(paths)}
+        doc,
+        name=GOLD_KEY,
+        spans=spans,
+        attrs={"paths": list(paths)},
     )
     doc.set_ents(filter_spans(spans))
 
 
 def other_groups(docs: Iterable[Doc], *, read: str = "") -> Counter[str]:
-    """Span groups that are not read as gold, with how many spans they hold. read (str): The group
-    that is."""
+    """Span groups that are not read as gold, with how many spans they hold.
+
+    docs (Iterable[Doc]): The texts.
+    read (str): The group that is read.
+    """
+    own = (*_OWN_KEYS, read)
     found: Counter[str] = Counter()
     for doc in docs:
-        found.update(
-            {
-                key: len(group)
-                for key, group in doc.spans.items()
-                if key not in (*_OWN_KEYS, read)
-            }
-        )
+        for key, group in doc.spans.items():
+            if key not in own:
+                found[key] += len(group)
     return +found
 
 
 def name_groups(groups: Counter[str]) -> str:
     """For messages: 'sc' (3 spans), 'ruler' (1 span)."""
-    return ", ".join(
-        f"'{key}' ({n} span{'s' if n > 1 else ''})" for key, n in groups.most_common()
-    )
+    names = []
+    for key, n in groups.most_common():
+        plural = "s" if n > 1 else ""
+        names.append(f"'{key}' ({n} span{plural})")
+    return ", ".join(names)

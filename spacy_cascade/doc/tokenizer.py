@@ -1,4 +1,7 @@
-"""A lossless tokenizer for `spacy.blank("xx")` that splits scripts without spaces by character."""
+"""A lossless tokenizer for `spacy.blank("xx")`.
+
+It splits scripts without spaces by character.
+"""
 
 from __future__ import annotations
 
@@ -44,26 +47,35 @@ _BORDER = re.compile(
     rf"{CHARACTER_TOKEN}(?![{_MARKS}{_THAI_MARKS}])(?={CHARACTER_TOKEN})"
     r"|(?P<before>[^\w\s]|_)(?=(?P<behind>[^\w\s]|_))"
 )
-# Of a mark, to see whether the tokenizer splits a run of it.
+# How many of a mark, to see whether the tokenizer splits a run of it.
 _RUN = 16
+_Match = Callable[[str], "re.Match[str] | None"]
 
 
-class MultilingualTokenizer(Tokenizer):
-    """spaCy's tokenizer, in time that grows with the length of the text also where that
-    has no spaces: longer stretches are cut between two characters that are tokens of
-    their own anyway: of scripts without spaces, and marks whose runs are split ("!!!",
-    but not "...").
+class MultilingualTokenizer(Tokenizer):  # type: ignore[misc]
+    """spaCy's tokenizer, in time that grows with the length of the text.
+
+    That holds also for text without spaces: longer stretches are cut between two
+    characters that are tokens of their own anyway. These are characters of scripts
+    without spaces, and marks whose runs are split ("!!!", but not "...").
     """
 
     def __call__(self, string: str) -> Doc:
         pieces = list(self._pieces(string))
         if len(pieces) == 1:
-            return super().__call__(string)
-        docs = [super(MultilingualTokenizer, self).__call__(piece) for piece in pieces]
-        # a tokenizer sets norms and nothing else; by default each part would begin a sentence
+            return self._tokenize(string)
+        docs = [self._tokenize(piece) for piece in pieces]
+        # A tokenizer sets norms and nothing else. By default each part would begin a
+        # sentence.
         return Doc.from_docs(docs, ensure_whitespace=False, attrs=["NORM"])
 
+    def _tokenize(self, string: str) -> Doc:
+        """As spaCy's tokenizer does."""
+        doc: Doc = super().__call__(string)
+        return doc
+
     def _pieces(self, text: str) -> Iterator[str]:
+        """The text, cut where a stretch without white space is too long."""
         done = 0
         splits: dict[str, bool] = {}
         for stretch in _LONG.finditer(text):
@@ -81,12 +93,14 @@ class MultilingualTokenizer(Tokenizer):
     def _parts(self, border: re.Match[str], splits: dict[str, bool]) -> bool:
         """Whether there is a border between two tokens, where there may be one.
 
-        splits (dict): What is known of marks: whether a run of one is more than one token.
+        border (re.Match): The place.
+        splits (dict): What is known of marks: whether a run of one is more than one
+            token.
         """
         marks = border.group("before", "behind")
         for mark in filter(None, marks):
             if mark not in splits:
-                splits[mark] = len(super().__call__(mark * _RUN)) > 1
+                splits[mark] = len(self._tokenize(mark * _RUN)) > 1
         # of two different marks, one that is a token of its own is enough
         return marks[0] is None or any(splits[mark] for mark in marks)
 
@@ -97,14 +111,15 @@ def create_multilingual_tokenizer(
 ) -> Callable[[Language], Tokenizer]:
     """Registered factory for `[nlp.tokenizer]`.
 
-    Han, Kana, Hangul and Thai become one token per character, so that a mention in Chinese,
-    Japanese, Korean or Thai always ends at token boundaries. Brackets, quotes, dashes and slashes
-    inside of a word are tokens, and an apostrophe is, where the language has no rule for it.
-    Everything else follows the language's own rules. No character is lost. A saved pipeline keeps
-    the rules that it was saved with.
+    Han, Kana, Hangul and Thai become one token per character, so that a mention in
+    Chinese, Japanese, Korean or Thai always ends at token boundaries. Brackets, quotes,
+    dashes and slashes inside of a word are tokens, and an apostrophe is, where the
+    language has no rule for it. Everything else follows the language's own rules. No
+    character is lost. A saved pipeline keeps the rules that it was saved with.
 
-    whole (bool): URLs, e-mail addresses and what else the language protects ("Aix-en-Provence" in
-        French) stay whole, if they hold no characters of the scripts above.
+    whole (bool): URLs, e-mail addresses and what else the language protects
+        ("Aix-en-Provence" in French) stay whole, if they hold no characters of the
+        scripts above.
     RETURNS (Callable): Language -> MultilingualTokenizer.
     """
 
@@ -114,9 +129,8 @@ def create_multilingual_tokenizer(
         prefixes = compile_prefix_regex([*piece, *(defaults.prefixes or ())])
         suffixes = compile_suffix_regex([*(defaults.suffixes or ()), *piece])
         own = list(defaults.infixes or ())
-        elision = (
-            [] if own and compile_infix_regex(own).search("l'a") else [_APOSTROPHE]
-        )
+        knows_elision = own and compile_infix_regex(own).search("l'a")
+        elision = [] if knows_elision else [_APOSTROPHE]
         infixes = compile_infix_regex([*piece, *own, _GLUE, *elision])
         return MultilingualTokenizer(
             nlp.vocab,
@@ -131,12 +145,16 @@ def create_multilingual_tokenizer(
     return make
 
 
-def _protected(match: Callable | None) -> Callable | None:
-    """A language's pattern for words that stay whole, but not for those with a character that is a
-    token of its own, nor for very long ones: time may grow with the square of the length."""
+def _protected(match: _Match | None) -> _Match | None:
+    """A language's pattern for words that stay whole, with two exceptions.
+
+    Words with a character that is a token of its own do not stay whole, nor do very
+    long ones: time may grow with the square of the length.
+    """
     if match is None:
         return None
-    pattern: re.Pattern = match.__self__  # type: ignore[attr-defined]
+    # the method of a compiled pattern
+    pattern: re.Pattern[str] = match.__self__  # type: ignore[attr-defined]
     flags = _FLAGS.match(pattern.pattern)
     rest = pattern.pattern[flags.end() :] if flags else pattern.pattern
     rule = rf"(?!\S{{{_LONGEST + 1}}})(?!\S*?{CHARACTER_TOKEN})(?:{rest})"

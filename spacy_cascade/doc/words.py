@@ -1,8 +1,8 @@
 r"""Letters, marks and words of all scripts.
 
-`\w`, `\b` and `str.isalnum` know letters and digits only. Here a combining mark (a vowel sign, an
-accent that is a character of its own) and a zero-width joiner belong to the letter they are written
-with.
+`\w`, `\b` and `str.isalnum` know letters and digits only. Here a combining mark (a
+vowel sign, an accent that is a character of its own) and a zero-width joiner belong to
+the letter they are written with.
 """
 
 from __future__ import annotations
@@ -17,8 +17,9 @@ _ZWJ = "\u200d"
 # Combining marks stand in the planes 0 and 1, and the variation selectors in 14.
 _MARK_PLANES = (range(0x300, 0x20000), range(0xE0100, 0xE01F0))
 _VIRAMA = 9  # canonical combining class
-# Of that class, but seen: they end a syllable (Tamil, Sinhala, Thai, Lao, Tibetan, Myanmar's asat,
-# the Philippines, Batak, Rejang, Meetei, Tifinagh); to the others the next consonant is joined.
+# Of that class, but seen: they end a syllable (Tamil, Sinhala, Thai, Lao, Tibetan,
+# Myanmar's asat, the Philippines, Batak, Rejang, Meetei, Tifinagh). To the others the
+# next consonant is joined.
 _KILLERS = "\u0bcd\u0dca\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1bf2\u1bf3\u2d7f\ua953\uabed"
 _SARA_AM = "\u0e33\u0eb3"  # Thai and Lao: letters by category, vowel signs by use
 
@@ -44,20 +45,29 @@ _is_flag = re.compile(_FLAG).match
 
 def _classes(codes: Iterable[int]) -> str:
     """Sorted code points as the inside of a character class."""
-    parts = []
-    for _, run in itertools.groupby(
-        enumerate(codes), key=lambda pair: pair[1] - pair[0]
-    ):
-        first, *rest = (code for _, code in run)
-        parts.append(chr(first) + (f"-{chr(rest[-1])}" if rest else ""))
-    return "".join(parts)
+    # (first, last) of runs of successive code points
+    runs: list[tuple[int, int]] = []
+    for code in codes:
+        if runs and runs[-1][1] == code - 1:
+            first, _ = runs[-1]
+            runs[-1] = (first, code)
+        else:
+            runs.append((code, code))
+
+    out = ""
+    for first, last in runs:
+        out += chr(first) if first == last else f"{chr(first)}-{chr(last)}"
+    return out
+
+
+def _is_combining(code: int) -> bool:
+    return unicodedata.category(chr(code)).startswith("M")
 
 
 # For regular expressions: the inside of a character class of all combining marks.
-MARKS = _classes(
-    c for c in itertools.chain(*_MARK_PLANES) if unicodedata.category(chr(c))[0] == "M"
-)
-# For regular expressions: one character of a word; a letter, with what belongs to it.
+MARKS = _classes(filter(_is_combining, itertools.chain(*_MARK_PLANES)))
+# For regular expressions: one character of a word, and one of its letters, each with
+# what belongs to it.
 WORD_CHARACTER = rf"(?:[^\W_]|[{MARKS}{JOINERS}])"
 LETTER = rf"(?:[^\W\d_]|[{MARKS}{JOINERS}])"
 _NOT_WORD = re.compile(rf"(?:[^\w{MARKS}{JOINERS}]|_)+")
@@ -65,7 +75,9 @@ _NOT_WORD = re.compile(rf"(?:[^\w{MARKS}{JOINERS}]|_)+")
 
 def is_mark(char: str) -> bool:
     """Whether it is written with the character before it: a combining mark or a joiner."""
-    return char in JOINERS or (char > "\u02ff" and unicodedata.category(char)[0] == "M")
+    if char in JOINERS:
+        return True
+    return char > "\u02ff" and unicodedata.category(char)[0] == "M"
 
 
 def is_word_character(char: str) -> bool:
@@ -104,44 +116,56 @@ def is_hangul(char: str) -> bool:
 
 
 def splits_character(text: str, at: int) -> bool:
-    """Whether an offset lies inside of what a reader takes for one character: before a mark, in an
-    emoji of several parts, in a conjunct or a Korean syllable (UAX #29, grapheme clusters)."""
+    """Whether an offset lies inside of what a reader takes for one character.
+
+    That is before a mark, in an emoji of several parts, in a conjunct or a Korean
+    syllable (UAX #29, grapheme clusters).
+    """
     if not 0 < at < len(text):
         return False
-    before, char = text[at - 1], text[at]
+    before = text[at - 1]
+    char = text[at]
     if before < "\u0300" and char < "\u0300":
         return False
-    if is_mark(char) or _EXTENDS(char) or (_JAMO(char) and is_hangul(before)):
+    if is_mark(char) or _EXTENDS(char):
+        return True
+    if _JAMO(char) and is_hangul(before):
         return True
     if before == _ZWJ:
         return not char.isalnum()
     if _is_flag(char) and _is_flag(before):
         return _flags_before(text, at) % 2 == 1
-    return (
-        unicodedata.combining(before) == _VIRAMA
-        and before not in _KILLERS
-        and char.isalpha()
-    )
+
+    joins_next = unicodedata.combining(before) == _VIRAMA and before not in _KILLERS
+    return joins_next and char.isalpha()
 
 
 def _flags_before(text: str, at: int) -> int:
-    """How many regional indicators stand directly before an offset; two of them are one flag."""
-    return sum(1 for _ in itertools.takewhile(_is_flag, reversed(text[:at])))
+    """How many regional indicators stand directly before an offset.
+
+    Two of them are one flag.
+    """
+    n = 0
+    while n < at and _is_flag(text[at - n - 1]):
+        n += 1
+    return n
 
 
 def characters(text: str) -> list[str]:
     """A text in pieces that a reader takes for one character each."""
-    cuts = [i for i in range(1, len(text)) if not splits_character(text, i)]
-    return (
-        [text[a:b] for a, b in itertools.pairwise([0, *cuts, len(text)])]
-        if text
-        else []
-    )
+    if not text:
+        return []
+    inner = [at for at in range(1, len(text)) if not splits_character(text, at)]
+    cuts = [0, *inner, len(text)]
+    return [text[start:end] for start, end in itertools.pairwise(cuts)]
 
 
 def inside_word(text: str, at: int) -> bool:
-    """Whether an offset lies inside a word. Scripts without spaces have no such inside, nor has
-    Korean, where particles follow a name without a space."""
+    """Whether an offset lies inside a word.
+
+    Scripts without spaces have no such inside, nor has Korean, where particles follow a
+    name without a space.
+    """
     if not 0 < at < len(text):
         return False
     if splits_character(text, at):
@@ -150,17 +174,22 @@ def inside_word(text: str, at: int) -> bool:
 
 
 def find_name(text: str, name: str, start: int = 0) -> int:
-    """Where a name stands first at or behind an offset: as a word, else inside of one; -1 without a
-    place that parts no character."""
-    inner, at = -1, text.find(name, start)
+    """Where a name stands first: as a word, else inside of one.
+
+    text (str): The text.
+    name (str): The name.
+    start (int): Look at or behind this offset.
+    RETURNS (int): The offset. -1 without a place that parts no character.
+    """
+    inner = -1
+    at = text.find(name, start)
     while at >= 0:
         end = at + len(name)
-        if not (inside_word(text, at) or inside_word(text, end)):
+        if not inside_word(text, at) and not inside_word(text, end):
             return at
-        if inner < 0 and not (
-            splits_character(text, at) or splits_character(text, end)
-        ):
-            inner = at
+        if inner < 0:
+            parts = splits_character(text, at) or splits_character(text, end)
+            inner = -1 if parts else at
         at = text.find(name, at + 1)
     return inner
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
@@ -17,18 +17,45 @@ from spacy.training import Example
 from spacy.util import registry
 
 from ..doc.annotations import SPANS_KEY, candidates, fuse, labels_of, placeholders
-from ..doc.gold import gold_chars, known_path
+from ..doc.gold import LabeledSpan, gold_chars, known_path
 from ..doc.missing import missing_ranges, touches, trim
 from ..doc.words import MARKS
-from ..taxonomy import Taxonomy, TypePath, parse_path
+from ..taxonomy import Taxonomy, TypePath, format_path, parse_path
 
-_LEVEL_NAMES = {1: ("fine",), 2: ("coarse", "fine"), 3: ("coarse", "medium", "fine")}
-Item = tuple[int, int, TypePath]
+_LEVEL_NAMES = {
+    1: ("fine",),
+    2: ("coarse", "fine"),
+    3: ("coarse", "medium", "fine"),
+}
+# A mention in characters. Without a type its path is empty.
+Item = LabeledSpan
+
+
+class Scored(NamedTuple):
+    """The mentions of one text.
+
+    gold (list[Item]): Those of the reference.
+    found (list[Item]): Those that a pipeline found.
+    """
+
+    gold: list[Item]
+    found: list[Item]
+
+
+class PRF(NamedTuple):
+    """Precision, recall and F1. All are None if there is no gold."""
+
+    p: float | None
+    r: float | None
+    f: float | None
 
 
 @registry.scorers("spacy-cascade.CascadeScorer.v1")
 def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
-    """nested (bool): Score all mentions, nested ones included, instead of the flat entities."""
+    """Registered factory for a pipeline's `scorer`.
+
+    nested (bool): Score all mentions, nested ones included, instead of the flat entities.
+    """
     return partial(cascade_score, nested=nested)
 
 
@@ -37,59 +64,74 @@ def cascade_score(
     *,
     nested: bool = False,
     taxonomy: Taxonomy | None = None,
-    **_: Any,
+    **_: object,
 ) -> dict[str, Any]:
-    """Micro-averaged, strict: a mention counts only with exactly the gold's character offsets. As
-    in spaCy's scorer, Docs
-    without entity annotation and predictions that touch tokens without it count for nothing.
+    """Micro-averaged strict scores.
 
-    taxonomy (Optional[Taxonomy]): The pipeline's label set: gold paths that it spells
+    A mention counts only with exactly the gold's character offsets. As in spaCy's
+    scorer, Docs without entity annotation and predictions that touch tokens without it
+    count for nothing.
+
+    examples (Iterable[Example]): References and predictions.
+    nested (bool): Score all mentions, nested ones included, instead of the flat entities.
+    taxonomy (Optional[Taxonomy]): The pipeline's label set. Gold paths that it spells
         in another case are taken for its own.
-    RETURNS (dict), all in [0, 1], None where there is nothing to score:
-        cascade_extraction_p/r/f: boundaries only
-        cascade_coarse_f, _medium_f, _fine_f (and _p, _r): boundaries and label path
-            down to that level
-        cascade_typed_p/r/f: boundaries and the whole gold path
-        cascade_hierarchical_p/r/f: every node of a path counts (a right coarse type of
-        a wrong fine one is half right) cascade_accuracy: whole path right, of the
-        mentions whose boundaries are right cascade_string_set_f: UniNER's and GNER's
-        measure, for comparison with their figures only: per sentence the
-            set of (normalized string, type) pairs, without positions
-        cascade_per_type: p, r, f by path of the gold's depth
-        ents_p/r/f, ents_per_type: spaCy's own, by label alone, which `spacy evaluate` prints
+    RETURNS (dict): All values are in [0, 1], or None where there is nothing to score:
+        cascade_extraction_p/r/f: Boundaries only.
+        cascade_coarse_f, _medium_f, _fine_f (and _p, _r): Boundaries and label path
+            down to that level.
+        cascade_typed_p/r/f: Boundaries and the whole gold path.
+        cascade_hierarchical_p/r/f: Every node of a path counts. A right coarse type of
+            a wrong fine one is half right.
+        cascade_accuracy: Whole path right, of the mentions whose boundaries are right.
+        cascade_string_set_f: UniNER's and GNER's measure, for comparison with their
+            figures only: per sentence the set of (normalized string, type) pairs,
+            without positions.
+        cascade_per_type: p, r, f by path of the gold's depth.
+        ents_p/r/f, ents_per_type: spaCy's own, by label alone, which `spacy evaluate`
+            prints.
     """
     examples = list(examples)
-    pairs = [
-        scored_items(eg.reference, eg.predicted, nested, taxonomy) for eg in examples
-    ]
-    depth = max((len(p) for g, q in pairs for *_, p in [*g, *q]), default=1)
+    pairs = []
+    for example in examples:
+        reference, predicted = example.reference, example.predicted
+        pairs.append(scored_items(reference, predicted, nested, taxonomy))
+
     out: dict[str, Any] = {}
-    out.update(_prf("extraction", pairs, lambda item: item[:2]))
-    names = _LEVEL_NAMES.get(depth) or tuple(f"level{i + 1}" for i in range(depth))
-    for level, name in enumerate(names, 1):
-        out.update(_prf(name, pairs, partial(_down_to, level)))
-    out.update(_prf("typed", pairs, lambda item: item))
-    out.update(_hierarchical(pairs))
-    matched = [
-        (g[2], q)
-        for gold, pred in pairs
-        for g in gold
-        for q in [_same(g, pred)]
-        if q is not None
-    ]
-    out["cascade_accuracy"] = (
-        sum(g == q for g, q in matched) / len(matched) if matched else None
-    )
+    _put(out, "extraction", _strict(pairs, lambda item: (item.start, item.end)))
+    for level, name in enumerate(_level_names(pairs), 1):
+        _put(out, name, _strict(pairs, partial(_down_to, level)))
+    _put(out, "typed", _strict(pairs, lambda item: item))
+    _put(out, "hierarchical", _hierarchical(pairs))
+    out["cascade_accuracy"] = _accuracy(pairs)
     out["cascade_string_set_f"] = _string_set_f(examples, pairs)
     out["cascade_per_type"] = _per_type(pairs)
     out.update(get_ner_prf(examples))
     return out
 
 
+def _put(scores: dict[str, Any], name: str, prf: PRF) -> None:
+    """Add three scores under their names."""
+    for key, value in prf._asdict().items():
+        scores[f"cascade_{name}_{key}"] = value
+
+
+def _level_names(pairs: Sequence[Scored]) -> Sequence[str]:
+    """Names of the levels that the paths reach."""
+    depths = []
+    for gold, found in pairs:
+        depths += [len(item.path) for item in (*gold, *found)]
+    depth = max(depths, default=1)
+    if depth in _LEVEL_NAMES:
+        return _LEVEL_NAMES[depth]
+    return [f"level{level}" for level in range(1, depth + 1)]
+
+
 def _down_to(level: int, item: Item) -> Item | None:
-    """The item with its path cut at a level; None if the path does not get that far."""
-    start, end, path = item
-    return (start, end, path[:level]) if len(path) >= level else None
+    """The item with its path cut at a level. None if the path does not get that far."""
+    if len(item.path) < level:
+        return None
+    return item._replace(path=item.path[:level])
 
 
 def scored_items(
@@ -97,108 +139,167 @@ def scored_items(
     predicted: Doc,
     nested: bool = False,
     taxonomy: Taxonomy | None = None,
-) -> tuple[list[Item], list[Item]]:
-    """Gold and predicted mentions, without predictions that touch what has no annotation: they are
-    neither right nor wrong.
-    Paths are as the text's own label set writes them, if it brings one.
+) -> Scored:
+    """Gold and predicted mentions.
 
+    Predictions that touch what has no annotation are left out: they are neither right
+    nor wrong. Paths are as the text's own label set writes them, if it brings one.
+
+    reference (Doc): The gold annotation.
+    predicted (Doc): What a pipeline made of the text.
+    nested (bool): All mentions, nested ones included, instead of the flat entities.
     taxonomy (Optional[Taxonomy]): The pipeline's label set, whose spelling counts for
         other texts, and whose paths for gold that names a type without its ancestors.
     """
-    own = labels_of(reference)
-
-    def spelled(path: TypePath) -> TypePath:
-        if own is not None:
-            return known_path(own, path) or path
-        if taxonomy is None:
-            return path
-        # gold entities may bear the deepest type alone, as those of the pipeline do
-        found = known_path(taxonomy, path) if len(path) == 1 else taxonomy.find(path)
-        return found or path
-
-    gold, found = _gold(reference, nested), _predicted(predicted, nested)
+    gold = _gold(reference, nested)
+    found = _predicted(predicted, nested)
     missing = missing_ranges(reference)
     if missing:
-        found = [item for item in found if not touches(*item[:2], missing)]
-    return [(s, e, spelled(p)) for s, e, p in gold], [
-        (s, e, spelled(p)) for s, e, p in found
-    ]
+        found = [item for item in found if not touches(item.start, item.end, missing)]
+
+    own = labels_of(reference)
+    return Scored(
+        gold=[_spelled(item, own, taxonomy) for item in gold],
+        found=[_spelled(item, own, taxonomy) for item in found],
+    )
+
+
+def _spelled(item: Item, own: Taxonomy | None, taxonomy: Taxonomy | None) -> Item:
+    """The item with its path as a label set spells it.
+
+    own (Optional[Taxonomy]): The text's own label set.
+    taxonomy (Optional[Taxonomy]): The pipeline's, for texts that have none.
+    """
+    path = item.path
+    if own is not None:
+        found = known_path(own, path)
+    elif taxonomy is None:
+        return item
+    elif len(path) == 1:
+        # gold entities may bear the deepest type alone, as those of the pipeline do
+        found = known_path(taxonomy, path)
+    else:
+        found = taxonomy.find(path)
+    return item._replace(path=found) if found else item
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:
-    """What the gold annotation of a Doc holds, as character spans with paths; flat
-    unless `nested`.
-    """
+    """The gold mentions of a Doc, flat unless `nested`."""
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
-    if not doc.has_annotation("ENT_IOB"):  # spans alone
-        return [items[i] for i in fuse((s, e, 1.0) for s, e, _ in items)]
+    if not doc.has_annotation("ENT_IOB"):
+        # there are spans alone
+        kept = fuse((item.start, item.end, 1.0) for item in items)
+        return [items[i] for i in kept]
+
     text = doc.text
-    flat = {trim(text, e.start_char, e.end_char) for e in doc.ents}
-    return [i for i in items if i[:2] in flat]
+    flat = {trim(text, ent.start_char, ent.end_char) for ent in doc.ents}
+    return [item for item in items if (item.start, item.end) in flat]
 
 
 def _predicted(doc: Doc, nested: bool) -> list[Item]:
-    """The same of what a pipeline found. A mention without a type has an empty path."""
+    """The mentions that a pipeline found, flat unless `nested`."""
     offsets = candidates(doc)
-    paths = (
-        (doc.spans[SPANS_KEY].attrs.get("paths") or []) if offsets is not None else []
-    )
-    known = {
-        at: parse_path(path) for at, path in zip(offsets or (), paths, strict=False)
-    }
-    if nested and offsets is not None:
-        return [(*at, known.get(at, ())) for at in offsets]
-    waiting = {(e.start, e.end) for e in placeholders(doc)}
+    known: dict[tuple[int, int], TypePath] = {}
+    if offsets is not None:
+        paths = doc.spans[SPANS_KEY].attrs.get("paths") or []
+        for at, path in zip(offsets, paths, strict=False):
+            known[at] = parse_path(path)
+        if nested:
+            return [Item(*at, known.get(at, ())) for at in offsets]
+
+    untyped = {(ent.start, ent.end) for ent in placeholders(doc)}
     out = []
-    for e in doc.ents:
-        path = () if (e.start, e.end) in waiting else parse_path(e.label_)
-        out.append(
-            (e.start_char, e.end_char, known.get((e.start_char, e.end_char)) or path)
-        )
+    for ent in doc.ents:
+        at = (ent.start_char, ent.end_char)
+        path = known.get(at)
+        if not path:
+            is_untyped = (ent.start, ent.end) in untyped
+            path = () if is_untyped else parse_path(ent.label_)
+        out.append(Item(*at, path))
     return out
 
 
-def _same(item: Item, others: list[Item]) -> TypePath | None:
-    return next((p for s, e, p in others if (s, e) == item[:2]), None)
+def prf(tp: float, n_pred: float, n_gold: float) -> PRF:
+    """Precision, recall and F1. None without gold.
 
-
-def prf(
-    tp: float, n_pred: float, n_gold: float
-) -> tuple[float | None, float | None, float | None]:
-    """Precision, recall, F1; None without gold."""
+    tp (float): Right predictions.
+    n_pred (float), n_gold (float): All predictions, and all gold mentions.
+    """
     if not n_gold:
-        return None, None, None
-    p, r = (tp / n_pred if n_pred else 0.0), tp / n_gold
-    return p, r, (2 * p * r / (p + r) if p + r else 0.0)
+        return PRF(None, None, None)
+    p = tp / n_pred if n_pred else 0.0
+    r = tp / n_gold
+    f = 2 * p * r / (p + r) if p + r else 0.0
+    return PRF(p, r, f)
 
 
-def _named(name: str, values: tuple[Any, Any, Any]) -> dict[str, Any]:
-    return {f"cascade_{name}_{k}": v for k, v in zip("prf", values, strict=True)}
+class _Counts:
+    """Right predictions, all predictions and all gold mentions."""
+
+    def __init__(self) -> None:
+        self.tp = 0
+        self.n_pred = 0
+        self.n_gold = 0
+
+    def add(self, gold: set[Hashable], found: set[Hashable]) -> None:
+        """Count what both sets hold."""
+        self.tp += len(gold & found)
+        self.n_pred += len(found)
+        self.n_gold += len(gold)
+
+    def prf(self) -> PRF:
+        return prf(self.tp, self.n_pred, self.n_gold)
 
 
-def _prf(
-    name: str, pairs: list[tuple[list[Item], list[Item]]], key: Callable[[Item], Any]
-) -> dict[str, Any]:
+def _strict(
+    pairs: Sequence[Scored],
+    key: Callable[[Item], Hashable | None],
+) -> PRF:
+    """Scores of mentions by a key. key (Callable): None: the mention does not count."""
     tp = n_pred = n_gold = 0
-    for gold, pred in pairs:
-        a, b = Counter(key(i) for i in gold), Counter(key(i) for i in pred)
-        a.pop(None, None)
-        b.pop(None, None)
-        tp += sum((a & b).values())
-        n_gold += sum(a.values())
-        n_pred += sum(b.values())
-    return _named(name, prf(tp, n_pred, n_gold))
+    for gold, found in pairs:
+        gold_keys = Counter(map(key, gold))
+        found_keys = Counter(map(key, found))
+        gold_keys.pop(None, None)
+        found_keys.pop(None, None)
+        tp += (gold_keys & found_keys).total()
+        n_gold += gold_keys.total()
+        n_pred += found_keys.total()
+    return prf(tp, n_pred, n_gold)
 
 
-def _hierarchical(pairs: list[tuple[list[Item], list[Item]]]) -> dict[str, Any]:
-    tp = n_pred = n_gold = 0
-    for gold, pred in pairs:
-        a = {(s, e, p[:k]) for s, e, p in gold for k in range(1, len(p) + 1)}
-        b = {(s, e, p[:k]) for s, e, p in pred for k in range(1, len(p) + 1)}
-        tp, n_pred, n_gold = tp + len(a & b), n_pred + len(b), n_gold + len(a)
-    return _named("hierarchical", prf(tp, n_pred, n_gold))
+def _hierarchical(pairs: Sequence[Scored]) -> PRF:
+    """Scores of all nodes of all paths."""
+    counts = _Counts()
+    for gold, found in pairs:
+        counts.add(_nodes(gold), _nodes(found))
+    return counts.prf()
+
+
+def _nodes(items: Sequence[Item]) -> set[Hashable]:
+    """Every mention with each beginning of its path."""
+    out: set[Hashable] = set()
+    for start, end, path in items:
+        for level in range(1, len(path) + 1):
+            out.add((start, end, path[:level]))
+    return out
+
+
+def _accuracy(pairs: Sequence[Scored]) -> float | None:
+    """How many paths are right, of the mentions whose boundaries are right."""
+    right = 0
+    bounded = 0
+    for gold, found in pairs:
+        paths: dict[tuple[int, int], TypePath] = {}
+        for start, end, path in found:
+            paths.setdefault((start, end), path)
+        for start, end, path in gold:
+            if (start, end) in paths:
+                bounded += 1
+                right += paths[start, end] == path
+    return right / bounded if bounded else None
 
 
 # Whole words, and no letter with an accent of its own.
@@ -206,39 +307,48 @@ _ARTICLES = re.compile(rf"(?<!\w)(?<![{MARKS}])(a|an|the)(?!\w|[{MARKS}])")
 
 
 def normalize_string(text: str) -> str:
-    """As UniNER's and GNER's scripts: lower case, no ASCII punctuation, no articles,
-    single spaces.
+    """A name as the scripts of UniNER and GNER compare it.
+
+    In lower case, without ASCII punctuation and articles, with single spaces.
     """
-    text = "".join(ch for ch in text.lower() if ch not in string.punctuation)
-    return " ".join(_ARTICLES.sub(" ", text).split())
+    chars = [char for char in text.lower() if char not in string.punctuation]
+    words = _ARTICLES.sub(" ", "".join(chars)).split()
+    return " ".join(words)
 
 
 def _string_set_f(
-    examples: Iterable[Example], pairs: list[tuple[list[Item], list[Item]]]
+    examples: Sequence[Example],
+    pairs: Sequence[Scored],
 ) -> float | None:
-    tp = n_pred = n_gold = 0
-    for eg, (gold, pred) in zip(examples, pairs, strict=True):
-        text = eg.reference.text
-        a = {(normalize_string(text[s:e]), p[-1:]) for s, e, p in gold}
-        b = {(normalize_string(text[s:e]), p[-1:]) for s, e, p in pred}
-        tp, n_pred, n_gold = tp + len(a & b), n_pred + len(b), n_gold + len(a)
-    return prf(tp, n_pred, n_gold)[2]
+    """F1 of sets of (string, type) pairs, one set per text."""
+    counts = _Counts()
+    for example, (gold, found) in zip(examples, pairs, strict=True):
+        text = example.reference.text
+        counts.add(_strings(text, gold), _strings(text, found))
+    return counts.prf().f
 
 
-def _per_type(
-    pairs: list[tuple[list[Item], list[Item]]],
-) -> dict[str, dict[str, float | None]]:
+def _strings(text: str, items: Sequence[Item]) -> set[Hashable]:
+    """The strings of mentions with their finest types."""
+    out: set[Hashable] = set()
+    for start, end, path in items:
+        out.add((normalize_string(text[start:end]), path[-1:]))
+    return out
+
+
+def _per_type(pairs: Sequence[Scored]) -> dict[str, dict[str, float | None]]:
+    """Scores by gold path."""
     tp: Counter[TypePath] = Counter()
     n_pred: Counter[TypePath] = Counter()
     n_gold: Counter[TypePath] = Counter()
-    for gold, pred in pairs:
-        a, b = Counter(gold), Counter(pred)
-        for items, total in ((a, n_gold), (b, n_pred), (a & b, tp)):
-            for (_, _, path), n in items.items():
-                total[path] += n
-    return {
-        " > ".join(path): dict(
-            zip("prf", prf(tp[path], n_pred[path], n_gold[path]), strict=True)
-        )
-        for path in sorted(n_gold)
-    }
+    for gold, found in pairs:
+        n_gold.update(item.path for item in gold)
+        n_pred.update(item.path for item in found)
+        right = Counter(gold) & Counter(found)
+        tp.update(item.path for item in right.elements())
+
+    out = {}
+    for path in sorted(n_gold):
+        scores = prf(tp[path], n_pred[path], n_gold[path])
+        out[format_path(path)] = scores._asdict()
+    return out

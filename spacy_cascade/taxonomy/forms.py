@@ -102,7 +102,7 @@ def _read_mapping(data: Mapping[str, Any], name: str) -> TaxonomyArgs:
             args["levels"] = data["levels"]
         for key in ("descriptions", "aliases", "names"):
             if data.get(key):
-                args[key] = data[key]  # type: ignore[literal-required]
+                args[key] = data[key]
         return args
 
     # labels.json of a B2NERD-style data set: raw label -> natural name

@@ -19,7 +19,7 @@ from spacy_cascade.cli.analysis_page import render_page
 from spacy_cascade.cli.analyze import analyse
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.scoring.analysis import KINDS, Analysis, Judged, Tally, judge
-from spacy_cascade.scoring.scorers import cascade_score
+from spacy_cascade.scoring.scorers import Item, cascade_score
 from spacy_cascade.training.augment import gold_doc
 from tests import util
 
@@ -27,18 +27,18 @@ CITY, COUNTRY, PERSON = ("location", "city"), ("location", "country"), ("person"
 TEXT = "Ann Lee met Bob Ray in New York City and Rome, Spain, on Monday."
 #       0       8   12      23                  41    47
 GOLD = [
-    (0, 7, PERSON),
-    (12, 19, PERSON),
-    (23, 36, CITY),
-    (41, 45, CITY),
-    (47, 52, COUNTRY),
+    Item(0, 7, PERSON),
+    Item(12, 19, PERSON),
+    Item(23, 36, CITY),
+    Item(41, 45, CITY),
+    Item(47, 52, COUNTRY),
 ]
 FOUND = [
-    (0, 3, PERSON),
-    (8, 19, COUNTRY),
-    (27, 40, CITY),
-    (41, 45, COUNTRY),
-    (57, 63, PERSON),
+    Item(0, 3, PERSON),
+    Item(8, 19, COUNTRY),
+    Item(27, 40, CITY),
+    Item(41, 45, COUNTRY),
+    Item(57, 63, PERSON),
 ]
 
 
@@ -58,10 +58,11 @@ def test_judgements_by_hand() -> None:
 def test_the_prediction_that_shares_most_counts_and_one_may_serve_two_mentions() -> (
     None
 ):
-    (one,) = judge([(0, 10, PERSON)], [(0, 4, PERSON), (5, 10, CITY)])
-    assert (one.kind, one.found) == ("short", (5, 10, CITY))
+    (one,) = judge([Item(0, 10, PERSON)], [Item(0, 4, PERSON), Item(5, 10, CITY)])
+    assert (one.kind, one.found) == ("short", Item(5, 10, CITY))
     assert [
-        j.kind for j in judge([(0, 3, PERSON), (8, 12, PERSON)], [(0, 12, PERSON)])
+        j.kind
+        for j in judge([Item(0, 3, PERSON), Item(8, 12, PERSON)], [Item(0, 12, PERSON)])
     ] == [
         "long",
         "long",
@@ -69,22 +70,28 @@ def test_the_prediction_that_shares_most_counts_and_one_may_serve_two_mentions()
 
 
 def test_neighbours_do_not_touch() -> None:
-    assert [j.kind for j in judge([(0, 3, PERSON)], [(3, 6, PERSON)])] == [
+    assert [j.kind for j in judge([Item(0, 3, PERSON)], [Item(3, 6, PERSON)])] == [
         "missed",
         "spurious",
     ]
 
 
 def test_paths_part_where_one_ends() -> None:
-    assert Judged("type", (0, 1, CITY), (0, 1, CITY[:1])).parts_at == 2
-    assert Judged("type", (0, 1, CITY), (0, 1, (*CITY, "capital"))).parts_at == 3
-    assert Judged("type", (0, 1, CITY), (0, 1, ())).parts_at == 1
+    assert Judged("type", Item(0, 1, CITY), Item(0, 1, CITY[:1])).parts_at == 2
+    assert (
+        Judged("type", Item(0, 1, CITY), Item(0, 1, (*CITY, "capital"))).parts_at == 3
+    )
+    assert Judged("type", Item(0, 1, CITY), Item(0, 1, ())).parts_at == 1
 
 
 def test_counts_by_hand() -> None:
     tally = Tally(docs=1, found=5)
     tally.add(judge(GOLD, FOUND))
-    tally.add(judge([(0, 3, CITY), (5, 8, PERSON)], [(0, 3, CITY), (5, 8, CITY)]))
+    tally.add(
+        judge(
+            [Item(0, 3, CITY), Item(5, 8, PERSON)], [Item(0, 3, CITY), Item(5, 8, CITY)]
+        )
+    )
     tally.found += 2
     assert tally.gold == 7
     assert dict(tally.kinds) == {
@@ -136,11 +143,11 @@ SPANS = st.lists(
 )
 
 
-def _flat(drawn: list[tuple[int, int, Any]]) -> list[tuple[int, int, Any]]:
-    out: list[tuple[int, int, Any]] = []
+def _flat(drawn: list[tuple[int, int, Any]]) -> list[Item]:
+    out: list[Item] = []
     for start, n, path in drawn:
         # words of one letter
-        item = (2 * start, 2 * (start + n) - 1, path)
+        item = Item(2 * start, 2 * (start + n) - 1, path)
         if all(item[1] <= s or e <= item[0] for s, e, _ in out):
             out.append(item)
     return out
@@ -273,7 +280,7 @@ def test_samples_are_drawn_evenly_and_the_same_every_time(corpus: Path) -> None:
     short = drawn[0].samples("short", 2)
     assert [s.language for s in short] == ["de", "en"]
     for sample in short:
-        start, end, _ = sample.judged.gold or (0, 0, ())
+        start, end, _ = sample.judged.gold or Item(0, 0, ())
         assert sample.text[start:end] == "Peter Brown"
     assert drawn[0].samples("overlap", 9) == []
 
@@ -293,8 +300,8 @@ def test_a_sample_is_the_sentence_and_not_the_text(nlp: Any) -> None:
     analysis.add(found, gold)
     (missed,), (wrong,) = analysis.samples("missed", 3), analysis.samples("type", 3)
     assert missed.text == wrong.text == "Bob met Cem in Rome."
-    assert missed.gold == [(0, 3, PERSON), (15, 19, CITY)]
-    assert wrong.judged == Judged("type", (15, 19, CITY), (15, 19, COUNTRY))
+    assert missed.gold == [Item(0, 3, PERSON), Item(15, 19, CITY)]
+    assert wrong.judged == Judged("type", Item(15, 19, CITY), Item(15, 19, COUNTRY))
 
 
 def test_the_page_shows_every_kind_and_is_self_contained(
