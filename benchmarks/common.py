@@ -39,7 +39,11 @@ def blank() -> Language:
     return spacy.blank("xx", config=TOKENIZER)
 
 
-def read(path: Path, nlp: Language, limit: int = 0) -> list[Doc]:
+def read(
+    path: Path,
+    nlp: Language,
+    limit: int = 0,
+) -> list[Doc]:
     """Gold Docs of a DocBin; with a `limit` above 0 at most so many, spread evenly over
     the file.
     """
@@ -102,7 +106,11 @@ def best(run: Callable[[], Any], repeat: int) -> float:
 
 
 @contextmanager
-def wrapped(owner: Any, name: str, around: Any) -> Iterator[None]:
+def wrapped(
+    owner: Any,
+    name: str,
+    around: Any,
+) -> Iterator[None]:
     """Calls of `owner.name` go through `around(function, *args)`."""
     plain = getattr(owner, name)
     setattr(owner, name, lambda *args, **kwargs: around(plain, *args, **kwargs))
@@ -149,7 +157,12 @@ def counted(lm: Any) -> Iterator[Work]:
 # -- Scores
 
 
-def hits(found: Sequence[Doc], gold: Sequence[Doc], *, typed: bool) -> np.ndarray:
+def hits(
+    found: Sequence[Doc],
+    gold: Sequence[Doc],
+    *,
+    typed: bool,
+) -> np.ndarray:
     """Right, found and gold mentions of every Doc, strictly by boundaries and, if
     `typed`, by the whole path. Shape (docs, 3).
     """
@@ -167,7 +180,11 @@ def scores(table: np.ndarray) -> dict[str, float]:
     return {k: round(float(v or 0.0), 4) for k, v in zip("prf", values, strict=True)}
 
 
-def gain(table: np.ndarray, other: np.ndarray, seed: int = 0) -> dict[str, float]:
+def gain(
+    table: np.ndarray,
+    other: np.ndarray,
+    seed: int = 0,
+) -> dict[str, float]:
     """How much higher the F1 of the first is, with the 95% interval of a paired
     bootstrap over Docs.
     """
@@ -216,11 +233,19 @@ class Journal:
         results were made with something else.
     """
 
-    def __init__(self, path: Path | None, about: dict[str, Any]):
+    def __init__(
+        self,
+        path: Path | None,
+        about: dict[str, Any],
+    ):
         self.path = path
         self.made = provenance()
         about = json.loads(json.dumps(about))
-        self.data: dict[str, Any] = {"about": about, "commands": [], "results": {}}
+        self.data: dict[str, Any] = {
+            "about": about,
+            "commands": [],
+            "results": {},
+        }
         self._read()
         known = self.data["about"]
         differing = [
@@ -243,7 +268,11 @@ class Journal:
         found = self.data["results"].get(name)
         return found is not None and all(found.get(k) == v for k, v in settings.items())
 
-    def add(self, name: str, result: dict[str, Any]) -> None:
+    def add(
+        self,
+        name: str,
+        result: dict[str, Any],
+    ) -> None:
         self._read()
         self.data["results"][name] = result
         command = self.made["command"]

@@ -51,7 +51,12 @@ def commit() -> str | None:
 
     def git(*arguments: str) -> str:
         line = ["git", "-C", str(folder), *arguments]
-        done = subprocess.run(line, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            line,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
         return done.stdout.strip()
 
     try:

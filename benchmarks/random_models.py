@@ -36,6 +36,7 @@ from spacy_cascade.prompts.chat import (
     chat_extract,
 )
 from spacy_cascade.prompts.compact import compact_classify, compact_extract
+from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import Query, Unit
 
 MINI = Path(__file__).parents[1] / "assets" / "corpora" / "b2nerd_mini" / "NER_en"
@@ -46,13 +47,13 @@ MINI_ALL = tuple(
     MINI / name / f"{s}.json" for name in MINI_SETS for s in ("train", "test")
 )
 # hidden, layers, heads, key-value heads, intermediate, vocabulary (None: that of the tokenizer)
-SHAPES: dict[str, tuple[int, int, int, int, int, int | None]] = {
+SHAPES: dict[str, tuple[Any, ...]] = {
     "tiny": (128, 4, 4, 4, 384, None),
     "qwen2.5-0.5b": (896, 24, 14, 2, 4864, 151936),
     "qwen2.5-1.5b": (1536, 28, 12, 2, 8960, 151936),
 }
 Shape = Literal["tiny", "qwen2.5-0.5b", "qwen2.5-1.5b"]
-TEMPLATES: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+TEMPLATES: dict[str, tuple[Callable[[], Any], ...]] = {
     "compact": (compact_extract, compact_classify),
     "chat": (chat_extract, chat_classify),
     "cascadener": (cascadener_extract, cascadener_classify),
@@ -62,6 +63,8 @@ DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 _NEVER = 6
 # Jobs whose gold marks are known at a time: more than are ever decoded together.
 _REMEMBERED = 4096
+# Whether something opens or closes at a token: ("open", 3) -> True.
+Marks = dict[tuple[str, int], bool]
 # A sentence and its flat mentions, as token indices.
 Gold = tuple[Unit, list[tuple[int, int]]]
 
@@ -78,12 +81,21 @@ def read_gold(nlp: Language, paths: Sequence[Path]) -> list[Gold]:
             found = {doc.char_span(*place, alignment_mode="expand") for place in places}
             spans = filter_spans([span for span in found if span is not None])
             mentions = sorted((span.start, span.end) for span in spans)
-            out.append((make_unit(doc, 0, len(doc)), mentions))
+            unit = make_unit(doc, 0, len(doc))
+            out.append((unit, mentions))
     return out
 
 
 def segments_of(gold: Sequence[Gold]) -> list[str]:
     return [segment for unit, _ in gold for segment in unit.segments()]
+
+
+def words_of(taxonomy: Taxonomy) -> list[str]:
+    """Words of the names of all types, as they stand within a text."""
+    out = []
+    for path in taxonomy:
+        out += [f" {word}" for word in path[-1].split()]
+    return out
 
 
 def usual_prompt(shape: str) -> str:
@@ -116,7 +128,12 @@ def build(
     torch.set_default_dtype(dtype)
     model = Qwen2ForCausalLM(config).to(device)
     torch.set_default_dtype(torch.float32)
-    return HFCausalLM(model, tokenizer, name=shape, spec=HFSpec("", device=device))
+    return HFCausalLM(
+        model,
+        tokenizer,
+        name=shape,
+        spec=HFSpec("", device=device),
+    )
 
 
 class GoldLM:
@@ -126,14 +143,19 @@ class GoldLM:
 
     def __init__(self, lm: HFCausalLM):
         self.lm = lm
-        self._jobs: dict[tuple[int, ...], tuple[Job, dict[Any, bool]]] = {}
+        # By prompt.
+        self._jobs: dict[tuple[int, ...], tuple[Job, Marks]] = {}
         self.lengths: set[int] = set()
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.lm, name)
 
-    def expect(self, job: Job, spans: Sequence[tuple[int, int]]) -> None:
-        marks: dict[Any, bool] = {}
+    def expect(
+        self,
+        job: Job,
+        spans: Sequence[tuple[int, int]],
+    ) -> None:
+        marks: Marks = {}
         for start, end in spans:
             marks["open", start] = True
             marks["close", end] = True
@@ -151,11 +173,12 @@ class GoldLM:
 
     def _replace(self, query: Query, logits: np.ndarray) -> None:
         """Write the gold decisions over the model's. Shape (positions, candidates)."""
-        prompt = next(n for n in self.lengths if tuple(query.ids[:n]) in self._jobs)
-        job, marks = self._jobs[tuple(query.ids[:prompt])]
+        prompt = self._prompt(query.ids)
+        job, marks = self._jobs[prompt]
         state = job.automaton.start()
         rows = {position: row for row, position in enumerate(query.positions)}
-        for p, token in enumerate(query.ids[prompt:], prompt - 1):
+        written = query.ids[len(prompt) :]
+        for p, token in enumerate(written, len(prompt) - 1):
             if p in rows:
                 row = rows[p]
                 candidates = query.candidates[row]
@@ -164,12 +187,20 @@ class GoldLM:
                 logits[row, : len(preferred)] = preferred
             state = job.automaton.step(state, token)
 
+    def _prompt(self, ids: Sequence[int]) -> tuple[int, ...]:
+        """The prompt that tokens begin with."""
+        for length in self.lengths:
+            prompt = tuple(ids[:length])
+            if prompt in self._jobs:
+                return prompt
+        raise KeyError("no job begins like this")
+
 
 def _preference(
     job: Job,
     state: Any,
     candidates: Sequence[int],
-    marks: dict[Any, bool],
+    marks: Marks,
     drafted: int,
 ) -> list[int]:
     """The most gold choices first; among equals the drafted token, then the one that
@@ -179,10 +210,12 @@ def _preference(
     for token in candidates:
         wrong = 0
         for choice in automaton.choices(state, token):
-            wrong += choice.marked != marks.get((choice.kind, choice.token), False)
+            gold = marks.get((choice.kind, choice.token), False)
+            wrong += choice.marked != gold
         behind = automaton.step(state, token)
         reach = automaton.offset(behind) - automaton.offset(state)
-        out.append(-1000 * wrong + (500 if token == drafted else 0) + reach)
+        liked = 500 if token == drafted else 0
+        out.append(reach + liked - 1000 * wrong)
     return out
 
 
@@ -192,14 +225,19 @@ def _preference(
 class Forced(LogitsProcessor):
     """Every row is made to write its answer."""
 
-    def __init__(self, answers: Sequence[Sequence[int]], start: int):
+    def __init__(
+        self,
+        answers: Sequence[Sequence[int]],
+        start: int,
+    ):
         self.answers, self.start = answers, start
 
     def __call__(self, input_ids: Any, scores: Any) -> Any:
         n = input_ids.shape[1] - self.start
         scores.fill_(-1e4)
         for row, answer in enumerate(self.answers):
-            scores[row, answer[n] if n < len(answer) else 0] = 0
+            token = answer[n] if n < len(answer) else 0
+            scores[row, token] = 0
         return scores
 
 
@@ -213,7 +251,8 @@ def left_padded(
         missing = longest - len(prompt)
         ids.append([pad] * missing + prompt)
         mask.append([0] * missing + [1] * len(prompt))
-    return torch.tensor(ids, device=device), torch.tensor(mask, device=device)
+    both = torch.tensor([ids, mask], device=device)
+    return both[0], both[1]
 
 
 @torch.no_grad()
@@ -226,7 +265,8 @@ def generate(
     """Write the answers behind the prompts in batches. RETURNS: seconds."""
     start = clock()
     for i in range(0, len(pairs), size):
-        prompts, answers = zip(*pairs[i : i + size], strict=True)
+        batch = pairs[i : i + size]
+        prompts, answers = zip(*batch, strict=True)
         ids, mask = left_padded(prompts, lm.device)
         new = max(map(len, answers))
         lm.model.generate(

@@ -38,7 +38,11 @@ def fingerprint(nlp: Language) -> str:
     return str(stages(nlp)[0][1].lm.fingerprint())
 
 
-def to_train(model: str, adapter: str, lora: dict[str, Any] | None = None) -> Language:
+def to_train(
+    model: str,
+    adapter: str,
+    lora: dict[str, Any] | None = None,
+) -> Language:
     """A pipeline whose components are trained as a whole (`full`), or get an adapter
     unless they have one (`lora`).
     """
@@ -102,7 +106,12 @@ def spacy_ner(
     return nlp, (time.process_time() - start) / 60
 
 
-def default_ner(given: list[Example], steps: int, seed: int, draw: Any) -> Language:
+def default_ner(
+    given: list[Example],
+    steps: int,
+    seed: int,
+    draw: Any,
+) -> Language:
     """spaCy's `ner` on its default tok2vec, from nothing.
 
     draw (Callable[[random.Random], list[Example]]): The examples of a step.

@@ -57,9 +57,15 @@ def at(runs: Runs, place: str) -> Any:
 
 
 def markdown(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = ["| " + " | ".join(cells) + " |" for cells in (heads, *rows)]
-    lines.insert(1, "|" + "---|" * len(heads))
+    rule = "|" + "---|" * len(heads)
+    lines = [_line(heads), rule]
+    for row in rows:
+        lines.append(_line(row))
     return "\n".join(lines)
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
 
 
 @dataclass(frozen=True)
@@ -83,15 +89,19 @@ class Table:
         if isinstance(self.rows, str):
             about = at(runs, self.rows.partition(":")[0])
             heads = [show(head, about) for head in heads]
-        cells = []
+        rows = []
         for row in self._rows(runs):
-            cells.append([show(cell, row) for _, cell in self.columns])
-        if self.only_measured:
-            pairs = zip(heads, zip(*cells, strict=True), strict=True)
-            kept = [(head, column) for head, column in pairs if {*column} != {NOTHING}]
-            heads = [head for head, _ in kept]
-            cells = [list(row) for row in zip(*(c for _, c in kept), strict=True)]
-        return markdown(heads, cells)
+            rows.append([show(cell, row) for _, cell in self.columns])
+        if not self.only_measured:
+            return markdown(heads, rows)
+
+        kept = []
+        for i, column in enumerate(zip(*rows, strict=True)):
+            if set(column) != {NOTHING}:
+                kept.append(i)
+        heads = [heads[i] for i in kept]
+        rows = [[row[i] for i in kept] for row in rows]
+        return markdown(heads, rows)
 
     def _rows(self, runs: Runs) -> list[Row]:
         if not isinstance(self.rows, str):
@@ -103,7 +113,13 @@ class Table:
         out = []
         for key, name in names.items():
             if key in found:
-                out.append({"key": key, "name": name, **found[key]})
+                out.append(
+                    {
+                        "key": key,
+                        "name": name,
+                        **found[key],
+                    }
+                )
         return out
 
 
@@ -123,27 +139,31 @@ class Across:
     rows: Columns
 
     def __call__(self, runs: Runs) -> str:
-        columns = []
+        heads = [self.head]
+        rows = [[title] for title, _ in self.rows]
         for key, value in at(runs, self.entries).items():
             entry = value if isinstance(value, dict) else {"value": value}
-            columns.append({"key": key, **entry})
-        heads = [self.head, *(show(self.heads, column) for column in columns)]
-        rows = []
-        for title, cell in self.rows:
-            rows.append([title, *(show(cell, column) for column in columns)])
+            column = {"key": key, **entry}
+            heads.append(show(self.heads, column))
+            for row, (_, cell) in zip(rows, self.rows, strict=True):
+                row.append(show(cell, column))
         return markdown(heads, rows)
-
-
-def whole(place: str) -> Callable[[Runs], list[Row]]:
-    """The one row that stands at a place."""
-    return lambda runs: [at(runs, place)]
 
 
 def percent(part: str, total: str, digits: int = 0) -> Cell:
     """The share of one entry in another."""
-    return lambda row: f"{100 * row[part] / row[total]:.{digits}f} %"
+
+    def share(row: Row) -> str:
+        value = 100 * row[part] / row[total]
+        return f"{value:.{digits}f} %"
+
+    return share
 
 
-def shown(template: str, values: Iterable[Any], separator: str = " / ") -> str:
+def shown(
+    template: str,
+    values: Iterable[Any],
+    separator: str = " / ",
+) -> str:
     """Values by a template, such as "{:.4f}", with something between them."""
     return separator.join(template.format(value) for value in values)

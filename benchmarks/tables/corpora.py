@@ -94,7 +94,12 @@ def _dynamic(runs: Runs) -> Iterator[Row]:
             row = runs["dynamic"]["runs"][key][version]
             lengths = shown("{}", row["lengths"])
             about = {"embedder": embedder, "version": version}
-            yield {**row, **_metrics(row["metrics"]), **about, "lengths": lengths}
+            yield {
+                **row,
+                **_metrics(row["metrics"]),
+                **about,
+                "lengths": lengths,
+            }
 
 
 def _dynamic_rounds(runs: Runs) -> Iterator[Row]:
@@ -125,7 +130,12 @@ def _dynamic_mini(runs: Runs) -> Iterator[Row]:
     for language, run in runs["dynamic_mini"]["runs"].items():
         versions = {v: _in_short(run[v], 3) for v in ("base", "random", "dynamic")}
         lists, skipped = run["dynamic"]["lists"], ", ".join(run["skipped_rounds"])
-        yield {"language": language, **versions, "lists": lists, "skipped": skipped}
+        yield {
+            "language": language,
+            **versions,
+            "lists": lists,
+            "skipped": skipped,
+        }
 
 
 TABLES = {

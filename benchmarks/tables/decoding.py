@@ -76,8 +76,16 @@ def _calibration(runs: Runs) -> Iterator[Row]:
     for stage in ("extractor", "classifier"):
         found = runs["calibration"][stage]
         for method in ("as it is", "temperature", "isotonic"):
-            about = {"stage": stage, "method": method, "n": found["n"]}
-            yield {**found[method], **about, "right": found["right"]}
+            about = {
+                "stage": stage,
+                "method": method,
+                "n": found["n"],
+            }
+            yield {
+                **found[method],
+                **about,
+                "right": found["right"],
+            }
 
 
 # -- Scaling
@@ -114,7 +122,11 @@ def _int8(runs: Runs) -> Iterator[Row]:
     """Speed at the shape of Qwen2.5-0.5B, scores and time of the demo."""
     found = runs["int8"]
     for name, row in found["demo"].items():
-        yield {"name": name, "speed": found["qwen2.5-0.5b"][name], **row}
+        yield {
+            "name": name,
+            "speed": found["qwen2.5-0.5b"][name],
+            **row,
+        }
 
 
 TABLES = {

@@ -125,7 +125,12 @@ def _sets(runs: Runs) -> Iterator[Row]:
     for group, name in GROUPS.items():
         for data_set, row in figures.get(group, {}).items():
             beside = _f(single.get(data_set))
-            yield {"set": data_set, "name": name, **row, "single": beside}
+            yield {
+                "set": data_set,
+                "name": name,
+                **row,
+                "single": beside,
+            }
 
 
 # -- Few-shot
@@ -197,7 +202,13 @@ def _few_shot_seeds(runs: Runs) -> Iterator[Row]:
                 kind: _spread(row[kind]["f"] for row in rows)
                 for kind in ("span", "typed")
             }
-            yield {"set": name, "system": system, "k": k, "seeds": len(rows), **kinds}
+            yield {
+                "set": name,
+                "system": system,
+                "k": k,
+                "seeds": len(rows),
+                **kinds,
+            }
 
 
 def _spread(values: Iterable[float]) -> str:

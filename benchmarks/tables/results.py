@@ -111,7 +111,16 @@ def _speed(runs: Runs) -> str:
             run = runs[name]
             types = run.get("classification_continued", run["classification"])
             both = run.get("cascade_continued", run["cascade"])
-            shapes.append((head, {**run, "types": types, "both": both}))
+            shapes.append(
+                (
+                    head,
+                    {
+                        **run,
+                        "types": types,
+                        "both": both,
+                    },
+                )
+            )
     heads = ["times as fast", *(head for head, _ in shapes)]
     rows = []
     for title, cell in SPEED:
@@ -135,7 +144,11 @@ def _passes(runs: Runs) -> Iterator[Row]:
         counts = found["histogram"]
         parts = (*counts[:3], sum(counts[3:]))
         shares = [f"{100 * n / sum(counts):.0f} %" for n in parts]
-        yield {"name": name, "passes": found["passes"], "shares": shares}
+        yield {
+            "name": name,
+            "passes": found["passes"],
+            "shares": shares,
+        }
 
 
 TABLES = {

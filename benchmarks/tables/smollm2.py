@@ -32,14 +32,23 @@ def _everyday(runs: Runs) -> Iterator[Row]:
 def _groups(runs: Runs) -> Iterator[Row]:
     ours, small = runs["smollm2"], runs["smollm2_open_sm"]
     for group, shown in GROUPS.items():
-        yield {"name": shown, "ours": ours[group], "small": small[group]}
+        yield {
+            "name": shown,
+            "ours": ours[group],
+            "small": small[group],
+        }
 
 
 def _sets(runs: Runs) -> Iterator[Row]:
     ours, small = runs["smollm2"]["figures"], runs["smollm2_open_sm"]["figures"]
     for group, shown in GROUPS.items():
         for name, row in ours[group].items():
-            yield {"set": name, "name": shown, "ours": row, "small": small[group][name]}
+            yield {
+                "set": name,
+                "name": shown,
+                "ours": row,
+                "small": small[group][name],
+            }
 
 
 def _levels(runs: Runs) -> Iterator[Row]:
@@ -47,7 +56,11 @@ def _levels(runs: Runs) -> Iterator[Row]:
         found = runs[name]["corpora"]["dyn"]
         for key in "prf":
             levels = {x: found[f"cascade_{x}_{key}"] for x in LEVELS}
-            yield {"name": shown, "key": key.upper(), **levels}
+            yield {
+                "name": shown,
+                "key": key.upper(),
+                **levels,
+            }
 
 
 LEVELS = ("extraction", "coarse", "medium", "fine")

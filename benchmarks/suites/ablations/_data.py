@@ -108,7 +108,12 @@ class Collections:
             self._known[name] = self._makers[name]()
         return self._known[name]
 
-    def _read(self, name: str, split: str, factor: int = 1) -> list[Doc]:
+    def _read(
+        self,
+        name: str,
+        split: str,
+        factor: int = 1,
+    ) -> list[Doc]:
         path = self.standard / name / f"{split}.spacy"
         if not path.is_file():
             raise SystemExit(
@@ -172,7 +177,14 @@ class Collections:
             for split in ("train", "test")
         )
         new = [doc for name in NEW for doc in self._read(name, "test")]
-        return Data(train, {"own": own, "parts": self._reduced(own), "new": new})
+        return Data(
+            train,
+            {
+                "own": own,
+                "parts": self._reduced(own),
+                "new": new,
+            },
+        )
 
     def _reduced(self, docs: Iterable[Doc]) -> list[Doc]:
         """Each text with a random part of its label set, and the mentions of these labels alone."""
@@ -190,7 +202,11 @@ class Collections:
             return [found[doc.text] for doc in docs]
 
         own, new = raw(data.tests["own"]), raw(data.tests["new"])
-        tests = {"own": own, "parts": self._reduced(own), "new": new}
+        tests = {
+            "own": own,
+            "parts": self._reduced(own),
+            "new": new,
+        }
         return Data(raw(data.train), tests)
 
     def _raw_docs(self) -> dict[str, Doc]:

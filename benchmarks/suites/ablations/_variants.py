@@ -108,7 +108,12 @@ def pipeline(variant: Variant, base: Path, data: Data) -> Language:
     nlp = blank()
     model = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(base)}
 
-    def add(factory: str, model: dict[str, str], prompt: str, **options: Any) -> Any:
+    def add(
+        factory: str,
+        model: dict[str, str],
+        prompt: str,
+        **options: Any,
+    ) -> Any:
         template = {"@prompts": f"spacy-cascade.{prompt}.v1", **options}
         config = {"adapter": None, "model": model, "template": template}
         return nlp.add_pipe(factory, config=config)
@@ -138,7 +143,12 @@ def train(
     for name in nlp.pipe_names:
         pipe: Any = nlp.get_pipe(name)
         pipe.initialize(lambda: given)
-    settings = {**LOOP, "max_steps": steps, "seed": seed, **variant.loop}
+    settings = {
+        **LOOP,
+        "max_steps": steps,
+        "seed": seed,
+        **variant.loop,
+    }
     log: list[dict[str, Any]] = []
     start = time.process_time()
     SFT(nlp.pipe_names, **settings).run(

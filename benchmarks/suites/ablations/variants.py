@@ -74,7 +74,13 @@ def run(
     unknown = sorted({*variants} - {*VARIANTS})
     if unknown:
         raise SystemExit(f"No such variants: {', '.join(unknown)}")
-    collections = Collections(blank(), data, real, train=train, test=test)
+    collections = Collections(
+        blank(),
+        data,
+        real,
+        train=train,
+        test=test,
+    )
     settings = {
         **provenance(),
         "sets": {
@@ -100,7 +106,13 @@ def run(
                 continue
             collection = collections(VARIANTS[name].data)
             row = result(VARIANTS[name], collection, seed, steps)
-            runs.append({"variant": name, "seed": seed, **row})
+            runs.append(
+                {
+                    "variant": name,
+                    "seed": seed,
+                    **row,
+                }
+            )
             if output is not None:
                 write_json(output, {"settings": settings, "runs": runs})
             report(**runs[-1])
@@ -114,7 +126,8 @@ def known_runs(path: Path | None, settings: dict[str, Any]) -> list[dict[str, An
     known = json.loads(path.read_text("utf8"))
 
     def compared(settings: dict[str, Any]) -> dict[str, Any]:
-        return {k: v for k, v in settings.items() if k not in NOT_COMPARED}
+        kept = settings.keys() - {*NOT_COMPARED}
+        return {key: settings[key] for key in kept}
 
     if compared(known["settings"]) != compared(settings):
         raise SystemExit(f"{path} holds runs of other settings: give another file")
@@ -122,16 +135,24 @@ def known_runs(path: Path | None, settings: dict[str, Any]) -> list[dict[str, An
     return runs
 
 
-def result(variant: Variant, data: Data, seed: int, steps: int) -> dict[str, Any]:
+def result(
+    variant: Variant,
+    data: Data,
+    seed: int,
+    steps: int,
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as tmp:
         nlp, out = train(variant, data, seed, steps, Path(tmp))
         start = time.process_time()
-        out["test"] = {name: f1(nlp, gold) for name, gold in data.tests.items()}
+        out["test"] = {}
+        for name, gold in data.tests.items():
+            out["test"][name] = f1(nlp, gold)
         if not variant.single:
-            out["accuracy"] = {k: accuracy(nlp, gold) for k, gold in data.tests.items()}
-            out["lists"] = {
-                k: list_accuracy(nlp, gold) for k, gold in data.lists.items()
-            }
+            out["accuracy"], out["lists"] = {}, {}
+            for name, gold in data.tests.items():
+                out["accuracy"][name] = accuracy(nlp, gold)
+            for name, gold in data.lists.items():
+                out["lists"][name] = list_accuracy(nlp, gold)
         if variant.decoding:
             vary = {"extraction": extraction, "types": types}[variant.decoding]
             out["decoding"] = vary(nlp, data.tests["own"])
@@ -139,7 +160,11 @@ def result(variant: Variant, data: Data, seed: int, steps: int) -> dict[str, Any
     return out
 
 
-def find(nlp: Language, gold: Sequence[Doc], **options: Any) -> list[Doc]:
+def find(
+    nlp: Language,
+    gold: Sequence[Doc],
+    **options: Any,
+) -> list[Doc]:
     texts = (unannotated(nlp, doc) for doc in gold)
     return list(nlp.pipe(texts, batch_size=64, **options))
 
@@ -162,7 +187,11 @@ def accuracy(nlp: Language, gold: Sequence[Doc]) -> float:
     return round(mean(classifier.scored(examples)[1]), 4)
 
 
-def list_accuracy(nlp: Language, gold: Sequence[Doc], limit: int = 150) -> float:
+def list_accuracy(
+    nlp: Language,
+    gold: Sequence[Doc],
+    limit: int = 150,
+) -> float:
     """Share of gold mentions whose answer is chosen from the list that each brings, of
     so many texts.
     """
@@ -179,7 +208,8 @@ def list_accuracy(nlp: Language, gold: Sequence[Doc], limit: int = 150) -> float
     found = classifier.classify(docs, spans)
     right = []
     for results, answer in zip(found, answers, strict=True):
-        right.append(results[0][-1].path[-1:] == (answer,))
+        *_, chosen = results[0]
+        right.append(chosen.path[-1:] == (answer,))
     return round(mean(right), 4)
 
 
@@ -193,7 +223,8 @@ def extraction(nlp: Language, gold: Sequence[Doc]) -> dict[str, dict[str, float]
         with counted(pipe.lm) as work:
             found = find(nlp, gold, disable=[STAGES[1]])
         sequences = round(work.sequences / len(gold), 2)
-        out[name] = {**scores(hits(found, gold, typed=False)), "sequences": sequences}
+        rates = scores(hits(found, gold, typed=False))
+        out[name] = {**rates, "sequences": sequences}
     return out
 
 
@@ -206,5 +237,6 @@ def types(nlp: Language, gold: Sequence[Doc]) -> dict[str, dict[str, float]]:
         pipe.strategy = strategy
         with counted(pipe.lm) as work:
             right = accuracy(nlp, gold)
-        out[strategy] = {"accuracy": right, "tokens": round(work.tokens / mentions, 1)}
+        tokens = round(work.tokens / mentions, 1)
+        out[strategy] = {"accuracy": right, "tokens": tokens}
     return out

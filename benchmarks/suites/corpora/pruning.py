@@ -86,7 +86,14 @@ def samples(
         out = folder / f"{method}-{seed}"
         options = PruneOptions(method=method, k=k, seed=seed)
         run = RunOptions(to_format="b2nerd")
-        report = prune(source, out, options, run, sizes=sizes, cache=cache)
+        report = prune(
+            source,
+            out,
+            options,
+            run,
+            sizes=sizes,
+            cache=cache,
+        )
         sizes = {name: one["kept"] for name, one in report["datasets"].items()}
         found[method] = read(out / "train.json")
     return found

@@ -190,13 +190,23 @@ class Texts:
     def read(self, path: Path) -> list[Doc]:
         return list(DocBin().from_disk(path).get_docs(self.nlp.vocab))
 
-    def make(self, text: str, mentions: Mentions, labels: list[str] | None) -> Doc:
+    def make(
+        self,
+        text: str,
+        mentions: Mentions,
+        labels: list[str] | None,
+    ) -> Doc:
         doc = gold_doc(self.nlp, text, mentions)
         if labels is not None:
             doc.user_data["cascade_labels"] = tuple(labels)
         return doc
 
-    def choose(self, docs: list[Doc], n: int, longest: int) -> list[Doc]:
+    def choose(
+        self,
+        docs: list[Doc],
+        n: int,
+        longest: int,
+    ) -> list[Doc]:
         """n texts, a sixth of them without a mention, as far as there are."""
         docs = [doc for doc in docs if SHORTEST <= len(doc) <= longest]
         self.rng.shuffle(docs)
@@ -211,7 +221,12 @@ class Texts:
             seen.update({path for *_, path in mentions_of(rarest)})
         return chosen + negative
 
-    def named(self, name: str, raw: Doc, standard: Doc) -> tuple[Mentions, list[str]]:
+    def named(
+        self,
+        name: str,
+        raw: Doc,
+        standard: Doc,
+    ) -> tuple[Mentions, list[str]]:
         """Mentions and label list of a text of the data set `name`."""
         mentions, labels = self._names(name, raw, standard)
         if all(len(path) == 1 for *_, path in mentions) and self.rng.random() < 0.5:
@@ -228,7 +243,12 @@ class Texts:
         self.rng.shuffle(labels)
         return mentions, labels
 
-    def _names(self, name: str, raw: Doc, standard: Doc) -> tuple[Mentions, list[str]]:
+    def _names(
+        self,
+        name: str,
+        raw: Doc,
+        standard: Doc,
+    ) -> tuple[Mentions, list[str]]:
         draw = self.rng.random()
         if name == COARSE_SET and draw < 0.45:
             coarse = [(s, e, path[:1]) for s, e, path in mentions_of(standard)]
@@ -286,7 +306,11 @@ class Folders:
     b2nerd: Path
 
 
-def split_texts(texts: Texts, split: str, folders: Folders) -> list[Doc]:
+def split_texts(
+    texts: Texts,
+    split: str,
+    folders: Folders,
+) -> list[Doc]:
     """All texts of a split, shuffled."""
     train = split == "train"
     out: list[Doc] = []

@@ -52,8 +52,15 @@ def run(
     results: list[dict[str, Any]] = []
     for n in sizes:
         with tempfile.TemporaryDirectory(dir=work) as temp:
-            source, out = Path(temp) / "source", Path(temp) / "out"
-            generate(data, source, n, layout=layout, seed=seed)
+            source = Path(temp) / "source"
+            out = Path(temp) / "out"
+            generate(
+                data,
+                source,
+                n,
+                layout=layout,
+                seed=seed,
+            )
             for name, command in commands(source, out, max_docs, also):
                 found = measure(command)
                 row = {"command": name, "records": n}
@@ -74,19 +81,27 @@ def perturb(
     places = [entity["pos"] for entity in record["entities"]]
 
     def free(word: re.Match[str]) -> bool:
-        return all(word.end() <= start or end <= word.start() for start, end in places)
+        """Whether it touches no mention."""
+        first, last = word.span()
+        touched = [start < last and first < end for start, end in places]
+        return not any(touched)
 
     words = [word for word in WORD.finditer(text) if free(word)]
     if words:
         word = rng.choice(words)
-        at = rng.randrange(word.start(), word.end() - 1)
-        text = text[:at] + text[at + 1] + text[at] + text[at + 2 :]
-    new = "".join(rng.choices(string.ascii_lowercase, k=8)) + " "
+        last = word.end() - 1
+        at = rng.randrange(word.start(), last)
+        swapped = text[at + 1] + text[at]
+        text = text[:at] + swapped + text[at + 2 :]
+    letters = rng.choices(string.ascii_lowercase, k=8)
+    new = "".join(letters) + " "
     moved = []
-    for entity, (start, end) in zip(record["entities"], places, strict=True):
-        moved.append({**entity, "pos": [start + len(new), end + len(new)]})
+    for entity in record["entities"]:
+        place = [p + len(new) for p in entity["pos"]]
+        moved.append({**entity, "pos": place})
     if faulty and moved:
-        moved[0]["pos"] = [p + 1 for p in moved[0]["pos"]]
+        place = moved[0]["pos"]
+        moved[0]["pos"] = [p + 1 for p in place]
     return {**record, "sentence": new + text, "entities": moved}
 
 
@@ -94,14 +109,22 @@ def copies(
     records: list[dict[str, Any]], n: int, rng: random.Random
 ) -> Iterator[dict[str, Any]]:
     """n records: the given ones, then perturbed ones in the same order."""
-    for i, record in enumerate(itertools.islice(itertools.cycle(records), n)):
+    endless = itertools.cycle(records)
+    for i, record in enumerate(itertools.islice(endless, n)):
         if i < len(records):
             yield record
         else:
             yield perturb(record, rng, faulty=i % FAULTY == 0)
 
 
-def generate(data: Path, target: Path, n: int, *, layout: str, seed: int) -> None:
+def generate(
+    data: Path,
+    target: Path,
+    n: int,
+    *,
+    layout: str,
+    seed: int,
+) -> None:
     """Writes n records below `target`, a training file per data set, in proportion to
     the sizes there.
 
@@ -119,7 +142,8 @@ def generate(data: Path, target: Path, n: int, *, layout: str, seed: int) -> Non
     done = sofar = 0
     for path, records in sets.items():
         sofar += len(records)
-        share, done = sofar * n // total - done, sofar * n // total
+        until = sofar * n // total
+        share, done = until - done, until
         made = copies(records, share, rng)
         lines = (json.dumps(record, ensure_ascii=False) for record in made)
         if layout == "jsonl":
@@ -129,11 +153,16 @@ def generate(data: Path, target: Path, n: int, *, layout: str, seed: int) -> Non
             write_set(path, target, lines)
 
 
-def write_set(path: Path, target: Path, records: Iterable[str]) -> None:
+def write_set(
+    path: Path,
+    target: Path,
+    records: Iterable[str],
+) -> None:
     """The file of a data set, with its labels."""
-    folder = target / path.parent.parent.name / path.parent.name
+    source = path.parent
+    folder = target / source.parent.name / source.name
     folder.mkdir(parents=True)
-    shutil.copyfile(path.parent / "labels.json", folder / "labels.json")
+    shutil.copyfile(source / "labels.json", folder / "labels.json")
     lines = iter(records)
     with (folder / "train.json").open("w", encoding="utf8") as file:
         file.write("[\n" + next(lines, ""))
@@ -161,7 +190,8 @@ def measure(command: list[str]) -> dict[str, float]:
 
 
 def size_of(path: Path) -> int:
-    return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+    files = [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
 
 
 def commands(
@@ -174,5 +204,7 @@ def commands(
     stats = "stats {source} --from b2nerd --quiet --json"
     for pair in (f"convert={convert}", f"stats={stats}", *also):
         name, line = pair.split("=", 1)
-        words = [word.format(source=source, out=out) for word in line.split()]
-        yield name, [*PYTHON, *words]
+        command = [*PYTHON]
+        for word in line.split():
+            command.append(word.format(source=source, out=out))
+        yield name, command

@@ -16,9 +16,11 @@ from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.taxonomy import TypePath, parse_path
 from spacy_cascade.types import MentionQuery, Query, Unit
 
-# (first token, behind its last token, type)
+# First token, behind its last token, type.
 Span = tuple[int, int, TypePath]
 Sentence = tuple[Doc, list[Span]]
+# Token ids.
+Prompt = tuple[int, ...]
 
 
 @dataclass
@@ -45,7 +47,7 @@ class Counted:
     def __init__(self, lm: Any, costs: Costs):
         self.lm = lm
         self.costs = costs
-        self._answers: dict[tuple[int, ...], bytes] = {}
+        self._answers: dict[Prompt, bytes] = {}
         self._lengths: set[int] = set()
 
     def __getattr__(self, name: str) -> Any:
@@ -69,19 +71,24 @@ class Counted:
     def _replace(self, query: Query, logits: np.ndarray) -> None:
         """Prefer the expected answer. Shape (positions, candidates)."""
         chain = query.parents is None
-        known = self._prompt(query.ids) if chain and query.positions else 0
+        known = 0
+        if chain and query.positions:
+            known = self._prompt(query.ids)
         for row, position in enumerate(query.positions):
             nodes = range(position + 1)
             if query.parents is not None:
                 nodes = path_to(query.parents, position)
             ids = [query.ids[node] for node in nodes]
             prompt = known or self._prompt(ids)
-            self._prefer(logits[row], ids, prompt, query.candidates[row])
+            candidates = query.candidates[row]
+            self._prefer(logits[row], ids, prompt, candidates)
 
     def _prompt(self, ids: Sequence[int]) -> int:
         """Length of the prompt that these tokens begin with."""
-        lengths = sorted(self._lengths, reverse=True)
-        return next(n for n in lengths if tuple(ids[:n]) in self._answers)
+        for length in sorted(self._lengths, reverse=True):
+            if tuple(ids[:length]) in self._answers:
+                return length
+        raise KeyError("nobody asked this")
 
     def _prefer(
         self, logits: np.ndarray, ids: list[int], prompt: int, candidates: Sequence[int]
@@ -91,12 +98,19 @@ class Counted:
         """
         table = self.lm.token_bytes()
         answer = self._answers[tuple(ids[:prompt])]
-        written = b"".join(table[token] or b"" for token in ids[prompt:])
-        rest = answer[len(written) :] if answer.startswith(written) else b""
+        written = b""
+        for token in ids[prompt:]:
+            written += table[token] or b""
+        rest = b""
+        if answer.startswith(written):
+            rest = answer[len(written) :]
         for k, token in enumerate(candidates):
             data = table[token] or b""
-            goes_on = rest.startswith(data) and (data or not rest)
-            logits[k] = 100 * len(data) if goes_on else -100
+            at_the_end = not data and not rest
+            goes_on = data and rest.startswith(data)
+            logits[k] = -100
+            if goes_on or at_the_end:
+                logits[k] = 100 * len(data)
 
 
 class Asking:
@@ -105,7 +119,12 @@ class Asking:
     gold (dict | None): Text -> mentions; None: the model answers by itself.
     """
 
-    def __init__(self, template: Any, lm: Counted, gold: dict[str, list[Span]] | None):
+    def __init__(
+        self,
+        template: Any,
+        lm: Counted,
+        gold: dict[str, list[Span]] | None,
+    ):
         self.template = template
         self.counted = lm
         self.gold = gold
@@ -114,34 +133,56 @@ class Asking:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.template, name)
 
-    def job(self, lm: Any, unit: Unit, *args: Any, **options: Any) -> Any:
+    def job(
+        self,
+        lm: Any,
+        unit: Unit,
+        *args: Any,
+        **options: Any,
+    ) -> Any:
         job = self.template.job(lm, unit, *args, **options)
         self.asked.append(job)
         if self.gold is not None:
-            answer = self._answer(job, self.gold[unit.text], *args)
+            spans = self.gold[unit.text]
+            answer = self._answer(job, spans, *args)
             self.counted.expect(job.prompt, answer)
         return job
 
-    def _answer(self, job: Any, spans: list[Span], *args: Any) -> str:
+    def _answer(
+        self,
+        job: Any,
+        spans: list[Span],
+        *args: Any,
+    ) -> str:
         if isinstance(job, ListJob):
             return self._list(job.unit, spans, args[0])
         if len(args) == 2:  # one type only
             labels, index = args
-            spans = [span for span in spans if span[2] == labels.paths[index]]
-        before, behind = (marker.decode() for marker in job.automaton.markers)
-        return _marked(job.unit, spans, before, behind)
+            path = labels.paths[index]
+            spans = [span for span in spans if span[2] == path]
+        before, behind = job.automaton.markers
+        return _marked(job.unit, spans, before.decode(), behind.decode())
 
-    def _list(self, unit: Unit, spans: list[Span], labels: LabelSet) -> str:
+    def _list(
+        self,
+        unit: Unit,
+        spans: list[Span],
+        labels: LabelSet,
+    ) -> str:
         pairs = []
         for start, end, path in spans:
-            surface = unit.text[unit.tokens[start][0] : unit.tokens[end - 1][1]]
-            pairs.append((surface, labels.names[labels.paths.index(path)]))
+            first, behind = _characters(unit, start, end)
+            label = labels.names[labels.paths.index(path)]
+            pairs.append((unit.text[first:behind], label))
         if hasattr(self.template, "listed"):
-            reasoned = [(name, label, f"as it is a {label}") for name, label in pairs]
+            reasoned = []
+            for name, label in pairs:
+                reasoned.append((name, label, f"as it is a {label}"))
             return str(self.template.listed(reasoned))
         if not pairs:
             return " None"
-        return " " + "; ".join(f"{label}: {name}" for name, label in pairs)
+        entries = [f"{label}: {name}" for name, label in pairs]
+        return " " + "; ".join(entries)
 
     def verification(
         self, lm: Any, unit: Unit, span: tuple[int, int], labels: LabelSet, index: int
@@ -149,8 +190,10 @@ class Asking:
         job: LabelJob = self.template.verification(lm, unit, span, labels, index)
         self.asked.append(job)
         if self.gold is not None:
-            right = (*span, labels.paths[index]) in self.gold[unit.text]
-            self.counted.expect(job.prompt, "yes" if right else "no")
+            asked = (*span, labels.paths[index])
+            right = asked in self.gold[unit.text]
+            answer = "yes" if right else "no"
+            self.counted.expect(job.prompt, answer)
         return job
 
     def prompt(
@@ -159,16 +202,19 @@ class Asking:
         prompt, depths = self.template.prompt(lm, asked, parent, types)
         self.counted.costs.call(len(prompt), 0)
         if self.gold is not None:
-            spans = {(s, e): path for s, e, path in self.gold[asked.unit.text]}
-            path = spans[asked.start, asked.end]
-            self.counted.expect(prompt, path[len(parent)])
+            paths = {}
+            for start, end, path in self.gold[asked.unit.text]:
+                paths[start, end] = path
+            right = paths[asked.start, asked.end]
+            self.counted.expect(prompt, right[len(parent)])
         return prompt, depths
 
     def finish(self, docs: Sequence[Doc]) -> None:
         """Count what was written."""
         for job in self.asked:
             if isinstance(job, LabelJob):
-                written = job.trie.steps[int(job.log_probs.argmax())]
+                chosen = int(job.log_probs.argmax())
+                written = job.trie.steps[chosen]
             else:
                 written = job.tokens
             self.counted.costs.call(len(job.prompt), len(written))
@@ -183,10 +229,23 @@ class Asking:
             self.counted.costs.output += len(tokens) + 1
 
 
-def _marked(unit: Unit, spans: Sequence[Span], before: str, behind: str) -> str:
+def _characters(unit: Unit, start: int, end: int) -> tuple[int, int]:
+    """Where tokens begin and end in the text."""
+    first, _ = unit.tokens[start]
+    _, behind = unit.tokens[end - 1]
+    return first, behind
+
+
+def _marked(
+    unit: Unit,
+    spans: Sequence[Span],
+    before: str,
+    behind: str,
+) -> str:
     out, at = "", 0
     for start, end, _ in spans:
-        a, b = unit.tokens[start][0], unit.tokens[end - 1][1]
-        out += unit.text[at:a] + before + unit.text[a:b] + behind
-        at = b
+        first, last = _characters(unit, start, end)
+        mention = before + unit.text[first:last] + behind
+        out += unit.text[at:first] + mention
+        at = last
     return out + unit.text[at:]

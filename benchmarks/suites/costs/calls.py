@@ -36,6 +36,7 @@ import spacy_cascade.baselines.components
 import spacy_cascade.baselines.prompts  # noqa: F401
 from benchmarks.common import blank, evenly, report
 from benchmarks.common import read as read_docs
+from benchmarks.random_models import words_of
 from benchmarks.suites.costs._counting import Asking, Costs, Counted, Sentence, Span
 from spacy_cascade.doc.annotations import fuse
 from spacy_cascade.doc.gold import gold_chars
@@ -111,7 +112,12 @@ def run(
     }
 
 
-def read(nlp: Any, path: Path, limit: int, labels: LabelSet) -> list[Sentence]:
+def read(
+    nlp: Any,
+    path: Path,
+    limit: int,
+    labels: LabelSet,
+) -> list[Sentence]:
     """Sentences with their flat mentions of these types, evenly spread over a corpus."""
     out = []
     for gold in evenly(read_docs(path, nlp), limit):
@@ -129,26 +135,47 @@ def read(nlp: Any, path: Path, limit: int, labels: LabelSet) -> list[Sentence]:
     return out
 
 
-def tiny_base(folder: Path, sentences: Sequence[Sentence], taxonomy: Taxonomy) -> Path:
+def tiny_base(
+    folder: Path,
+    sentences: Sequence[Sentence],
+    taxonomy: Taxonomy,
+) -> Path:
     words: list[str] = []
     for doc, _ in sentences:
         words += make_unit(doc, 0, len(doc)).segments()
-    words += [f" {word}" for path in taxonomy for word in path[-1].split()]
+    words += words_of(taxonomy)
     build_base(folder, words, **TINY)
     return folder
 
 
 def all_systems(base: Path, labels: Any) -> dict[str, Any]:
     """Untrained pipelines on one base, all with chat prompts and the same labels."""
-    model = {"@causal_lms": "spacy-cascade.HF.v1", "name": str(base), "device": "cpu"}
-    extract = {"model": model, "template": CHAT["extract"], "max_tokens": 1024}
-    classify = {"model": SHARED, "template": CHAT["classify"], "max_tokens": 1024}
+    model = {
+        "@causal_lms": "spacy-cascade.HF.v1",
+        "name": str(base),
+        "device": "cpu",
+    }
+    extract = {
+        "model": model,
+        "template": CHAT["extract"],
+        "max_tokens": 1024,
+    }
+    classify = {
+        "model": SHARED,
+        "template": CHAT["classify"],
+        "max_tokens": 1024,
+    }
     cascade = blank()
     cascade.add_pipe("cascade_extractor", config=extract)
     cascade.add_pipe("cascade_classifier", config={**classify, "taxonomy": labels})
     out = {"cascade": cascade}
     for name, (factory, more) in PROMPTED.items():
-        config = {"model": model, "taxonomy": labels, "max_tokens": 1024, **more}
+        config = {
+            "model": model,
+            "taxonomy": labels,
+            "max_tokens": 1024,
+            **more,
+        }
         out[name] = blank()
         out[name].add_pipe(factory, config=config)
     return out

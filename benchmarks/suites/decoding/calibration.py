@@ -47,7 +47,8 @@ def run(
             results[name.removeprefix("cascade_")] = found
     for stage, result in results.items():
         for method in COLORS:
-            figures = {k: v for k, v in result[method].items() if k != "bins"}
+            figures = dict(result[method])
+            del figures["bins"]
             print(f"{stage:12}{method:14}{figures}")
     if plot is not None:
         draw(results, plot)
@@ -55,11 +56,16 @@ def run(
     return {**results, "model": model, **sizes}
 
 
-def measure(pipe: Any, dev: list[Example], test: list[Example]) -> dict[str, Any]:
+def measure(
+    pipe: Any,
+    dev: list[Example],
+    test: list[Example],
+) -> dict[str, Any]:
     """A stage's scores on test, as they are and through the maps that are fitted on dev."""
     pipe.calibration = None
     found, hits = pipe.scored(test)
-    scores, right = np.array(found), np.array(hits, dtype=float)
+    scores = np.array(found)
+    right = np.array(hits, dtype=float)
     out: dict[str, Any] = {
         "n": len(scores),
         "right": round(float(right.mean()), 4),
@@ -67,10 +73,12 @@ def measure(pipe: Any, dev: list[Example], test: list[Example]) -> dict[str, Any
     }
     for method in METHODS:
         fitted = pipe.calibrate(dev, method=method)
-        out[method] = reliability(np.array(pipe.calibrated(found)), right)
+        calibrated = np.array(pipe.calibrated(found))
+        out[method] = reliability(calibrated, right)
         out[method]["dev_n"] = fitted["n"]
         if method == "temperature":
-            out[method]["temperature"] = round(pipe.calibration.values[0], 3)
+            temperature = pipe.calibration.values[0]
+            out[method]["temperature"] = round(temperature, 3)
     return out
 
 
@@ -78,20 +86,23 @@ def reliability(scores: np.ndarray, right: np.ndarray) -> dict[str, Any]:
     """Calibration error, Brier score, and for each bin of equal width its size, mean
     score and share of right ones.
     """
-    which = np.minimum((scores * BINS).astype(int), BINS - 1)
+    bins = (scores * BINS).astype(int)
+    which = np.minimum(bins, BINS - 1)
     sizes = np.bincount(which, minlength=BINS)
     means = []
     for values in (scores, right):
         sums = np.bincount(which, weights=values, minlength=BINS)
         means.append(sums / np.maximum(sizes, 1))
-    bins = []
-    for size, score, share in zip(sizes, *means, strict=True):
-        bins.append([int(size), round(float(score), 4), round(float(share), 4)])
+    rows = []
+    for size, *two in zip(sizes, *means, strict=True):
+        rounded = [round(float(mean), 4) for mean in two]
+        rows.append([int(size), *rounded])
+    errors = np.square(scores - right)
     return {
         "ece": round(expected_calibration_error(scores, right), 4),
-        "brier": round(float(np.square(scores - right).mean()), 4),
+        "brier": round(float(errors.mean()), 4),
         "mean_score": round(float(scores.mean()), 4),
-        "bins": bins,
+        "bins": rows,
     }
 
 
@@ -107,10 +118,17 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
         layout="constrained",
     )
     for (name, result), ax, below in zip(results.items(), *axes, strict=True):
-        ax.plot([0, 1], [0, 1], color="#999999", lw=1, ls="dashed")
+        ax.plot(
+            [0, 1],
+            [0, 1],
+            color="#999999",
+            lw=1,
+            ls="dashed",
+        )
         for i, method in enumerate(COLORS):
             _draw_method(ax, below, i, method, result[method])
-        ax.set(title=f"{name} ({result['n']:,} scores)", xlim=(0, 1), ylim=(0, 1))
+        ax.set_title(f"{name} ({result['n']:,} scores)")
+        ax.set(xlim=(0, 1), ylim=(0, 1))
         ax.set(ylabel="share that is right")
         ax.legend(fontsize=8, loc="upper left")
         ax.grid(alpha=0.25)
@@ -123,9 +141,22 @@ def _draw_method(
 ) -> None:
     n, score, share = np.array(found["bins"]).T
     seen = n >= FEWEST
-    color, label = COLORS[method], f"{method}: error {found['ece']:.3f}"
-    ax.plot(score[seen], share[seen], color=color, lw=1.2, label=label)
-    ax.scatter(score[seen], share[seen], color=color, s=8 + 90 * n[seen] / n.max())
+    color = COLORS[method]
+    label = f"{method}: error {found['ece']:.3f}"
+    ax.plot(
+        score[seen],
+        share[seen],
+        color=color,
+        lw=1.2,
+        label=label,
+    )
+    ax.scatter(
+        score[seen],
+        share[seen],
+        color=color,
+        s=8 + 90 * n[seen] / n.max(),
+    )
     width = 0.8 / BINS / len(COLORS)
-    left = (np.arange(BINS) + 0.1) / BINS + (i + 0.5) * width
+    begins = (np.arange(BINS) + 0.1) / BINS
+    left = begins + (i + 0.5) * width
     below.bar(left, n, width, color=color)

@@ -24,7 +24,6 @@ own prompts.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,15 +49,25 @@ from benchmarks.random_models import (
     usual_dtype,
     usual_prompt,
     wait,
+    words_of,
 )
-from spacy_cascade.decoding.copy import Job, decode
+from benchmarks.suites.decoding._stages import (
+    Engine,
+    Pair,
+    best_of,
+    by_length,
+    mentions,
+    questions,
+    ratios,
+    whole_answers,
+)
+from spacy_cascade.decoding.copy import Job
 from spacy_cascade.decoding.drafters import CuesDrafter, EntsDrafter, TaggerDrafter
 from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.int8 import use_int8
 from spacy_cascade.pipeline.typer import Typer
 from spacy_cascade.prompts.continued import chat_classify_continued
-from spacy_cascade.taxonomy import Taxonomy, builtin
-from spacy_cascade.types import MentionQuery
+from spacy_cascade.taxonomy import builtin
 
 # For chat prompts: the same task, asked once per sentence; begins like the extractor's prompt.
 CONTINUED: dict[str, Callable[[], Any]] = {
@@ -66,8 +75,6 @@ CONTINUED: dict[str, Callable[[], Any]] = {
     "cascadener": lambda: chat_classify_continued(instruction=""),
 }
 DRAFTERS = {"cues": CuesDrafter, "tagger": TaggerDrafter, "gold": EntsDrafter}
-# Prompt and answer, as token ids.
-Pair = tuple[list[int], list[int]]
 
 
 def run(
@@ -96,9 +103,11 @@ def run(
     gold = evenly(read_gold(nlp, data), sentences)
     some = evenly(gold, slow)
     taxonomy = builtin("dynamicner")
-    names = [f" {word}" for path in taxonomy for word in path[-1].split()]
-    kind = usual_dtype(device) if dtype == "auto" else getattr(torch, dtype)
-    lm = build(shape, segments_of(known + gold) + names, device, kind)
+    segments = segments_of(known + gold) + words_of(taxonomy)
+    kind = usual_dtype(device)
+    if dtype != "auto":
+        kind = getattr(torch, dtype)
+    lm = build(shape, segments, device, kind)
     lm.cache_tokens = cache_tokens
     if int8:
         use_int8(lm.decoder)
@@ -107,11 +116,13 @@ def run(
     extraction, classification = (make() for make in TEMPLATES[chosen])
     guesser = DRAFTERS[drafter]()
     guesser.fit(known)
-    engine = Engine(GoldLM(lm), extraction, guesser, taxonomy, batch[0])
+    gold_lm = GoldLM(lm)
+    engine = Engine(gold_lm, extraction, guesser, taxonomy, batch[0])
     out = measure(engine, classification, gold, some, batch)
+    seconds = out.pop("seconds")
     if chosen in CONTINUED:
-        out |= continued(engine, CONTINUED[chosen](), out.pop("seconds"), gold, some)
-    out.pop("seconds", None)
+        template = CONTINUED[chosen]()
+        out |= continued(engine, template, seconds, gold, some)
     about = {
         "shape": shape,
         "device": str(lm.device),
@@ -129,70 +140,6 @@ def run(
     return dict(rounded({**out, **about}))
 
 
-@dataclass
-class Engine:
-    """What both stages are run with. size (int): Sentences at a time."""
-
-    gold_lm: GoldLM
-    template: Any
-    drafter: Any
-    taxonomy: Taxonomy
-    size: int
-
-    @property
-    def lm(self) -> HFCausalLM:
-        return self.gold_lm.lm
-
-    def copy(self, batch: Sequence[Gold], keep: bool = False) -> list[Job]:
-        jobs = []
-        for unit, spans in batch:
-            known = spans if isinstance(self.drafter, EntsDrafter) else ()
-            job = self.template.job(self.lm, unit, self.drafter.guess(unit, known))
-            self.gold_lm.expect(job, spans)
-            jobs.append(job)
-        decode(self.gold_lm, jobs, keep=keep)
-        return jobs
-
-    def extract(self, gold: Sequence[Gold], size: int = 0) -> tuple[list[Job], float]:
-        """RETURNS: what was decoded, and seconds."""
-        size = size or self.size
-        done: list[Job] = []
-        start = clock()
-        for i in range(0, len(gold), size):
-            done += self.copy(gold[i : i + size])
-        wait(self.lm)
-        return done, clock() - start
-
-    def classify(
-        self, typer: Typer, asked: Sequence[MentionQuery]
-    ) -> tuple[list[Any], float]:
-        """RETURNS: types, and seconds."""
-        size = 4 * self.size
-        found: list[Any] = []
-        start = clock()
-        for i in range(0, len(asked), size):
-            found += typer(self.lm, [(a, self.taxonomy) for a in asked[i : i + size]])
-        wait(self.lm)
-        return found, clock() - start
-
-    def both(self, typer: Typer, gold: Sequence[Gold]) -> float:
-        """Both stages batch after batch, as components of a pipeline that share weights.
-
-        RETURNS: seconds.
-        """
-        start = clock()
-        for i in range(0, len(gold), self.size):
-            batch = gold[i : i + self.size]
-            self.gold_lm.prefixes.clear()
-            for job in self.copy(batch, keep=True):
-                if job.kept is not None and job.mentions:
-                    self.gold_lm.prefixes.keep(job.unit, job.kept)
-                job.kept = None
-            typer(self.gold_lm, [(a, self.taxonomy) for a in mentions(batch)])
-        wait(self.lm)
-        return clock() - start
-
-
 def measure(
     engine: Engine,
     template: Any,
@@ -201,7 +148,8 @@ def measure(
     sizes: Sequence[int],
 ) -> dict[str, Any]:
     """(a) to (e). The entry `seconds` holds times of (a) and of the best of (a) and (b)."""
-    lm, typer = engine.lm, Typer(template, "progressive", 1, 0.0, False)
+    lm = engine.lm
+    typer = Typer(template, "progressive", 1, 0.0, False)
     held = reset_peak(lm)
     engine.extract(some[:2])
     jobs, seconds = engine.extract(gold)
@@ -242,8 +190,12 @@ def measure(
     }
 
     # Only a template that goes on from the copy has something to recall.
-    together = engine.both(typer, some) if template.continues else extracted + few_typed
-    weights = sum(p.numel() * p.element_size() for p in lm.model.parameters()) / 2**20
+    together = extracted + few_typed
+    if template.continues:
+        together = engine.both(typer, some)
+    weights = 0.0
+    for parameter in lm.model.parameters():
+        weights += parameter.numel() * parameter.element_size() / 2**20
     return {
         "extraction": extraction,
         "classification": classification,
@@ -271,7 +223,8 @@ def continued(
     asked, few_asked = mentions(gold), mentions(some)
     all_typed = engine.classify(typer, asked)[1]
     found, typed = engine.classify(typer, few_asked)
-    own = generate(engine.lm, whole_answers(engine.lm, template, few_asked, found), 1)
+    answers = whole_answers(engine.lm, template, few_asked, found)
+    own = generate(engine.lm, answers, 1)
     together = engine.both(typer, some)
     report(d_continued=typed, a_continued=own, d_cascade=together)
     return {
@@ -285,33 +238,6 @@ def continued(
     }
 
 
-def ratios(
-    published: tuple[float, float], fastest: tuple[float, float], ours: float
-) -> dict[str, float]:
-    return {
-        "vs_published": sum(published) / ours,
-        "vs_best_generate": sum(fastest) / ours,
-    }
-
-
-def best_of(
-    single: tuple[float, float], batched: Sequence[tuple[float, float]]
-) -> tuple[float, float]:
-    """Seconds of the fastest way of each stage."""
-    stages = zip(single, *batched, strict=True)
-    copying, asking = (min(times) for times in stages)
-    return copying, asking
-
-
-def by_length(
-    lm: HFCausalLM, copies: Sequence[Pair], asks: Sequence[Pair], size: int
-) -> tuple[float, float]:
-    """Seconds of batched `generate`, with neighbours of like length."""
-    copying = generate(lm, sorted(copies, key=lambda pair: len(pair[1])), size)
-    asking = generate(lm, sorted(asks, key=lambda pair: len(pair[0])), size)
-    return copying, asking
-
-
 def prompt_lookup(lm: HFCausalLM, copies: Sequence[Pair]) -> float | str:
     """Seconds, or why it does not run."""
     try:
@@ -323,19 +249,28 @@ def prompt_lookup(lm: HFCausalLM, copies: Sequence[Pair]) -> float | str:
 
 
 @torch.no_grad()
-def floor(lm: HFCausalLM, jobs: Sequence[Job], *, width: int = 256) -> float:
+def floor(
+    lm: HFCausalLM,
+    jobs: Sequence[Job],
+    *,
+    width: int = 256,
+) -> float:
     """One pass over all tokens, packed into rows without padding. RETURNS: seconds."""
-    tokens = [t for job in jobs for t in (*job.prompt, *job.tokens)]
+    tokens: list[int] = []
+    for job in jobs:
+        tokens += [*job.prompt, *job.tokens]
     start = clock()
     whole = len(tokens) // width
     if whole:
         packed = torch.tensor(tokens[: whole * width], device=lm.device)
+        # (rows, tokens)
         rows = packed.view(whole, width)
         for part in rows.split(max(1, lm.batch_tokens // width)):
             lm.decoder(input_ids=part, use_cache=False)
     rest = tokens[whole * width :]
     if rest:
-        lm.decoder(input_ids=torch.tensor([rest], device=lm.device), use_cache=False)
+        ids = torch.tensor([rest], device=lm.device)
+        lm.decoder(input_ids=ids, use_cache=False)
     wait(lm)
     return clock() - start
 
@@ -348,44 +283,3 @@ def as_gold(jobs: Sequence[Job], gold: Sequence[Gold]) -> float:
         found = [starts[mention.start] for mention in job.mentions]
         right += found == [start for start, _ in spans]
     return right / len(gold)
-
-
-def mentions(gold: Sequence[Gold]) -> list[MentionQuery]:
-    out = []
-    for unit, spans in gold:
-        for k, (start, end) in enumerate(spans):
-            out.append(MentionQuery(unit, start, end, tuple(spans[:k])))
-    return out
-
-
-def questions(
-    lm: HFCausalLM,
-    template: Any,
-    asked: Sequence[MentionQuery],
-    found: Sequence[Any],
-    taxonomy: Taxonomy,
-) -> list[Pair]:
-    """One prompt and answer per mention and level, as (a) and (b) ask them."""
-    out = []
-    for mention, result in zip(asked, found, strict=True):
-        for level, name in enumerate(result.path):
-            parent = result.path[:level]
-            types = [path[-1] for path in taxonomy.children(parent)]
-            prompt = template.prompt(lm, mention, parent, types)[0]
-            out.append((prompt, [*template.answer(lm, name), template.end_id(lm)]))
-    return out
-
-
-def whole_answers(
-    lm: HFCausalLM, template: Any, asked: Sequence[MentionQuery], found: Sequence[Any]
-) -> list[Pair]:
-    """One prompt and answer per mention: all levels one after the other, for a template
-    that continues.
-    """
-    out = []
-    for mention, result in zip(asked, found, strict=True):
-        answer: list[int] = []
-        for name in result.path:
-            answer += [*template.answer(lm, name), template.end_id(lm)]
-        out.append((template.prompt(lm, mention, (), [])[0], answer))
-    return out

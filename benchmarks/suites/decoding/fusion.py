@@ -31,7 +31,16 @@ from spacy_cascade.decoding.copy import Job, Sampling
 from spacy_cascade.pipeline import extractor
 
 DEFAULT = {"rounds": 1, "temperature": 1.0, "open_threshold": 0.5}
-STYLES = (("#1f77b4", "o"), ("#d95f02", "s"), ("#2a7f3f", "^"))
+STYLES = (
+    ("#1f77b4", "o"),
+    ("#d95f02", "s"),
+    ("#2a7f3f", "^"),
+    ("#555555", "x"),  # all others
+)
+POINT = (
+    "k={rounds} t={open_threshold:<5g} P {p:.3f}  R {r:.3f}  F1 {f:.3f}"
+    "  {sequences:.2f} sequences, {tokens:.1f} tokens"
+)
 Setting = dict[str, Any]
 Key = tuple[tuple[str, Any], ...]
 # Curve -> its points: settings, scores and costs.
@@ -53,10 +62,16 @@ def run(
     plot: options.Plot = None,
 ) -> dict[str, Any]:
     nlp = spacy.load(model)
-    gold = {"dev": read(dev, nlp, limit), "test": read(test, nlp, limit)}
+    gold = {
+        "dev": read(dev, nlp, limit),
+        "test": read(test, nlp, limit),
+    }
     curves = settings(rounds, temperatures, thresholds)
     some = read(test, nlp, cost_limit)
-    costs = {key: cost(nlp, some, point) for key, point in distinct(curves, "cost")}
+    costs = {}
+    for key, setting in distinct(curves, "cost"):
+        costs[key] = cost(nlp, some, setting)
+
     results: dict[str, Curves] = {}
     with remembered():
         for split, docs in gold.items():
@@ -71,7 +86,9 @@ def run(
     for split, found in results.items():
         show(split, found)
     if plot is not None:
-        draw(results["test"], plot, f"Extractor, {len(gold['test']):,} test sentences")
+        sentences = len(gold["test"])
+        title = f"Extractor, {sentences:,} test sentences"
+        draw(results["test"], plot, title)
     return {
         **results,
         "chosen_on_dev": chosen,
@@ -92,7 +109,12 @@ def settings(
     curves: dict[str, list[Setting]] = {}
     for t in temperatures:
         more = [
-            {**DEFAULT, "rounds": k, "temperature": t} for k in range(2, rounds + 1)
+            {
+                **DEFAULT,
+                "rounds": k,
+                "temperature": t,
+            }
+            for k in range(2, rounds + 1)
         ]
         curves[f"fusion, temperature {t:g}"] = [DEFAULT, *more]
     opened = sorted({*thresholds, DEFAULT["open_threshold"]})
@@ -110,10 +132,15 @@ def scored(
     """Settings with their scores and costs."""
     done = {}
     for key, setting in distinct(curves, split):
-        done[key] = {**setting, **scores(found(nlp, gold, setting)), **costs[key]}
+        done[key] = {
+            **setting,
+            **scores(found(nlp, gold, setting)),
+            **costs[key],
+        }
     out = {}
     for name, points in curves.items():
-        out[name] = [done[tuple(setting.items())] for setting in points]
+        keys = [tuple(setting.items()) for setting in points]
+        out[name] = [done[key] for key in keys]
     return out
 
 
@@ -131,10 +158,15 @@ def remembered() -> Iterator[None]:
     ) -> None:
         keys = []
         for job, sampling in zip(jobs, samplings, strict=True):
-            keys.append((job.unit.text, tuple(job.prompt), sampling))
-        new = {key: i for i, key in enumerate(keys) if key not in known}
+            prompt = tuple(job.prompt)
+            keys.append((job.unit.text, prompt, sampling))
+        new = {}
+        for i, key in enumerate(keys):
+            if key not in known:
+                new[key] = i
         new_jobs = [jobs[i] for i in new.values()]
-        real(lm, new_jobs, [samplings[i] for i in new.values()], **options)
+        new_samplings = [samplings[i] for i in new.values()]
+        real(lm, new_jobs, new_samplings, **options)
         for key, job in zip(new, new_jobs, strict=True):
             known[key] = job.tokens, job.mentions
         for job, key in zip(jobs, keys, strict=True):
@@ -155,17 +187,23 @@ def found(
     for option, value in setting.items():
         setattr(pipe, option, value)
     off = [] if typed else ["cascade_classifier"]
-    docs = nlp.pipe([doc.text for doc in gold], batch_size=64, disable=off)
+    texts = [doc.text for doc in gold]
+    docs = nlp.pipe(texts, batch_size=64, disable=off)
     return hits(list(docs), gold, typed=typed)
 
 
-def cost(nlp: Language, gold: Sequence[Doc], setting: Setting) -> dict[str, float]:
+def cost(
+    nlp: Language,
+    gold: Sequence[Doc],
+    setting: Setting,
+) -> dict[str, float]:
     """The model's work per sentence.
 
     The drafter learns from what is found, and must not profit from the run before.
     """
     pipe: Any = nlp.get_pipe("cascade_extractor")
-    drafter, pipe.drafter = pipe.drafter, copy.deepcopy(pipe.drafter)
+    drafter = pipe.drafter
+    pipe.drafter = copy.deepcopy(drafter)
     with counted(pipe.lm) as work:
         found(nlp, gold, setting)
     pipe.drafter = drafter
@@ -202,29 +240,38 @@ def compare(
         out["default"][key] = scores(default)
         for name, setting in chosen.items():
             table = found(nlp, gold, setting, typed=typed)
-            out[name][key] = {**scores(table), **gain(table, default, seed)}
+            gained = gain(table, default, seed)
+            out[name][key] = {**scores(table), **gained}
     return out
 
 
 def show(split: str, curves: Curves) -> None:
     for name, points in curves.items():
         for p in points:
-            at = f"k={p['rounds']} t={p['open_threshold']:<5g}"
-            rates = f"P {p['p']:.3f}  R {p['r']:.3f}  F1 {p['f']:.3f}"
-            work = f"{p['sequences']:.2f} sequences, {p['tokens']:.1f} tokens"
-            print(f"{split:5}{name:24} {at} {rates}  {work}")
+            print(f"{split:5}{name:24}", POINT.format(**p))
 
 
 def draw(curves: Curves, path: Path, title: str) -> None:
     """Precision against recall, and F1 against cost."""
-    figure, axes = pyplot().subplots(1, 2, figsize=(9.6, 4.2), layout="constrained")
+    figure, axes = pyplot().subplots(
+        1,
+        2,
+        figsize=(9.6, 4.2),
+        layout="constrained",
+    )
     left, right = axes
     for i, (name, points) in enumerate(curves.items()):
-        color, marker = STYLES[i] if i < len(STYLES) else ("#555555", "x")
+        color, marker = STYLES[min(i, len(STYLES) - 1)]
         p, r, f, cost = (
             [point[k] for point in points] for k in ("p", "r", "f", "sequences")
         )
-        look = {"color": color, "marker": marker, "ms": 4.5, "lw": 1.3, "label": name}
+        look = {
+            "color": color,
+            "marker": marker,
+            "ms": 4.5,
+            "lw": 1.3,
+            "label": name,
+        }
         left.plot(r, p, **look)
         right.plot(cost, f, **look)
         _annotate(left, name, points, color)
@@ -232,8 +279,19 @@ def draw(curves: Curves, path: Path, title: str) -> None:
     default = next(
         p for p in settings if p["open_threshold"] == DEFAULT["open_threshold"]
     )
-    ring = {"marker": "o", "ms": 11, "mfc": "none", "mec": "black", "lw": 0}
-    left.plot(default["r"], default["p"], **ring, label="default: k=1, 0.5")
+    ring = {
+        "marker": "o",
+        "ms": 11,
+        "mfc": "none",
+        "mec": "black",
+        "lw": 0,
+    }
+    left.plot(
+        default["r"],
+        default["p"],
+        **ring,
+        label="default: k=1, 0.5",
+    )
     right.plot(default["sequences"], default["f"], **ring)
     left.set(xlabel="recall", ylabel="precision")
     right.set(xlabel="cost: sequences run per sentence", ylabel="F1")
@@ -245,7 +303,12 @@ def draw(curves: Curves, path: Path, title: str) -> None:
     save_figure(figure, path)
 
 
-def _annotate(ax: Any, name: str, points: list[dict[str, Any]], color: str) -> None:
+def _annotate(
+    ax: Any,
+    name: str,
+    points: list[dict[str, Any]],
+    color: str,
+) -> None:
     """Some settings beside their points."""
     threshold = name == "open_threshold"
     between = [2, 5] if threshold else range(1, len(points))
@@ -257,16 +320,19 @@ def _annotate(ax: Any, name: str, points: list[dict[str, Any]], color: str) -> N
         "fontsize": 7,
         "color": color,
     }
-    for i in sorted(i for i in shown if i < len(points)):
-        point = points[i]
-        text = f"{point['open_threshold']:g}" if threshold else f"k={point['rounds']}"
-        ax.annotate(text, (point["r"], point["p"]), **look)
+    text = "{open_threshold:g}" if threshold else "k={rounds}"
+    for i, point in enumerate(points):
+        if i in shown:
+            place = point["r"], point["p"]
+            ax.annotate(text.format(**point), place, **look)
 
 
 def _contours(ax: Any) -> None:
     """Lines of equal F1 behind the curves."""
-    (x0, x1), (y0, y1) = ax.get_xlim(), ax.get_ylim()
-    x, y = np.meshgrid(np.linspace(x0, x1, 200), np.linspace(y0, y1, 200))
+    recalls = np.linspace(*ax.get_xlim(), 200)
+    precisions = np.linspace(*ax.get_ylim(), 200)
+    x, y = np.meshgrid(recalls, precisions)
     f1 = 2 * x * y / (x + y)
     look = {"colors": "#bbbbbb", "linewidths": 0.7, "linestyles": "dotted"}
-    ax.clabel(ax.contour(x, y, f1, **look), fontsize=6.5, fmt="F1 %.2f")
+    lines = ax.contour(x, y, f1, **look)
+    ax.clabel(lines, fontsize=6.5, fmt="F1 %.2f")

@@ -46,10 +46,15 @@ def run(
         pipe.strategy = strategy
         table, cost = measure(pipe, given)
         tables[strategy] = table
-        gains = interval(table, tables[STRATEGIES[0]], seed) if len(tables) > 1 else {}
-        results[strategy] = {**accuracies(table), **gains, **cost}
-        shown = "  ".join(f"{k} {v}" for k, v in results[strategy].items())
-        print(f"{strategy:12}{shown}")
+        gains = {}
+        if strategy != STRATEGIES[0]:
+            gains = interval(table, tables[STRATEGIES[0]], seed)
+        results[strategy] = {
+            **accuracies(table),
+            **gains,
+            **cost,
+        }
+        print(f"{strategy:12}{results[strategy]}")
     return {
         **results,
         "model": model,
@@ -61,8 +66,11 @@ def run(
 
 
 def accuracies(table: np.ndarray) -> dict[str, float]:
-    means = np.nanmean(table, axis=0)
-    return {f"acc{k}": round(float(mean), 4) for k, mean in enumerate(means, 1)}
+    """Share of the mentions that are right down to each level."""
+    out = {}
+    for level, mean in enumerate(np.nanmean(table, axis=0), 1):
+        out[f"acc{level}"] = round(float(mean), 4)
+    return out
 
 
 def measure(pipe: Any, given: list[Example]) -> tuple[np.ndarray, dict[str, float]]:
@@ -76,7 +84,8 @@ def measure(pipe: Any, given: list[Example]) -> tuple[np.ndarray, dict[str, floa
             rows += right_levels(pipe, given[i : i + BATCH])
     seconds = time.process_time() - start
 
-    table = np.full((len(rows), max(map(len, rows), default=0)), np.nan)
+    deepest = max(map(len, rows), default=0)
+    table = np.full((len(rows), deepest), np.nan)
     for row, values in zip(table, rows, strict=True):
         row[: len(values)] = values
     n = max(1, len(rows))
@@ -92,20 +101,34 @@ def right_levels(pipe: Any, batch: list[Example]) -> list[list[float]]:
     known = []
     for eg in batch:
         taxonomy = labels_of(eg.reference) or pipe.taxonomy
-        paths = [(s, e, known_path(taxonomy, path)) for s, e, path in gold_mentions(eg)]
-        known.append([mention for mention in paths if mention[2]])
-    spans = [[(s, e, 1.0) for s, e, _ in mentions] for mentions in known]
-    found = pipe.classify([eg.predicted for eg in batch], spans)
+        mentions = []
+        for start, end, path in gold_mentions(eg):
+            right = known_path(taxonomy, path)
+            if right:
+                mentions.append((start, end, right))
+        known.append(mentions)
+    spans = []
+    for mentions in known:
+        spans.append([(start, end, 1.0) for start, end, _ in mentions])
+    docs = [eg.predicted for eg in batch]
+    found = pipe.classify(docs, spans)
 
     rows = []
     for mentions, results in zip(known, found, strict=True):
         for (*_, path), (*_, result) in zip(mentions, results, strict=True):
-            levels = range(1, len(path) + 1)
-            rows.append([float(result.path[:n] == path[:n]) for n in levels])
+            row = []
+            for n in range(1, len(path) + 1):
+                right = result.path[:n] == path[:n]
+                row.append(float(right))
+            rows.append(row)
     return rows
 
 
-def interval(a: np.ndarray, b: np.ndarray, seed: int) -> dict[str, list[float]]:
+def interval(
+    a: np.ndarray,
+    b: np.ndarray,
+    seed: int,
+) -> dict[str, list[float]]:
     """By level: gain in accuracy of a over b, lower and upper end of its interval."""
     difference = a - b
     rng = np.random.default_rng(seed)
@@ -113,9 +136,9 @@ def interval(a: np.ndarray, b: np.ndarray, seed: int) -> dict[str, list[float]]:
     for _ in range(RESAMPLES):
         drawn = rng.integers(0, len(a), len(a))
         draws.append(np.nanmean(difference[drawn], axis=0))
-    ends = np.quantile(np.stack(draws), (0.025, 0.975), axis=0)
+    gains = np.nanmean(difference, axis=0)
+    low, high = np.quantile(np.stack(draws), (0.025, 0.975), axis=0)
     out = {}
-    for k in range(a.shape[1]):
-        values = (np.nanmean(difference[:, k]), *ends[:, k])
-        out[f"gain{k + 1}"] = [round(float(value), 4) for value in values]
+    for k, values in enumerate(zip(gains, low, high, strict=True), 1):
+        out[f"gain{k}"] = [round(float(value), 4) for value in values]
     return out

@@ -73,7 +73,11 @@ def run(
         print(name, group, figures[group][name], flush=True)
 
     minutes = (time.perf_counter() - start) / 60
-    out: dict[str, Any] = {"pipeline": model, "split": split, "minutes": minutes}
+    out: dict[str, Any] = {
+        "pipeline": model,
+        "split": split,
+        "minutes": minutes,
+    }
     if limit:
         out["limit"] = limit
     if note:

@@ -76,7 +76,12 @@ def run(
     before = find(nlp, docs)
     out: dict[str, Any] = {"zero_shot": levels(before, docs)}
     if folds:
-        settings = {"steps": steps, "rate": rate, "batch": batch, "replace": replace}
+        settings = {
+            "steps": steps,
+            "rate": rate,
+            "batch": batch,
+            "replace": replace,
+        }
         start = time.time()
         parts = Parts(model, adapter, settings, docs, seed)
         after = parts.cross_validate(folds)
@@ -114,7 +119,11 @@ def load(model: str, adapter: str) -> Language:
     return nlp
 
 
-def gold_docs(nlp: Language, data: Path, limit: int) -> tuple[list[Doc], int]:
+def gold_docs(
+    nlp: Language,
+    data: Path,
+    limit: int,
+) -> tuple[list[Doc], int]:
     """RETURNS: gold Docs, and the number of mentions that are not in their text."""
     with tempfile.TemporaryDirectory() as tmp:
         path = Path(tmp) / "test.spacy"
@@ -183,9 +192,20 @@ class Parts:
             rows.append(levels(docs, test))
         return {"found": found, "folds": spread(rows)}
 
-    def found(self, train: list[Doc], test: list[Doc], seed: int) -> list[Doc]:
+    def found(
+        self,
+        train: list[Doc],
+        test: list[Doc],
+        seed: int,
+    ) -> list[Doc]:
         nlp = load(self.model, self.adapter)
-        finetune(nlp, train, self.adapter, seed=seed, **self.settings)
+        finetune(
+            nlp,
+            train,
+            self.adapter,
+            seed=seed,
+            **self.settings,
+        )
         return find(nlp, test)
 
 
@@ -194,5 +214,9 @@ def spread(folds: list[dict[str, Any]]) -> dict[str, Any]:
     for name in SCORES:
         f = [fold[name]["f"] for fold in folds]
         mean, deviation = round(float(np.mean(f)), 4), round(float(np.std(f)), 4)
-        out[name] = {"mean": mean, "sd": deviation, "f": f}
+        out[name] = {
+            "mean": mean,
+            "sd": deviation,
+            "f": f,
+        }
     return out

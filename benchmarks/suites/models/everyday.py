@@ -40,15 +40,18 @@ def run(
     nlp = spacy.load(model)
     records = json.loads(TEXTS.read_text("utf8"))
     start = time.perf_counter()
-    given = [(record["sentence"], {"cascade_labels": LABELS}) for record in records]
+    own = {"cascade_labels": LABELS}
+    given = [(record["sentence"], own) for record in records]
     docs = [doc for doc, _ in nlp.pipe(given, as_tuples=True)]
     seconds = time.perf_counter() - start
 
     found = [found_spans(doc, least) for doc in docs]
     gold = [gold_spans(record) for record in records]
     if page is not None:
-        head, mark, _ = page.read_text("utf8").partition(TEXTS_MARK)
-        page.write_text(f"{head}{mark}\n{judged_texts(records, found)}", "utf8")
+        old = page.read_text("utf8")
+        head, mark, _ = old.partition(TEXTS_MARK)
+        texts = judged_texts(records, found)
+        page.write_text(f"{head}{mark}\n{texts}", "utf8")
     return {
         "pipeline": model,
         "texts": len(records),
@@ -66,17 +69,20 @@ def gold_spans(record: dict[str, Any]) -> Spans:
 
 def found_spans(doc: Doc, least: float) -> Spans:
     """What a pipeline says, without what it is less sure of than `least`."""
-    kept = [ent for ent in doc.ents if (ent._.cascade_score or 0.0) >= least]
-    return {(ent.start_char, ent.end_char, ent.label_) for ent in kept}
+    out = set()
+    for ent in doc.ents:
+        score = ent._.cascade_score or 0.0
+        if score >= least:
+            out.add((ent.start_char, ent.end_char, ent.label_))
+    return out
 
 
 def scores(gold: list[Spans], found: list[Spans]) -> dict[str, Any]:
     """Strict, over all texts: boundaries alone, and with types; the latter by type, too."""
     by_type = {}
     for label in LABELS:
-        of_label = [[s for s in spans if s[2] == label] for spans in gold]
-        said = [[s for s in spans if s[2] == label] for spans in found]
-        by_type[label] = strict(of_label, said, lambda span: span)
+        right, said = of_type(gold, label), of_type(found, label)
+        by_type[label] = strict(right, said, lambda span: span)
     return {
         "span": strict(gold, found, lambda span: span[:2]),
         "typed": strict(gold, found, lambda span: span),
@@ -84,18 +90,35 @@ def scores(gold: list[Spans], found: list[Spans]) -> dict[str, Any]:
     }
 
 
-def strict(gold: Any, found: Any, keep: Callable[[Span], Any]) -> dict[str, float]:
+def of_type(texts: list[Spans], label: str) -> list[Spans]:
+    out = []
+    for spans in texts:
+        out.append({span for span in spans if span[2] == label})
+    return out
+
+
+def strict(
+    gold: Any,
+    found: Any,
+    keep: Callable[[Span], Any],
+) -> dict[str, float]:
     """Precision, recall and F1 of what is kept of the spans of every text."""
     right = mine = there = 0
     for a, b in zip(gold, found, strict=True):
-        expected, said = set(map(keep, a)), set(map(keep, b))
+        expected = set(map(keep, a))
+        said = set(map(keep, b))
         right += len(expected & said)
         mine += len(said)
         there += len(expected)
     precision = right / mine if mine else 0.0
     recall = right / there if there else 0.0
-    f = 2 * right / (mine + there) if mine + there else 0.0
-    return {"p": round(precision, 4), "r": round(recall, 4), "f": round(f, 4)}
+    both = mine + there
+    f = 2 * right / both if both else 0.0
+    return {
+        "p": round(precision, 4),
+        "r": round(recall, 4),
+        "f": round(f, 4),
+    }
 
 
 def judged_texts(records: list[dict[str, Any]], found: list[Spans]) -> str:
@@ -105,13 +128,22 @@ def judged_texts(records: list[dict[str, Any]], found: list[Spans]) -> str:
         text, gold = record["sentence"], gold_spans(record)
         quoted = "\n> ".join(line.rstrip() for line in text.splitlines())
         lines += [f"**{record['kind']}**", "", f"> {quoted}", ""]
-        judged = {"right": gold & spans, "wrong": spans - gold, "missed": gold - spans}
-        lines += [f"* {how}: {names(text, of)}" for how, of in judged.items() if of]
+        judged = {
+            "right": gold & spans,
+            "wrong": spans - gold,
+            "missed": gold - spans,
+        }
+        for how, of in judged.items():
+            if of:
+                lines.append(f"* {how}: {names(text, of)}")
         any_of_them = gold or spans
         lines.append("" if any_of_them else "* nothing to find, nothing found\n")
     return "\n".join(lines)
 
 
 def names(text: str, spans: Spans) -> str:
-    parts = [f"{text[start:end]} ({label})" for start, end, label in sorted(spans)]
+    parts = []
+    for start, end, label in sorted(spans):
+        surface = text[start:end]
+        parts.append(f"{surface} ({label})")
     return ", ".join(parts).replace("\n", " ")

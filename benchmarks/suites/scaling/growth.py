@@ -95,9 +95,12 @@ def run(
     segments = segments_of(gold) + [f" {word}" for word in words]
     lm = build(shape, segments, device, usual_dtype(device))
     texts = [unit.text for unit, _ in gold]
-    growth = Growth(pipeline(lm, prompt or usual_prompt(shape)), texts, words, repeat)
+    nlp = pipeline(lm, prompt or usual_prompt(shape))
+    growth = Growth(nlp, texts, words, repeat)
 
-    growth.consume([growth.nlp.make_doc(text) for text in texts[:16]], 16)
+    warm = [nlp.make_doc(text) for text in texts[:16]]
+    growth.consume(warm, 16)
+    some = evenly(texts, sentences)
     few = max(1, sentences // 4)
     found: dict[str, Any] = {
         "shape": shape,
@@ -109,11 +112,11 @@ def run(
     if "document" in parts:  # first, since it measures memory
         found["document"] = growth.document(lengths)
     if "labels" in parts:
-        found["labels"] = growth.labels(evenly(texts, sentences)[:few], labels)
+        found["labels"] = growth.labels(some[:few], labels)
     if "mentions" in parts:
         found["mentions"] = growth.mentions(mentions, few)
     if "batch" in parts:
-        found["batch"] = growth.batches(evenly(texts, sentences), batch)
+        found["batch"] = growth.batches(some, batch)
     if plot is not None:
         draw(found, plot)
     return dict(rounded(found))
@@ -130,7 +133,11 @@ def lower_words(gold: Sequence[Gold]) -> list[str]:
     return sorted(found)
 
 
-def text_of(sentences: Sequence[str], tokens: int, nlp: Language) -> str:
+def text_of(
+    sentences: Sequence[str],
+    tokens: int,
+    nlp: Language,
+) -> str:
     """Sentences, over and over, until there are this many tokens."""
     out, n = [], 0
     for sentence in itertools.cycle(sentences):
@@ -147,10 +154,13 @@ def tree(names: Sequence[str], levels: int) -> Any:
     """
     if levels == 1:
         return list(names)
-    width = max(2, round(len(names) ** (1 / levels)))
-    parts = np.array_split(np.array(names, dtype=object), width)
-    filled = [list(part) for part in parts if len(part)]
-    return {f"kind of {part[0]}": tree(part, levels - 1) for part in filled}
+    even = len(names) ** (1 / levels)
+    width = max(2, round(even))
+    out = {}
+    for part in np.array_split(np.array(names, dtype=object), width):
+        if len(part):
+            out[f"kind of {part[0]}"] = tree(list(part), levels - 1)
+    return out
 
 
 @dataclass
@@ -166,20 +176,32 @@ class Growth:
     def __post_init__(self) -> None:
         self.classifier = self.nlp.get_pipe("cascade_classifier")
 
-    def consume(self, docs: Iterable[Doc], size: int) -> int:
+    def consume(
+        self,
+        docs: Iterable[Doc],
+        size: int,
+    ) -> int:
         """Run all. RETURNS: number of entities."""
-        return sum(len(doc.ents) for doc in self.nlp.pipe(docs, batch_size=size))
+        found = self.nlp.pipe(docs, batch_size=size)
+        return sum(len(doc.ents) for doc in found)
 
-    def seconds(self, docs: Sequence[Doc], size: int) -> float:
-        return best(
-            lambda: self.consume([doc.copy() for doc in docs], size), self.repeat
-        )
+    def seconds(
+        self,
+        docs: Sequence[Doc],
+        size: int,
+    ) -> float:
+        def run() -> None:
+            copies = [doc.copy() for doc in docs]
+            self.consume(copies, size)
+
+        return best(run, self.repeat)
 
     def document(self, lengths: Sequence[int]) -> dict[str, Any]:
         """Time per token and peak memory."""
         out: dict[str, Any] = {}
         for n in sorted(lengths):
-            doc = self.nlp.make_doc(text_of(self.texts, n, self.nlp))
+            text = text_of(self.texts, n, self.nlp)
+            doc = self.nlp.make_doc(text)
             reset_peak(self.classifier.lm)
             # Short documents as often as it takes for a figure.
             times = max(1, 1000 // len(doc))
@@ -195,31 +217,42 @@ class Growth:
         costs = [row["us_per_token"] for row in rows]
         # A short text does not fill a batch, so that costs fall at first; what counts is
         # whether they rise.
-        rises = [cost / min(costs[:k]) for k, cost in enumerate(costs) if k]
-        memory = rows[-1]["peak_mib"] - rows[0]["peak_mib"]
-        tokens = rows[-1]["tokens"] - rows[0]["tokens"]
+        rises = [1.0]
+        for k in range(1, len(costs)):
+            lowest = min(costs[:k])
+            rises.append(costs[k] / lowest)
+        first, last = rows[0], rows[-1]
+        memory = last["peak_mib"] - first["peak_mib"]
+        tokens = last["tokens"] - first["tokens"]
         return {
             "by_length": out,
-            "growth": max(rises, default=1.0),
+            "growth": max(rises[1:] or rises),
             "peak_bytes_per_token": 2**20 * memory / max(1, tokens),
         }
 
-    def labels(self, texts: Sequence[str], sizes: Sequence[int]) -> dict[str, Any]:
+    def labels(
+        self,
+        texts: Sequence[str],
+        sizes: Sequence[int],
+    ) -> dict[str, Any]:
         """Milliseconds of the classifier per mention; a flat list that is too long for
         the window is named so.
         """
         doc = self.nlp(" ".join(texts))
         standard = self.classifier.taxonomy
-        some = self.words[:: max(1, len(self.words) // 60)]
-        names = [f"{a} {b}" for a, b in itertools.product(some, some) if a != b]
+        step = max(1, len(self.words) // 60)
+        pairs = itertools.permutations(self.words[::step], 2)
+        names = [f"{a} {b}" for a, b in pairs]
         order = np.random.default_rng(0).permutation(len(names))
-        by_size: dict[str, dict[str, Any]] = {"hierarchy": {}, "flat": {}}
+        by_size: dict[str, Any] = {"hierarchy": {}, "flat": {}}
         for size, form in itertools.product(sizes, by_size):
             chosen = [names[i] for i in order[:size]]
             levels = 3 if form == "hierarchy" else 1
-            self.classifier.set_taxonomy(Taxonomy(tree(chosen, levels)))
-            by_size[form][str(size)] = self._per_mention(doc)
-            report(labels={form: {size: by_size[form][str(size)]}})
+            taxonomy = Taxonomy(tree(chosen, levels))
+            self.classifier.set_taxonomy(taxonomy)
+            figure = self._per_mention(doc)
+            by_size[form][str(size)] = figure
+            report(labels={form: {size: figure}})
         self.classifier.set_taxonomy(standard)
         times = list(by_size["hierarchy"].values())
         return {**by_size, "hierarchy_growth": times[-1] / times[0]}
@@ -231,7 +264,11 @@ class Growth:
             return str(err)
         return 1000 * seconds / len(doc.spans["cascade"])
 
-    def mentions(self, counts: Sequence[int], sentences: int) -> dict[str, float]:
+    def mentions(
+        self,
+        counts: Sequence[int],
+        sentences: int,
+    ) -> dict[str, float]:
         """Milliseconds per sentence of 60 words that has so many mentions of one word."""
         out = {}
         rng = np.random.default_rng(0)
@@ -243,14 +280,22 @@ class Growth:
                 for at in np.linspace(1, _WORDS - 1, count).astype(int):
                     chosen[at] = chosen[at].capitalize()
                 docs.append(self.nlp.make_doc(" ".join(chosen)))
-            out[str(count)] = 1000 * self.seconds(docs, 32) / sentences
+            seconds = self.seconds(docs, 32)
+            out[str(count)] = 1000 * seconds / sentences
             report(mentions={count: out[str(count)]})
         return out
 
-    def batches(self, texts: Sequence[str], sizes: Sequence[int]) -> dict[str, float]:
+    def batches(
+        self,
+        texts: Sequence[str],
+        sizes: Sequence[int],
+    ) -> dict[str, float]:
         """Sentences per second by `batch_size`."""
         docs = [self.nlp.make_doc(text) for text in texts]
-        out = {str(size): len(docs) / self.seconds(docs, size) for size in sizes}
+        out = {}
+        for size in sizes:
+            seconds = self.seconds(docs, size)
+            out[str(size)] = len(docs) / seconds
         report(batch=out)
         return out
 
@@ -282,7 +327,13 @@ def _draw_document(axis: Any, rows: dict[str, Any]) -> None:
     times = [row["us_per_token"] for row in rows.values()]
     memory = [row["peak_mib"] for row in rows.values()]
     axis.plot(tokens, times, "o-", label="microseconds per token")
-    axis.plot(tokens, memory, "s--", color="0.5", label="peak memory, MiB")
+    axis.plot(
+        tokens,
+        memory,
+        "s--",
+        color="0.5",
+        label="peak memory, MiB",
+    )
     axis.set(xscale="log", xlabel="tokens of the document", ylim=(0, None))
     axis.legend()
 
@@ -290,13 +341,18 @@ def _draw_document(axis: Any, rows: dict[str, Any]) -> None:
 def _draw_labels(axis: Any, found: dict[str, Any]) -> None:
     forms = (("hierarchy", "o-", "three levels"), ("flat", "s--", "one list"))
     for form, marker, name in forms:
-        times = {int(n): t for n, t in found[form].items() if isinstance(t, float)}
-        axis.plot(list(times), list(times.values()), marker, label=name)
+        sizes, times = [], []
+        for size, time in found[form].items():
+            if isinstance(time, float):
+                sizes.append(int(size))
+                times.append(time)
+        axis.plot(sizes, times, marker, label=name)
     axis.set(xscale="log", xlabel="labels", ylabel="classifier, ms per mention")
     axis.set(ylim=(0, None))
     axis.legend()
 
 
 def _draw_line(axis: Any, found: dict[str, float]) -> None:
-    axis.plot([int(k) for k in found], list(found.values()), "o-")
+    numbers = [int(key) for key in found]
+    axis.plot(numbers, list(found.values()), "o-")
     axis.set(ylim=(0, None))

@@ -34,6 +34,7 @@ from benchmarks.random_models import (
     segments_of,
     usual_dtype,
     usual_prompt,
+    words_of,
 )
 from benchmarks.suites.scaling._pipeline import pipeline
 from spacy_cascade.taxonomy import Taxonomy, builtin
@@ -71,12 +72,16 @@ def run(
     set_clock(clock)
     gold = read_gold(blank(), MINI_ALL)
     texts = [unit.text for unit, _ in evenly(gold, sentences)]
-    names = [f" {word}" for path in builtin("dynamicner") for word in path[-1].split()]
+    names = words_of(builtin("dynamicner"))
     dtype = usual_dtype(device)
     lm = build(shape, segments_of(gold) + names, device, dtype)
     ours = pipeline(lm, usual_prompt(shape))
     parameters = {"ours": sum(p.numel() for p in lm.model.parameters())}
-    found: dict[str, Any] = {"ours": {}, "gliner": {}, "spacy_ner": {}}
+    found: dict[str, Any] = {
+        "ours": {},
+        "gliner": {},
+        "spacy_ner": {},
+    }
     other: Any = None
     try:
         other = gliner(shape, lm.tokenizer, device)
@@ -135,7 +140,12 @@ def by_gliner(
     """RAISES RuntimeError: if a span is kept."""
 
     def found(size: int) -> Any:
-        return model.inference(texts, labels, threshold=_TOO_HIGH, batch_size=size)
+        return model.inference(
+            texts,
+            labels,
+            threshold=_TOO_HIGH,
+            batch_size=size,
+        )
 
     kept = sum(map(len, found(size)))
     if kept:

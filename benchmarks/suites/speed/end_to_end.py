@@ -26,7 +26,7 @@ import torch
 from benchmarks import options
 from benchmarks.common import read, rounded, wrapped
 from benchmarks.random_models import generate
-from benchmarks.suites.decoding.engine import (
+from benchmarks.suites.decoding._stages import (
     Pair,
     best_of,
     by_length,
@@ -89,7 +89,12 @@ def _parted(texts: list[str]) -> tuple[list[str], list[str]]:
     return texts[::step], [text for i, text in enumerate(texts) if i % step]
 
 
-def seconds(model: str, others: list[str], texts: list[str], **options: Any) -> float:
+def seconds(
+    model: str,
+    others: list[str],
+    texts: list[str],
+    **options: Any,
+) -> float:
     """Median of three runs, each with a pipeline that has not seen these texts:
     drafters learn.
     """
@@ -114,7 +119,13 @@ def collect(nlp: Any, texts: list[str]) -> tuple[list[Pair], list[Pair], int]:
     mentions = 0
     classifier = nlp.get_pipe("cascade_classifier")
 
-    def decode(plain: Any, lm: Any, jobs: Any, *args: Any, **kwargs: Any) -> None:
+    def decode(
+        plain: Any,
+        lm: Any,
+        jobs: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         plain(lm, jobs, *args, **kwargs)
         copies.extend((job.prompt, list(job.tokens)) for job in jobs)
 
@@ -164,4 +175,8 @@ def profile(nlp: Any, texts: list[str]) -> dict[str, float]:
         list(nlp.pipe(texts))
         total = time.perf_counter() - start
     model, predict = spent["model"] / total, spent["predict"] / total
-    return {"model": model, "decoding": predict - model, "spacy": 1 - predict}
+    return {
+        "model": model,
+        "decoding": predict - model,
+        "spacy": 1 - predict,
+    }

@@ -37,7 +37,8 @@ def run(
     nlp = spacy.load(model)
     pipe: Any = nlp.get_pipe("cascade_extractor")
     docs = [nlp.make_doc(doc.text) for doc in read(data, nlp)]
-    units = [make_unit(doc, 0, len(doc)) for doc in docs if len(doc)][:limit]
+    filled = [doc for doc in docs if len(doc)][:limit]
+    units = [make_unit(doc, 0, len(doc)) for doc in filled]
     # Neighbours of like length, as users of nlp.pipe would batch; both ways get the same.
     units.sort(key=lambda unit: len(unit.tokens))
     step = max(1, len(units) // generate_limit)
@@ -58,7 +59,12 @@ def run(
     }
 
 
-def beside(pipe: Any, units: list[Any], sample: list[Any], size: int) -> dict[str, Any]:
+def beside(
+    pipe: Any,
+    units: list[Any],
+    sample: list[Any],
+    size: int,
+) -> dict[str, Any]:
     """Both ways on the sample, ours on all."""
     some, seconds = copy_verified(pipe, sample, size)
     slow = generated(pipe, some, size)
@@ -80,34 +86,51 @@ def checked(pipe: Any, sample: list[Any]) -> str:
     with pipe.weights.active():
         decode_stepwise(pipe.lm, slow)
     fast, _ = copy_verified(pipe, sample, 16)
-    equal = [a.tokens == b.tokens for a, b in zip(slow, fast, strict=True)]
-    return f"{sum(equal)}/{len(equal)}"
+    equal = 0
+    for a, b in zip(slow, fast, strict=True):
+        equal += a.tokens == b.tokens
+    return f"{equal}/{len(slow)}"
 
 
 def jobs_of(pipe: Any, units: list[Any]) -> list[Job]:
-    return [pipe.template.job(pipe.lm, unit, Guess(unit)) for unit in units]
+    out = []
+    for unit in units:
+        guess = Guess(unit)
+        out.append(pipe.template.job(pipe.lm, unit, guess))
+    return out
 
 
-def copy_verified(pipe: Any, units: list[Any], size: int) -> tuple[list[Job], float]:
+def copy_verified(
+    pipe: Any,
+    units: list[Any],
+    size: int,
+) -> tuple[list[Job], float]:
     done: list[Job] = []
     start = time.perf_counter()
     with pipe.weights.active():
         for i in range(0, len(units), size):
-            jobs = jobs_of(pipe, units[i : i + size])
+            batch = units[i : i + size]
+            jobs = jobs_of(pipe, batch)
             decode(pipe.lm, jobs)
             done += jobs
     return done, time.perf_counter() - start
 
 
 @torch.no_grad()
-def generated(pipe: Any, jobs: list[Job], size: int) -> float:
+def generated(
+    pipe: Any,
+    jobs: list[Job],
+    size: int,
+) -> float:
     """RETURNS: seconds."""
-    model, pad = pipe.lm.model, pipe.lm.tokenizer.pad_token_id or 0
+    model = pipe.lm.model
+    pad = pipe.lm.tokenizer.pad_token_id or 0
     start = time.perf_counter()
     with pipe.weights.active():
         for i in range(0, len(jobs), size):
             batch = jobs[i : i + size]
-            ids, mask = left_padded([job.prompt for job in batch], pipe.lm.device, pad)
+            prompts = [job.prompt for job in batch]
+            ids, mask = left_padded(prompts, pipe.lm.device, pad)
             new = max(len(job.tokens) for job in batch)
             model.generate(
                 input_ids=ids,

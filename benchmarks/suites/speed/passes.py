@@ -61,10 +61,20 @@ def add_entities(docs: Sequence[Doc], model: str) -> None:
         doc.set_ents([s for s in spans if s is not None])
 
 
-def passes(pipe: Any, docs: Sequence[Doc], size: int) -> dict[str, Any]:
+def passes(
+    pipe: Any,
+    docs: Sequence[Doc],
+    size: int,
+) -> dict[str, Any]:
     found: list[int] = []
 
-    def decode(plain: Any, lm: Any, jobs: Any, *args: Any, **kwargs: Any) -> None:
+    def decode(
+        plain: Any,
+        lm: Any,
+        jobs: Any,
+        *args: Any,
+        **kwargs: Any,
+    ) -> None:
         plain(lm, jobs, *args, **kwargs)
         found.extend(job.passes for job in jobs)
 

@@ -102,7 +102,12 @@ def speeds(
             texts.append((doc.text, own))
         list(nlp.pipe(texts[:20], as_tuples=True))
         start = time.perf_counter()
-        for _ in nlp.pipe(texts, as_tuples=True, batch_size=batch, n_process=n_process):
+        for _ in nlp.pipe(
+            texts,
+            as_tuples=True,
+            batch_size=batch,
+            n_process=n_process,
+        ):
             pass
         out[str(file)] = len(texts) / (time.perf_counter() - start)
     return out
@@ -111,7 +116,12 @@ def speeds(
 def in_a_process(*arguments: Any) -> Any:
     """RETURNS: What the last line says, which is JSON."""
     line = [sys.executable, *map(str, arguments)]
-    done = subprocess.run(line, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        line,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     return json.loads(done.stdout.splitlines()[-1])
 
 

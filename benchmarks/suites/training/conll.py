@@ -44,7 +44,11 @@ def run(
     output: options.AddedTo = None,
 ) -> dict[str, Any]:
     journal = Journal(output, {"data": "CoNLL-2003, train file"})
-    lora = {"rank": rank, "alpha": 2 * rank, "targets": list(targets) or "all-linear"}
+    lora = {
+        "rank": rank,
+        "alpha": 2 * rank,
+        "targets": list(targets) or "all-linear",
+    }
     settings = {
         "max_steps": steps,
         "optimizer": optimizer,

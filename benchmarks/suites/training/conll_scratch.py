@@ -140,7 +140,11 @@ def train(
     return (time.time() - start) / 60
 
 
-def ner(split: Split, steps: int, seed: int) -> dict[str, float]:
+def ner(
+    split: Split,
+    steps: int,
+    seed: int,
+) -> dict[str, float]:
     """spaCy's `ner` on its default tok2vec."""
     start = time.time()
 

@@ -103,7 +103,11 @@ class Row(NamedTuple):
     seed: int
 
 
-def plan_of(systems: Sequence[str], sizes: Any, seeds: Sequence[int]) -> list[Row]:
+def plan_of(
+    systems: Sequence[str],
+    sizes: Any,
+    seeds: Sequence[int],
+) -> list[Row]:
     plan = [Row("none", 0, 0, 0)] if "none" in systems else []
     trained = [system for system in systems if system != "none"]
     for k, steps, ner_steps in sizes:
@@ -115,7 +119,11 @@ def plan_of(systems: Sequence[str], sizes: Any, seeds: Sequence[int]) -> list[Ro
     return plan
 
 
-def sample(docs: Sequence[Doc], k: int, seed: int) -> list[Doc]:
+def sample(
+    docs: Sequence[Doc],
+    k: int,
+    seed: int,
+) -> list[Doc]:
     """Few texts in which every type has k mentions, or all that there are."""
     counts: Counter[str] = Counter()
     out = []
@@ -148,7 +156,11 @@ class Trial:
         more = {} if system == "none" else self.settings
         return {"weights": self.weights, **more}
 
-    def result(self, name: str, row: Row) -> dict[str, Any]:
+    def result(
+        self,
+        name: str,
+        row: Row,
+    ) -> dict[str, Any]:
         gold = read(self.data / name / f"{self.split}.spacy", self.nlp, self.limit)
         train = read(self.data / name / "train.spacy", self.nlp)
         docs = sample(train, row.k, row.seed)
@@ -167,12 +179,20 @@ class Trial:
             "test_minutes": process_minutes(start),
         }
 
-    def trained(self, row: Row, docs: list[Doc]) -> tuple[Any, float]:
+    def trained(
+        self,
+        row: Row,
+        docs: list[Doc],
+    ) -> tuple[Any, float]:
         """RETURNS: a pipeline, and the minutes that its training took."""
         if row.system == "none":
             return self.nlp, 0.0
         if row.system == "ner":
             return spacy_ner(docs, row.steps, self.settings["batch_size"], row.seed)
         nlp = to_train(self.model, row.system)
-        options = {"max_steps": row.steps, "seed": row.seed, **self.settings}
+        options = {
+            "max_steps": row.steps,
+            "seed": row.seed,
+            **self.settings,
+        }
         return nlp, finetune(nlp, docs, row.system, **options)

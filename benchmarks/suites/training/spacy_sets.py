@@ -79,5 +79,10 @@ def trained(
     }
 
 
-def steps_for(texts: int, epochs: float, least: int, most: int) -> int:
+def steps_for(
+    texts: int,
+    epochs: float,
+    least: int,
+    most: int,
+) -> int:
     return round(min(most, max(least, epochs * texts / BATCH)))
