@@ -309,6 +309,10 @@ class Errors:
         "[C123] The output '{target}' would overwrite the input '{source}': they are the same,"
         " or one lies in the other (links followed). Give another output."
     )
+    C125 = (
+        "[C125] The adapter in '{path}' does not fit '{base}': {why}. It was made for another"
+        " base, or with another version of transformers; load it on the base it was trained on."
+    )
 
     # What stands on a Doc
     C075 = (

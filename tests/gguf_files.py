@@ -14,7 +14,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from spacy_cascade.models.vocab import byte_level_alphabet
+from spacy_cascade.models.encoding import byte_level_alphabet
 
 from . import util
 

@@ -26,7 +26,7 @@ from spacy_cascade.decoding.jobs import Decision, copy_depths, finish
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
 from spacy_cascade.decoding.sampling import choose
 from spacy_cascade.decoding.tree import path_to
-from spacy_cascade.models.casing import CASE_MARKS, join_case
+from spacy_cascade.models.encoding import CASE_MARKS, join_case
 from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.windows import make_unit

@@ -37,8 +37,8 @@ def deepen(model: Path, output: Path, *, seed: int = 0) -> int:
     """
     from ..models.files import atomic_dir
     from ..models.loading import load_model
-    from ..models.neighbours import with_layer_below
     from ..models.spec import HFSpec
+    from ..models.tiny import with_layer_below
 
     lm = load_model(HFSpec(str(model), device="cpu"), path=model, private=True)
     if lm.model.config.model_type != "qwen2":

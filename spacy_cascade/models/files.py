@@ -7,15 +7,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from ..errors import CascadeError, Errors
 
+# What a JSON file holds.
+Json: TypeAlias = dict[str, Any]
+
 _BLOCK = 1 << 16
+_BLOCKS = 64
 
 
 def files_hash(path: Path) -> str:
@@ -31,16 +36,20 @@ def files_hash(path: Path) -> str:
         size = file.stat().st_size
         digest.update(f"{file.name}:{size}".encode())
         with file.open("rb") as f:
-            if size <= 64 * _BLOCK:
+            if size <= _BLOCKS * _BLOCK:
                 digest.update(f.read())
-            else:
-                for i in range(64):
-                    f.seek(i * (size - _BLOCK) // 63)
-                    digest.update(f.read(_BLOCK))
+                continue
+            for i in range(_BLOCKS):
+                f.seek(i * (size - _BLOCK) // (_BLOCKS - 1))
+                digest.update(f.read(_BLOCK))
     return digest.hexdigest()[:16]
 
 
-def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
+def check_model_dir(
+    path: Path,
+    *,
+    allow_pickle: bool,
+) -> None:
     """Looks at what a directory says about itself, before anything in it is loaded.
 
     RAISES CascadeError: C011 if files are missing, C019 if the weights are pickles,
@@ -49,18 +58,17 @@ def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
     """
     names = sorted(f.name for f in path.iterdir())
     if "config.json" not in names:
-        raise CascadeError(
-            Errors.C011.format(
-                path=path,
-                why=f"no config.json (files: {', '.join(names[:8]) or 'none'})",
-            )
-        )
+        files = ", ".join(names[:8]) or "none"
+        why = f"no config.json (files: {files})"
+        raise CascadeError(Errors.C011.format(path=path, why=why))
+
     weights = [n for n in names if n.endswith(".safetensors")]
     pickles = [n for n in names if n.endswith((".bin", ".pt", ".pth"))]
     if not weights and not pickles:
         raise CascadeError(Errors.C011.format(path=path, why="no *.safetensors file"))
     if not weights and not allow_pickle:
-        raise CascadeError(Errors.C019.format(path=path, files=", ".join(pickles)))
+        files = ", ".join(pickles)
+        raise CascadeError(Errors.C019.format(path=path, files=files))
     if "adapter_config.json" in names:
         remedy = "Remove the file; an adapter has a directory of its own."
         what = "another base in its adapter_config.json"
@@ -72,24 +80,31 @@ def check_model_dir(path: Path, *, allow_pickle: bool) -> None:
         check_safetensors(path / name)
 
 
-def _check_index(file: Path, names: set[str], *, allow_pickle: bool) -> None:
+def _check_index(
+    file: Path,
+    names: set[str],
+    *,
+    allow_pickle: bool,
+) -> None:
     """RAISES CascadeError: C018 if it is no index, C122 if it lists anything but
     weights beside it.
     """
     try:
-        parts = set(json.loads(file.read_text("utf8"))["weight_map"].values())
+        index = json.loads(file.read_text("utf8"))
+        parts = set(index["weight_map"].values())
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise CascadeError(
-            Errors.C018.format(path=file, why=f"no index of weights ({err})")
-        ) from err
-    endings = (".safetensors", ".bin") if allow_pickle else (".safetensors",)
+        why = f"no index of weights ({err})"
+        raise CascadeError(Errors.C018.format(path=file, why=why)) from err
+
     if file.name.endswith(".bin.index.json") and not allow_pickle:
         return  # not read
+    endings = (".safetensors", ".bin") if allow_pickle else (".safetensors",)
+    remedy = "An index lists *.safetensors files beside it; copy the directory again."
     for part in sorted(map(str, parts)):
         if part not in names or not part.endswith(endings):
-            remedy = "An index lists *.safetensors files beside it; copy the directory again."
+            found = f"'{part}'"
             raise CascadeError(
-                Errors.C122.format(path=file, found=f"'{part}'", remedy=remedy)
+                Errors.C122.format(path=file, found=found, remedy=remedy)
             )
 
 
@@ -100,7 +115,8 @@ def check_adapter_config(file: Path) -> None:
     """
     try:
         config = json.loads(file.read_text("utf8"))
-        kind, megatron = config["peft_type"], config.get("megatron_config")
+        kind = config["peft_type"]
+        megatron = config.get("megatron_config")
     except (ValueError, KeyError, TypeError, AttributeError) as err:
         why = f"{file.name} is damaged: {err!r}"
         raise CascadeError(Errors.C013.format(path=file.parent, why=why)) from err
@@ -120,20 +136,15 @@ def check_safetensors(file: Path) -> None:
         with file.open("rb") as f:
             n = int.from_bytes(f.read(8), "little")
             header = json.loads(f.read(min(n, size)))
-        end = max(
-            (v["data_offsets"][1] for k, v in header.items() if k != "__metadata__"),
-            default=0,
-        )
+        header.pop("__metadata__", None)
+        ends = (tensor["data_offsets"][1] for tensor in header.values())
+        promised = 8 + n + max(ends, default=0)
     except (ValueError, KeyError, TypeError, AttributeError) as err:
-        raise CascadeError(
-            Errors.C018.format(path=file, why=f"unreadable header ({err})")
-        ) from err
-    if 8 + n + end != size:
-        raise CascadeError(
-            Errors.C018.format(
-                path=file, why=f"{size} bytes, but the header promises {8 + n + end}"
-            )
-        )
+        why = f"unreadable header ({err})"
+        raise CascadeError(Errors.C018.format(path=file, why=why)) from err
+    if promised != size:
+        why = f"{size} bytes, but the header promises {promised}"
+        raise CascadeError(Errors.C018.format(path=file, why=why))
 
 
 @contextmanager
@@ -152,34 +163,26 @@ def atomic_dir(path: Path) -> Iterator[Path]:
             os.replace(path, old)
         os.replace(tmp, path)
         if old is not None:
-            _remove(old)
+            shutil.rmtree(old, ignore_errors=True)
     finally:
-        if tmp.exists():
-            _remove(tmp)
-
-
-def _remove(path: Path) -> None:
-    import shutil
-
-    shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(tmp, ignore_errors=True)
 
 
 def pack_dir(path: Path) -> dict[str, bytes]:
     """All files below a directory, by relative path."""
-    return {
-        str(f.relative_to(path)): f.read_bytes()
-        for f in sorted(path.rglob("*"))
-        if f.is_file()
-    }
+    files = {}
+    for file in sorted(path.rglob("*")):
+        if file.is_file():
+            files[str(file.relative_to(path))] = file.read_bytes()
+    return files
 
 
-def unpack_dir(files: dict[str, Any], path: Path) -> None:
+def unpack_dir(files: Mapping[str, bytes], path: Path) -> None:
     """The reverse of `pack_dir`. Refuses names that lead out of the directory."""
     for name, data in files.items():
         target = (path / name).resolve()
         if path.resolve() not in target.parents:
-            raise CascadeError(
-                Errors.C018.format(path=name, why="the name leads out of the directory")
-            )
+            why = "the name leads out of the directory"
+            raise CascadeError(Errors.C018.format(path=name, why=why))
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(data)

@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 import threading
-import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import nn
 
-from ..decoding.tree import ancestor_mask
 from ..errors import CascadeError, Errors
 from ..types import Query
 from .adapters import Adapters
-from .batching import batches_of, known, new_tokens, out_of_memory
+from .batching import (
+    batches_of,
+    known,
+    logits_without_trees,
+    new_tokens,
+    out_of_memory,
+)
 from .encoding import Encoding
-from .forks import keep_tokenizers_quiet, watch
-from .kv import KVPool, PassCache, cached_states, positions, transformers_cache
+from .forward import (
+    PassCache,
+    cached_states,
+    full_states,
+    positions,
+    transformers_cache,
+)
+from .kv import KVPool, KVPrefixStore, ThreadCache
+from .locks import keep_tokenizers_quiet, watch
 from .probe import probe
-from .recall import KVPrefixStore
 from .spec import HFSpec
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from transformers.tokenization_utils_base import PreTrainedTokenizerBase
+
+    from .protocols import Decoder, PretrainedLM, States
 
 logger = logging.getLogger("spacy_cascade")
 keep_tokenizers_quiet()
 
-# What a forward pass costs beyond its tokens, in tokens; on a CPU and on other devices.
-_CALL_TOKENS = (64, 1024)
-
-
-class _Working(threading.local):
-    """What one thread remembers of what it has run: its pool, as long as there are rows
-    in it, and what one stage leaves to the next.
-    """
-
-    pool: weakref.ref[KVPool] | None = None
-
-    def __init__(self, tokens: int):
-        self.prefixes = KVPrefixStore(tokens)
+# What a forward pass costs beyond its tokens, in tokens.
+_CALL_TOKENS_CPU = 64
+_CALL_TOKENS_GPU = 1024
+# Values of each tensor that a fingerprint looks at.
+_SAMPLES = 1024
 
 
 class HFCausalLM(Adapters, Encoding):
@@ -50,48 +60,57 @@ class HFCausalLM(Adapters, Encoding):
     the candidates' rows: logits over the whole vocabulary never exist for a whole
     sequence.
 
-    It may be used by several threads. What a call remembers belongs to its thread;
-    weights and adapters are changed while nobody else is inside (`models.turns`).
+    It may be used by several threads. What a call remembers belongs to its thread.
+    Weights and adapters are changed while nobody else is inside (`models.locks`).
 
-    key (tuple | None): What it is known by in this process, if it is shared. on_hub
-        (bool): Whether its spec's name says all.
+    key (tuple | None): What it is known by in this process, if it is shared.
+    on_hub (bool): Whether its spec's name says all.
     """
 
-    key: tuple[Any, ...] | None = None
+    model: PretrainedLM
+    tokenizer: PreTrainedTokenizerBase
+    key: tuple[object, ...] | None = None
     on_hub = False
 
-    def __init__(self, model: Any, tokenizer: Any, *, name: str, spec: HFSpec):
+    def __init__(
+        self,
+        model: PretrainedLM,
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        name: str,
+        spec: HFSpec,
+    ):
         self.model = model.eval()
         self.tokenizer = tokenizer
-        decoder = (
-            model.get_decoder() if hasattr(model, "get_decoder") else model.base_model
-        )
+        has_decoder = hasattr(model, "get_decoder")
         limit = int(getattr(model.config, "max_position_embeddings", 0) or 2048)
-        marks = bool(tokenizer.init_kwargs.get("cascade_case_marks"))
-        backend = getattr(tokenizer, "backend_tokenizer", None)
         self._start(
-            decoder,
+            model.get_decoder() if has_decoder else model.base_model,
             model.get_output_embeddings(),
-            backend,
+            getattr(tokenizer, "backend_tokenizer", None),
             limit=limit,
-            case_marks=marks,
+            case_marks=bool(tokenizer.init_kwargs.get("cascade_case_marks")),
             name=name,
             spec=spec,
         )
         self._base_as_loaded = self._base_version()
-        self.exact_rows, self.trees, self.rows = probe(self)
+        abilities = probe(self)
+        self.exact_rows = abilities.exact_rows
+        self.trees = abilities.trees
+        self.rows = abilities.rows
 
     def _start(
         self,
-        decoder: Any,
-        head: Any,
-        backend: Any,
+        decoder: Decoder,
+        head: nn.Linear,
+        backend: Tokenizer | None,
         *,
         limit: int,
         case_marks: bool,
         name: str,
         spec: HFSpec,
     ) -> None:
+        """Everything but the model and the tokenizer themselves."""
         Adapters.__init__(self)
         Encoding.__init__(self, backend, case_marks)
         self.name = name
@@ -101,20 +120,22 @@ class HFCausalLM(Adapters, Encoding):
         self.batch_tokens = spec.batch_tokens
         self.cache_tokens = spec.cache_tokens
         self.max_length = min(spec.max_length, limit) if spec.max_length else limit
-        self._working = _Working(spec.cache_tokens // 2)
+        self.exact_rows = True
+        self.trees = True
+        self.rows = True
+        self.merges = spec.merge_adapter
+        self.spread = bool(spec.device_map)
+        self._mine = ThreadCache(spec.cache_tokens // 2)
         self._running = threading.RLock()
         self._base_as_loaded = 0
         watch(self)
-        self.merges = spec.merge_adapter
-        self.spread = bool(spec.device_map)
 
     @property
-    def embeddings(self) -> list[Any]:
+    def embeddings(self) -> list[torch.Tensor]:
         """The input and the output embedding: one tensor where they are tied."""
         return [self.model.get_input_embeddings().weight, self.head.weight]
 
     # -- Running
-    # ----------------------------------------------------------------------------------------------
 
     @property
     def device(self) -> torch.device:
@@ -125,55 +146,34 @@ class HFCausalLM(Adapters, Encoding):
         """What the decoder takes as its cache."""
         return transformers_cache()
 
-    def hidden_states(self, queries: Sequence[Query], **options: Any) -> torch.Tensor:
+    def hidden_states(
+        self,
+        queries: Sequence[Query],
+        **options: object,
+    ) -> torch.Tensor:
         """Last hidden states of one batch, of what their rows do not hold yet.
 
-        Shape (queries, longest, width).
-
         options: For the decoder.
+        RETURNS (Tensor): Shape (queries, longest, width).
+        RAISES CascadeError: C022 if a query is too long for the model.
         """
-        longest = max(len(q.ids) for q in queries)
+        longest = max(len(query.ids) for query in queries)
         if longest > self.max_length:
-            deepest = max(int(positions(q).max()) + 1 for q in queries)
+            # branches of a tree share positions
+            deepest = max(int(positions(query).max()) + 1 for query in queries)
             if deepest > self.max_length:
                 raise CascadeError(
                     Errors.C022.format(found=deepest, limit=self.max_length)
                 )
         if queries[0].row is not None:
             return cached_states(self, queries, **options)
-        ids = np.zeros((len(queries), longest), dtype=np.int64)
-        for row, q in enumerate(queries):
-            ids[row, : len(q.ids)] = q.ids
-        x = torch.from_numpy(ids).to(self.device)
-        if all(q.parents is None and q.depths is None for q in queries):
-            # Padding stands on the right, where causal attention never looks: no mask is needed.
-            return self.run(input_ids=x, use_cache=False, **options).last_hidden_state
-        see = np.zeros((len(queries), longest, longest), dtype=bool)
-        pos = np.zeros((len(queries), longest), dtype=np.int64)
-        see[:, np.arange(longest), np.arange(longest)] = True
-        for row, q in enumerate(queries):
-            n = len(q.ids)
-            see[row, :n, :n] = (
-                np.tri(n, dtype=bool) if q.parents is None else ancestor_mask(q.parents)
-            )
-            pos[row, :n] = positions(q)
-        dtype = self.head.weight.dtype
-        mask = torch.zeros(see.shape, dtype=dtype).masked_fill_(
-            torch.from_numpy(~see), torch.finfo(dtype).min
-        )
-        return self.run(
-            input_ids=x,
-            attention_mask=mask[:, None].to(self.device),
-            position_ids=torch.from_numpy(pos).to(self.device),
-            use_cache=False,
-            **options,
-        ).last_hidden_state
+        return full_states(self, queries, **options)
 
-    def run(self, **inputs: Any) -> Any:
-        """One pass of the decoder.
+    def run(self, **inputs: object) -> States:
+        """One pass of the decoder, one thread at a time.
 
-        They take turns: models of transformers may keep something from pass to pass, as
-        the rotary tables of those that stretch with the longest sequence.
+        Models of transformers may keep something from pass to pass, as the rotary tables
+        of those that stretch with the longest sequence.
         """
         with self._running:
             return self.decoder(**inputs)
@@ -186,60 +186,61 @@ class HFCausalLM(Adapters, Encoding):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Candidate logits at all asked positions of a batch.
 
+        hidden (Tensor): Shape (queries, tokens, width).
         columns (Sequence[int]): Where the hidden states of all these positions are, if
             they are not of all nodes.
         RETURNS: float32 logits (positions, most candidates) with -inf padding, and a
             bool mask of the same shape.
         """
-        rows = [r for r, q in enumerate(queries) for _ in q.positions]
-        cols = (
-            [p for q in queries for p in q.positions]
-            if columns is None
-            else list(columns)
-        )
-        cands = [c for q in queries for c in q.candidates]
-        width = max(map(len, cands))
-        table = np.zeros((len(cands), width), dtype=np.int64)
-        mask = np.zeros((len(cands), width), dtype=bool)
-        for i, c in enumerate(cands):
-            table[i, : len(c)] = c
-            mask[i, : len(c)] = True
+        rows = [r for r, query in enumerate(queries) for _ in query.positions]
+        if columns is None:
+            columns = [p for query in queries for p in query.positions]
+        candidates = [c for query in queries for c in query.candidates]
+
+        shape = len(candidates), max(map(len, candidates))
+        table = np.zeros(shape, dtype=np.int64)
+        filled = np.zeros(shape, dtype=bool)
+        for i, ids in enumerate(candidates):
+            table[i, : len(ids)] = ids
+            filled[i, : len(ids)] = True
         where = torch.from_numpy(table).to(self.device)
-        keep = torch.from_numpy(mask).to(self.device)
-        h = hidden[rows, cols].to(self.device)
+        keep = torch.from_numpy(filled).to(self.device)
+
+        asked = hidden[rows, list(columns)].to(self.device)  # (positions, width)
         if self.exact_rows:
-            logits = torch.einsum("ph,pch->pc", h, self.head.weight[where])
+            candidate_rows = self.head.weight[where]  # (positions, candidates, width)
+            logits = torch.einsum("ph,pch->pc", asked, candidate_rows)
             if getattr(self.head, "bias", None) is not None:
                 logits = logits + self.head.bias[where]
         else:
-            logits = self.all_logits(h).gather(1, where)
+            logits = self.all_logits(asked).gather(1, where)
         return logits.float().masked_fill(~keep, float("-inf")), keep
 
     def all_logits(self, hidden: torch.Tensor) -> torch.Tensor:
-        """Logits over the whole vocabulary, with the model's own scaling. Shape (n, vocabulary)."""
-        logits = self.head(hidden)
+        """Logits over the whole vocabulary, with the model's own scaling.
+
+        hidden (Tensor): Shape (n, width).
+        RETURNS (Tensor): Shape (n, vocabulary).
+        """
+        logits: torch.Tensor = self.head(hidden)
         config = self.model.config
         if getattr(config, "logit_scale", None):
-            logits = logits * config.logit_scale
+            logits = logits * config.logit_scale  # type: ignore[attr-defined]
         if getattr(config, "logits_scaling", None):
-            logits = logits / config.logits_scaling
+            logits = logits / config.logits_scaling  # type: ignore[attr-defined]
         cap = getattr(config, "final_logit_softcapping", None)
         return torch.tanh(logits / cap) * cap if cap else logits
+
+    # -- Remembering
 
     def cache_pool(self, tokens: int) -> KVPool | None:
         """See `ty.CausalLM.cache_pool`.
 
-        A thread has one pool at a time; it goes when its last row does.
+        A thread has one pool at a time.
         """
         if not (self.rows and self.cache_tokens):
             return None
-        mine = self._working
-        pool = mine.pool() if mine.pool is not None else None
-        if pool is None:
-            pool = KVPool(min(tokens, self.cache_tokens))
-            mine.pool = weakref.ref(pool)
-        pool.reserve(min(tokens, self.cache_tokens))
-        return pool
+        return self._mine.pool_for(min(tokens, self.cache_tokens))
 
     @property
     def prefixes(self) -> KVPrefixStore:
@@ -247,20 +248,23 @@ class HFCausalLM(Adapters, Encoding):
 
         Empty as soon as weights or the adapter in use have changed.
         """
-        return self._recall.of((self._turns.state, self._version()))
-
-    @property
-    def _recall(self) -> KVPrefixStore:
-        return self._working.prefixes
+        return self._mine.prefixes.of((self._lock.state, self._version()))
 
     def _version(self) -> int:
         """Another one whenever weights have changed."""
         return sum(p._version for p in self.model.parameters())
 
     def _base_version(self) -> int:
-        return sum(
-            p._version for n, p in self.model.named_parameters() if ".lora_" not in n
-        )
+        """The same, of the weights without adapters."""
+        parameters = self.model.named_parameters()
+        return sum(p._version for name, p in parameters if ".lora_" not in name)
+
+    @property
+    def base_changed(self) -> bool:
+        """Whether the base's weights are not what was loaded."""
+        return self._base_version() != self._base_as_loaded
+
+    # -- Answering
 
     @torch.no_grad()
     def candidate_logits(self, queries: Sequence[Query]) -> list[np.ndarray]:
@@ -268,14 +272,13 @@ class HFCausalLM(Adapters, Encoding):
 
         Splits into batches by length; the order of `queries` does not matter.
         """
-        if not self.trees and any(q.parents is not None for q in queries):
-            from .linear import candidate_logits_without_trees
+        if not self.trees and any(query.parents is not None for query in queries):
+            return logits_without_trees(self, queries)
 
-            return candidate_logits_without_trees(self, queries)
         out: list[np.ndarray] = [np.zeros((0, 0), dtype=np.float32)] * len(queries)
-        batches = list(
-            self.batches(queries, padding=_CALL_TOKENS[self.device.type != "cpu"])
-        )
+        on_cpu = self.device.type == "cpu"
+        padding = _CALL_TOKENS_CPU if on_cpu else _CALL_TOKENS_GPU
+        batches = list(self.batches(queries, padding=padding))
         while batches:
             batch = batches.pop()
             part = [queries[i] for i in batch]
@@ -284,41 +287,52 @@ class HFCausalLM(Adapters, Encoding):
             try:
                 logits = self._answer(part)
             except (RuntimeError, MemoryError) as err:
-                if len(batch) == 1 or not out_of_memory(err):
+                half = len(batch) // 2
+                if not half or not out_of_memory(err):
                     raise
-                self._less(len(batch) // 2 * max(map(new_tokens, part)))
-                batches += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                self._shrink_batches(half * max(map(new_tokens, part)))
+                batches += [batch[:half], batch[half:]]
                 continue
-            row = 0
+
+            start = 0
             for i in batch:
-                n = len(queries[i].positions)
-                out[i] = logits[row : row + n]
-                row += n
+                end = start + len(queries[i].positions)
+                out[i] = logits[start:end]
+                start = end
         return out
 
     def _answer(self, queries: Sequence[Query]) -> np.ndarray:
-        columns = [p - known(q) for q in queries for p in q.positions]
+        """Candidate logits of one batch. Shape (positions, most candidates)."""
+        columns = [p - known(query) for query in queries for p in query.positions]
         hidden = self.hidden_states(queries)
         return self._logits(queries, hidden, columns)
 
     def _logits(
-        self, queries: Sequence[Query], hidden: torch.Tensor, columns: Sequence[int]
+        self,
+        queries: Sequence[Query],
+        hidden: torch.Tensor,
+        columns: Sequence[int],
     ) -> np.ndarray:
         if not columns:
             return np.zeros((0, 0), dtype=np.float32)
-        return self.gather(queries, hidden, columns)[0].cpu().numpy()
+        logits, _ = self.gather(queries, hidden, columns)
+        return logits.cpu().numpy()
 
-    def _less(self, tokens: int) -> None:
+    def _shrink_batches(self, tokens: int) -> None:
         """Batches of this size did not fit into memory; the next ones are made smaller."""
         logger.warning(
-            "Out of memory: batches are cut to %d tokens from now on", tokens
+            "Out of memory: batches are cut to %d tokens from now on",
+            tokens,
         )
         self.batch_tokens = min(self.batch_tokens, max(1, tokens))
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def batches(
-        self, queries: Sequence[Query], *, padding: float = math.inf
+        self,
+        queries: Sequence[Query],
+        *,
+        padding: float = math.inf,
     ) -> Iterator[list[int]]:
         """Indices of queries of similar length that fit `batch_tokens` together.
 
@@ -327,17 +341,17 @@ class HFCausalLM(Adapters, Encoding):
         return batches_of(queries, self.batch_tokens, padding)
 
     def after_fork(self) -> None:
-        """Get ready to run in the child (nlp.pipe with n_process): OpenMP's worker
-        threads do not survive a fork, and using them hangs; nor do threads that hold
-        locks.
+        """Get ready to run in a forked child (`nlp.pipe` with `n_process`).
+
+        OpenMP's worker threads do not survive a fork, and using them hangs. Nor do
+        threads that hold locks.
         """
         torch.set_num_threads(1)
-        self._turns.after_fork()
+        self._lock.after_fork()
         self._running = threading.RLock()
         self._tokenizing = threading.Lock()
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def save(self, path: Path) -> None:
         """Base weights (without adapters) as safetensors, config and tokenizer."""
@@ -345,18 +359,14 @@ class HFCausalLM(Adapters, Encoding):
         with self._without_merged():
             state = {}
             for key, value in self.model.state_dict().items():
-                if ".lora_" in key or ".modules_to_save." in key:
-                    continue
-                state[key.replace(".base_layer.", ".")] = value
+                if ".lora_" not in key and ".modules_to_save." not in key:
+                    state[key.replace(".base_layer.", ".")] = value
             self.model.save_pretrained(
-                str(path), state_dict=state, safe_serialization=True
+                str(path),
+                state_dict=state,
+                safe_serialization=True,
             )
         self.tokenizer.save_pretrained(str(path))
-
-    @property
-    def base_changed(self) -> bool:
-        """Whether the base's weights are not what was loaded."""
-        return self._base_version() != self._base_as_loaded
 
     def _tensors(self) -> dict[str, torch.Tensor]:
         """All weights by their names in transformers."""
@@ -366,19 +376,17 @@ class HFCausalLM(Adapters, Encoding):
         """Identifies the base weights by sampled values, whatever file, dtype or device
         they are in.
         """
-        import hashlib
-
-        digest = hashlib.sha256()
         with self._without_merged():
             # detached: a later merge puts other tensors into the same parameters
-            tensors = sorted((k, v.detach()) for k, v in self._tensors().items())
-        for key, value in tensors:
+            tensors = {k: v.detach() for k, v in self._tensors().items()}
+
+        digest = hashlib.sha256()
+        for key, value in sorted(tensors.items()):
             if ".lora_" in key or value.numel() == 0 or not value.is_floating_point():
                 continue
-            flat = value.detach().reshape(-1)
-            sample = flat[:: max(1, flat.numel() // 1024)][:1024].to(
-                "cpu", torch.bfloat16
-            )
+            flat = value.reshape(-1)
+            step = max(1, flat.numel() // _SAMPLES)
+            sample = flat[::step][:_SAMPLES].to("cpu", torch.bfloat16)
             digest.update(key.replace(".base_layer.", ".").encode())
             digest.update(sample.view(torch.int16).numpy().tobytes())
         return digest.hexdigest()[:16]

@@ -2,26 +2,21 @@
 it was left.
 
 One slot per token: a row is a list of slots, in whatever order they came free. So rows
-    of any lengths lie in memory
-without padding, are cut back and run on in another way, and share the slots of what
-they have in common.
+of any lengths lie in memory without padding, are cut back and run on in another way, and
+share the slots of what they have in common.
 """
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections import deque
-from collections.abc import Hashable, Sequence
-from functools import cache
-from typing import TYPE_CHECKING, Any
+from collections.abc import Hashable
 
 import numpy as np
 import torch
 
-from ..decoding.tree import ancestor_mask, node_depths
-from ..types import Query
-
-if TYPE_CHECKING:
-    from .hf import HFCausalLM
+from ..types import CachedPrefix
 
 
 class KVPool:
@@ -38,7 +33,7 @@ class KVPool:
 
     def __init__(self, tokens: int):
         self.capacity = max(1, tokens)
-        self._refs = np.zeros(self.capacity, dtype=np.int32)
+        self._refs = np.zeros(self.capacity, dtype=np.int32)  # (slots,)
         self._free = np.arange(self.capacity)[::-1]
         self._returned: deque[np.ndarray] = deque()
         self._storage: dict[Hashable, torch.Tensor] = {}
@@ -49,14 +44,9 @@ class KVPool:
         while self._returned:
             slots = self._returned.popleft()
             self._refs[slots] -= 1
-            self._free = np.concatenate(
-                [self._free, slots[self._refs[slots] == 0][::-1]]
-            )
+            unused = slots[self._refs[slots] == 0]
+            self._free = np.concatenate([self._free, unused[::-1]])
         return len(self._free)
-
-    @property
-    def nbytes(self) -> int:
-        return sum(t.numel() * t.element_size() for t in self._storage.values())
 
     def row(self) -> KVRow:
         """A new, empty row."""
@@ -65,45 +55,63 @@ class KVPool:
     def reserve(self, n: int) -> None:
         """See to it that n slots are free."""
         more = n - self.room
-        if more > 0:
-            self._free = np.concatenate(
-                [np.arange(self.capacity, self.capacity + more)[::-1], self._free]
-            )
-            self._refs = np.concatenate([self._refs, np.zeros(more, dtype=np.int32)])
-            self.capacity += more
+        if more <= 0:
+            return
+        added = np.arange(self.capacity, self.capacity + more)
+        self._free = np.concatenate([added[::-1], self._free])
+        self._refs = np.concatenate([self._refs, np.zeros(more, dtype=np.int32)])
+        self.capacity += more
 
     def take(self, n: int) -> np.ndarray:
         """Slots for n tokens. Shape (n,)."""
         if n > self.room:
             self.reserve(max(n, self.room + self.capacity // 2))
         cut = self.room - n
-        taken, self._free = self._free[cut:][::-1], self._free[:cut]
+        taken = self._free[cut:][::-1]
+        self._free = self._free[:cut]
         self._refs[taken] = 1
         return taken
 
     def share(self, slots: np.ndarray) -> None:
+        """Let one more row use these slots."""
         self._refs[slots] += 1
 
     def give_back(self, slots: np.ndarray) -> None:
+        """One row less uses these slots."""
         self._returned.append(slots)
 
-    def storage(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
-        """Storage for one kind of states, made or enlarged to fit: (slots, heads, head
-        width) for states (..., heads, head width).
+    def storage(
+        self,
+        name: Hashable,
+        states: torch.Tensor,
+    ) -> torch.Tensor:
+        """Storage for one kind of states, made or enlarged to fit.
+
+        states (Tensor): Shape (..., heads, head width).
+        RETURNS (Tensor): Shape (slots, heads, head width).
         """
         found = self._storage.get(name)
-        if found is None or len(found) < self.capacity:
-            made = states.new_empty(self.capacity, *states.shape[2:])
-            if found is not None:
-                made[: len(found)] = found
-            found = self._storage[name] = made
-        return found
+        if found is not None and len(found) >= self.capacity:
+            return found
+
+        made = states.new_empty(self.capacity, *states.shape[2:])
+        if found is not None:
+            made[: len(found)] = found
+        self._storage[name] = made
+        return made
 
 
 class KVRow:
-    """A sequence, or a tree, whose first `len(row)` tokens have been run."""
+    """A sequence, or a tree, whose first `len(row)` tokens have been run.
 
-    def __init__(self, pool: KVPool, slots: np.ndarray | None = None):
+    slots (np.ndarray | None): Where they are in the pool. Shape (tokens,)
+    """
+
+    def __init__(
+        self,
+        pool: KVPool,
+        slots: np.ndarray | None = None,
+    ):
         self.pool = pool
         self.slots = slots if slots is not None else np.zeros(0, dtype=np.int64)
 
@@ -114,6 +122,7 @@ class KVRow:
         self.truncate(0)
 
     def extend(self, slots: np.ndarray) -> None:
+        """Take in tokens that have been run."""
         self.slots = np.concatenate([self.slots, slots])
 
     def truncate(self, n: int) -> None:
@@ -128,182 +137,71 @@ class KVRow:
         return KVRow(self.pool, self.slots[:n])
 
 
-class PassCache:
-    """The pool as one forward pass sees it: takes the new tokens in, hands out what
-    each row may look at.
+class KVPrefixStore:
+    """Texts that one stage has run, kept for the next one.
 
-    new (np.ndarray): Slots of the new tokens, row after row. (tokens,)
-    where (np.ndarray): Their places in the batch, which has gaps where rows are shorter
-        than others. (tokens,)
-    index (np.ndarray | None): Slots of all tokens of every row, old ones first. (rows,
-        longest); None if nothing is old.
+    They are kept as long as the weights they were run with stay the same.
+
+    tokens (int): Most tokens kept. What comes first stays: the next stage asks in the
+        same order.
     """
 
-    def __init__(
+    def __init__(self, tokens: int):
+        self.tokens = tokens
+        self._used = 0
+        self._kept: dict[Hashable, CachedPrefix] = {}
+        self._weights: Hashable = None
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def of(self, weights: Hashable) -> KVPrefixStore:
+        """Itself, emptied if it was filled with other weights."""
+        if weights != self._weights:
+            self.clear()
+            self._weights = weights
+        return self
+
+    def clear(self) -> None:
+        self._kept.clear()
+        self._used = 0
+
+    def keep(
         self,
-        pool: KVPool,
-        new: np.ndarray,
-        where: np.ndarray,
-        index: np.ndarray | None,
-        device: torch.device,
-    ):
-        self.pool = pool
-        self._new = torch.from_numpy(new.copy()).to(device)
-        self._where = torch.from_numpy(where).to(device)
-        self._index = (
-            None if index is None else torch.from_numpy(index.reshape(-1)).to(device)
-        )
+        text: Hashable,
+        kept: CachedPrefix,
+    ) -> None:
+        """Remember a text, if there is room."""
+        fits = self._used + len(kept.ids) <= self.tokens
+        if fits and text not in self._kept:
+            self._kept[text] = kept
+            self._used += len(kept.ids)
 
-    def remember(self, name: Hashable, states: torch.Tensor) -> torch.Tensor:
-        """Take in what is kept of the new tokens under this name, (rows, new tokens, ...).
-
-        RETURNS: the same of all tokens that each row sees, (rows, tokens, ...).
-        """
-        rows, new = states.shape[:2]
-        storage = self.pool.storage(name, states)
-        fresh = states.reshape(rows * new, *states.shape[2:])
-        at = states.device  # layers may be on several
-        if len(self._new) != rows * new:
-            fresh = fresh.index_select(0, self._where.to(at))
-        storage.index_copy_(0, self._new.to(at), fresh)
-        if self._index is None:
-            return states
-        return storage.index_select(0, self._index.to(at)).view(
-            rows, -1, *states.shape[2:]
-        )
+    def take(self, text: Hashable) -> CachedPrefix | None:
+        """What was kept of a text, and forget it."""
+        found = self._kept.pop(text, None)
+        if found is not None:
+            self._used -= len(found.ids)
+        return found
 
 
-@cache
-def transformers_cache() -> type:
-    """A PassCache that the models of transformers take for one of theirs."""
-    from transformers.cache_utils import Cache
+class ThreadCache(threading.local):
+    """What one thread remembers of what it has run.
 
-    class TransformersCache(PassCache, Cache):  # type: ignore[misc]
-        def __init__(self, *args: Any):
-            PassCache.__init__(self, *args)
-            self.layers: list[
-                Any
-            ] = []  # what transformers 5 calls the parts of a cache
-
-        def update(
-            self,
-            key_states: Any,
-            value_states: Any,
-            layer_idx: int,
-            *args: Any,
-            **kwargs: Any,
-        ) -> Any:
-            """Called by every attention layer. key_states, value_states: (rows, heads,
-            new tokens, width).
-            """
-            states = key_states, value_states
-            keys, values = (
-                self.remember((layer_idx, k), s.transpose(1, 2)).transpose(1, 2)
-                for k, s in enumerate(states)
-            )
-            return keys, values
-
-        # Masks and positions are always given, so that models need not ask for lengths;
-        # some do all the same.
-        def get_seq_length(self, layer_idx: int | None = 0) -> int:
-            return 0
-
-        def get_max_cache_shape(self, layer_idx: int | None = 0) -> Any:
-            return None
-
-    return TransformersCache
-
-
-def cached_states(
-    lm: HFCausalLM, queries: Sequence[Query], **options: Any
-) -> torch.Tensor:
-    """Run what lies behind the rows of these queries, and take it into them.
-
-    All rows are of one pool.
-
-    options: For the decoder.
-    RETURNS: last hidden states of the new tokens. Shape (queries, most new tokens, width)
+    prefixes (KVPrefixStore): What one stage leaves to the next.
     """
-    rows: list[Any] = [q.row for q in queries]
-    pool = rows[0].pool
-    old = np.array([len(r) for r in rows])
-    new = np.array([len(q.ids) for q in queries]) - old
-    longest = int(new.max())
-    ids = np.zeros((len(queries), longest), dtype=np.int64)
-    pos = np.zeros((len(queries), longest), dtype=np.int64)
-    for i, q in enumerate(queries):
-        ids[i, : new[i]] = q.ids[old[i] :]
-        pos[i, : new[i]] = positions(q, int(old[i]))
-    slots = pool.take(int(new.sum()))
-    try:
-        parts = np.split(slots, np.cumsum(new)[:-1])
-        where = np.concatenate([i * longest + np.arange(n) for i, n in enumerate(new)])
-        index = None
-        if old.any():
-            # What stands behind a row's end is masked, but must be a number: its own
-            # first token is.
-            index = np.stack(
-                [
-                    _padded(np.concatenate([r.slots, p]), int((old + new).max()))
-                    for r, p in zip(rows, parts, strict=True)
-                ]
-            )
-        mask = _mask(
-            lm, queries, old, longest, longest if index is None else index.shape[1]
-        )
-        hidden = lm.run(
-            input_ids=torch.from_numpy(ids).to(lm.device),
-            attention_mask=mask,
-            position_ids=torch.from_numpy(pos).to(lm.device),
-            past_key_values=lm.cache_class(pool, slots, where, index, lm.device),
-            use_cache=True,
-            **options,
-        ).last_hidden_state
-    except BaseException:
-        pool.give_back(slots)
-        raise
-    for r, p in zip(rows, parts, strict=True):
-        r.extend(p)
-    return hidden
 
+    # as long as there are rows in it
+    _pool: weakref.ref[KVPool] | None = None
 
-def positions(query: Query, start: int = 0) -> np.ndarray:
-    """Positions of a query's tokens from `start` on, for the model's position encoding."""
-    if query.depths is not None:
-        return np.asarray(query.depths[start:])
-    return (
-        np.arange(start, len(query.ids))
-        if query.parents is None
-        else node_depths(query.parents)[start:]
-    )
+    def __init__(self, tokens: int):
+        self.prefixes = KVPrefixStore(tokens)
 
-
-def _padded(slots: np.ndarray, length: int) -> np.ndarray:
-    return np.concatenate([slots, np.full(length - len(slots), slots[0])])
-
-
-def _mask(
-    lm: HFCausalLM, queries: Sequence[Query], old: np.ndarray, longest: int, width: int
-) -> torch.Tensor:
-    """Additive attention mask (queries or 1, 1, new tokens, tokens).
-
-    A padding token sees something, or its softmax would divide by zero.
-    """
-    dtype = lm.head.weight.dtype
-    low = torch.finfo(dtype).min
-    if all(q.parents is None for q in queries):
-        starts = torch.from_numpy(old if old.any() else old[:1])
-        last = starts[:, None] + torch.arange(longest)
-        hidden = torch.arange(width) > last[..., None]
-    else:
-        see = np.arange(width) <= (old[:, None] + np.arange(longest))[..., None]
-        for i, q in enumerate(queries):
-            if q.parents is not None:
-                n = len(q.ids)
-                see[i, : n - old[i], :n] = ancestor_mask(q.parents, int(old[i]))
-        hidden = torch.from_numpy(~see)
-    return (
-        torch.zeros(hidden.shape, dtype=dtype)
-        .masked_fill_(hidden, low)[:, None]
-        .to(lm.device)
-    )
+    def pool_for(self, tokens: int) -> KVPool:
+        """The thread's pool, with room for this many tokens; a new one if it is gone."""
+        pool = self._pool() if self._pool is not None else None
+        if pool is None:
+            pool = KVPool(tokens)
+            self._pool = weakref.ref(pool)
+        pool.reserve(tokens)
+        return pool

@@ -27,7 +27,10 @@ _loading = threading.RLock()
 
 
 def load_model(
-    spec: HFSpec, *, path: Path | None = None, private: bool = False
+    spec: HFSpec,
+    *,
+    path: Path | None = None,
+    private: bool = False,
 ) -> HFCausalLM:
     """Load a spec, from a saved directory if given.
 
@@ -90,7 +93,12 @@ def _gguf_source(spec: GGUFSpec) -> Source:
     )
 
 
-def _load(spec: HFSpec, path: Path | None, *, private: bool) -> HFCausalLM:
+def _load(
+    spec: HFSpec,
+    path: Path | None,
+    *,
+    private: bool,
+) -> HFCausalLM:
     source = Path(path) if path is not None else Path(spec.name)
     if path is None and source.is_dir():
         source /= spec.subfolder
@@ -118,7 +126,11 @@ def _load(spec: HFSpec, path: Path | None, *, private: bool) -> HFCausalLM:
     return lm
 
 
-def _sharing_key(spec: HFSpec, source: Path | None, device: str) -> tuple[object, ...]:
+def _sharing_key(
+    spec: HFSpec,
+    source: Path | None,
+    device: str,
+) -> tuple[object, ...]:
     """What two models have in common that may be the same one.
 
     source (Path | None): A model directory; None: it is found by its name.
@@ -139,14 +151,24 @@ def _sharing_key(spec: HFSpec, source: Path | None, device: str) -> tuple[object
     return (spec.name, spec.revision, spec.subfolder, *settings)
 
 
-def _read(spec: HFSpec, source: Path, device: str, *, local: bool) -> HFCausalLM:
+def _read(
+    spec: HFSpec,
+    source: Path,
+    device: str,
+    *,
+    local: bool,
+) -> HFCausalLM:
     from .pretrained import read
 
     name = str(source) if local else spec.name
     return read(spec, name, device, local=local)
 
 
-def _read_plain(spec: HFSpec, path: Path, device: str) -> HFCausalLM | None:
+def _read_plain(
+    spec: HFSpec,
+    path: Path,
+    device: str,
+) -> HFCausalLM | None:
     if not runs_plain(spec, path, device):
         return None
     try:

@@ -17,9 +17,9 @@ from spacy.language import Language
 
 from spacy_cascade.cli.export import export
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.encoding import byte_level_alphabet
 from spacy_cascade.models.gguf.convert import VARIABLE
 from spacy_cascade.models.gguf.source import sha256_of
-from spacy_cascade.models.vocab import byte_level_alphabet
 from tests import gguf_files, util
 
 CHAT = {"system": "NER", "instruction": "{types}"}

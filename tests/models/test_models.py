@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -21,7 +22,7 @@ from transformers import (
 
 from spacy_cascade.decoding.tree import TokenTree
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.models.casing import join_case, split_case
+from spacy_cascade.models.encoding import join_case, split_case
 from spacy_cascade.models.files import (
     atomic_dir,
     check_safetensors,
@@ -350,6 +351,41 @@ def test_adapter_round_trip(base: Path, tmp_path: Path) -> None:
         "adapter_config.json",
         "adapter_model.safetensors",
     ]
+
+
+@pytest.mark.parametrize("first", [True, False], ids=["first", "second"])
+def test_an_adapter_that_does_not_fit_is_refused_by_its_tensors(
+    base: Path, tmp_path: Path, first: bool
+) -> None:
+    lm, other = load(base), load(base)
+    lm.add_adapter("x", lora_config({"rank": 2}))
+    _shake(lm, "x")
+    lm.save_adapter("x", tmp_path / "x")
+    file = tmp_path / "x" / "adapter_model.safetensors"
+    whole = load_file(file)
+    plain = _ask(other, None)
+    if not first:
+        other.add_adapter("z", lora_config({"rank": 2}))
+
+    name = min(whole)
+    less = {k: v for k, v in whole.items() if k != name}
+    more = {**whole, name.replace("layers.0", "layers.7"): whole[name].clone()}
+    for state, what, found in (
+        (less, "missing", name.rsplit(".", 1)[0]),
+        (more, "of no layer here", "layers.7"),
+    ):
+        save_file(state, file)
+        with pytest.raises(CascadeError) as err:
+            other.load_adapter("y", tmp_path / "x")
+        assert "C125" in str(err.value)
+        assert what in str(err.value)
+        assert found in str(err.value)
+        assert "y" not in other.adapters
+        assert _ask(other, None) == pytest.approx(plain)
+
+    save_file(whole, file)
+    other.load_adapter("y", tmp_path / "x")
+    assert _ask(other, "y") == pytest.approx(_ask(lm, "x"))
 
 
 def test_fingerprint_ignores_adapters_and_tells_bases_apart(

@@ -11,8 +11,7 @@ from transformers import AutoModelForCausalLM
 
 from spacy_cascade.cli.deepen import deepen
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.models.neighbours import OFFSETS, with_layer_below
-from spacy_cascade.models.tiny import build_model
+from spacy_cascade.models.tiny import OFFSETS, build_model, with_layer_below
 
 WORDS = 12
 

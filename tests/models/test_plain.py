@@ -19,7 +19,8 @@ from transformers import Qwen2ForCausalLM
 
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.loading import load_model
-from spacy_cascade.models.plain import PlainDecoder, PlainLM, runs_plain
+from spacy_cascade.models.plain import PlainLM, runs_plain
+from spacy_cascade.models.plain_decoder import PlainDecoder
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import build_base
 from spacy_cascade.models.trainable import lora_config
@@ -123,12 +124,12 @@ def test_going_on_from_rows(folder: Path) -> None:
     assert_close(answers[0][1:2], alone)
 
 
-def test_wanted_states_are_those_of_all(folder: Path) -> None:
+def test_asked_states_are_those_of_all(folder: Path) -> None:
     lm = load_model(SPEC, path=folder)
     ids = torch.tensor([[1, 30, 31, 32], [1, 40, 41, 42]])
     every = lm.decoder(input_ids=ids).last_hidden_state
-    wanted = torch.tensor([[3, 0], [1, 2]])
-    found = lm.decoder(input_ids=ids, wanted=wanted).last_hidden_state
+    asked = torch.tensor([[3, 0], [1, 2]])
+    found = lm.decoder(input_ids=ids, output_positions=asked).last_hidden_state
     torch.testing.assert_close(found, torch.stack([every[0, [3, 0]], every[1, [1, 2]]]))
 
 
@@ -155,7 +156,7 @@ def test_positions_as_transformers_5_saves_them(folder: Path) -> None:
     before = {**rest, "rope_theta": 5000.0, "rope_scaling": None}
     now = {**rest, "rope_parameters": {"rope_theta": 5000.0, "rope_type": "default"}}
     torch.testing.assert_close(
-        PlainDecoder(now, state).turns, PlainDecoder(before, state).turns
+        PlainDecoder(now, state).rotations, PlainDecoder(before, state).rotations
     )
 
 

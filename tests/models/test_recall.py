@@ -16,7 +16,7 @@ from spacy.language import Language
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import decode
 from spacy_cascade.decoding.prefix import SHORTEST, Beginning, common
-from spacy_cascade.models.recall import KVPrefixStore
+from spacy_cascade.models.kv import KVPrefixStore
 from spacy_cascade.prompts.chat import chat_extract
 from spacy_cascade.types import CachedPrefix
 from tests import util
@@ -66,8 +66,8 @@ def test_recalling_changes_no_result_and_saves_tokens(
 
     monkeypatch.setattr(classifier, "predict", counting)
     results, used = [], []
-    for room in (0, lm._recall.tokens):
-        lm._recall.tokens = room
+    for room in (0, lm._mine.prefixes.tokens):
+        lm._mine.prefixes.tokens = room
         run.clear()
         docs = list(stages.pipe(TEXTS, batch_size=size))
         results.append([(util.spans(d), util.scores(d)) for d in docs])

@@ -22,9 +22,9 @@ import spacy
 import torch
 from spacy.language import Language
 
-from spacy_cascade.models.plain import PlainDecoder
+from spacy_cascade.models.locks import StateLock
+from spacy_cascade.models.plain_decoder import PlainDecoder
 from spacy_cascade.models.spec import HFSpec
-from spacy_cascade.models.turns import Turns
 from tests import util
 
 PIPELINE = Path(__file__).parents[2] / "assets" / "open_sm" / "pipeline"
@@ -306,23 +306,23 @@ def test_tables_of_positions_for_short_and_long_texts() -> None:
 
     def run(place: torch.Tensor) -> None:
         for _ in range(150):
-            decoder.turns = decoder._turns_up_to(8)
+            decoder.rotations = decoder._rotations_up_to(8)
             decoder(ids, position_ids=place)
 
     in_threads(*(lambda p=p: run(p) for p in places))
 
 
-# -- Turns ---------------------------------------------------------------------------
+# -- The lock ------------------------------------------------------------------------
 
 
 def test_the_same_state_is_shared_and_another_waits() -> None:
     seen: list[Any] = []
-    turns = Turns(seen.append)
+    lock = StateLock(seen.append)
     together = threading.Barrier(2, timeout=20)
     inside = threading.Event()
 
     def same() -> None:
-        with turns.turn("a"):
+        with lock.hold("a"):
             together.wait()
             inside.set()
             together.wait()
@@ -330,21 +330,21 @@ def test_the_same_state_is_shared_and_another_waits() -> None:
 
     def other() -> None:
         inside.wait()
-        with turns.turn("b"):
-            assert turns.state == "b"
+        with lock.hold("b"):
+            assert lock.state == "b"
 
     in_threads(same, same, other)
     assert seen == ["a", "b"]
 
 
 def test_who_changes_the_model_is_alone() -> None:
-    turns, count, most = Turns(lambda state: None), itertools.count(), []
+    lock, count, most = StateLock(lambda state: None), itertools.count(), []
     inside = 0
 
     def run(alone: bool) -> None:
         nonlocal inside
         for _ in range(200):
-            with turns.turn("a", alone=alone):
+            with lock.hold("a", alone=alone):
                 inside += alone
                 next(count)
                 most.append(inside if alone else 0)
@@ -356,16 +356,16 @@ def test_who_changes_the_model_is_alone() -> None:
 
 def test_two_threads_that_ask_for_each_others_state_while_inside() -> None:
     """Nobody waits for somebody who waits, and who comes back finds the state that was left."""
-    turns = Turns(lambda state: None)
+    lock = StateLock(lambda state: None)
     both = threading.Barrier(2, timeout=20)
 
     def run(first: str, then: str) -> None:
-        with turns.turn("start"):
+        with lock.hold("start"):
             both.wait()
             for state in (first, then):
-                with turns.turn(state):
-                    assert turns.state == state
-                assert turns.state == "start"
+                with lock.hold(state):
+                    assert lock.state == state
+                assert lock.state == "start"
 
     in_threads(lambda: run("a", "b"), lambda: run("b", "a"))
 
@@ -375,11 +375,11 @@ def test_a_state_that_fails_lets_the_next_one_in() -> None:
         if state == "bad":
             raise RuntimeError("can't")
 
-    turns = Turns(fail)
-    with pytest.raises(RuntimeError, match="can't"), turns.turn("bad"):
+    lock = StateLock(fail)
+    with pytest.raises(RuntimeError, match="can't"), lock.hold("bad"):
         pass
-    with turns.turn("good"):
-        assert turns.state == "good"
+    with lock.hold("good"):
+        assert lock.state == "good"
 
 
 def test_rows_that_die_in_another_thread(rnd: Any) -> None:

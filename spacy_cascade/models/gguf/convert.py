@@ -8,16 +8,20 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ...errors import CascadeError, Errors
 from ..files import atomic_dir, check_model_dir
 from .reading import GGUFFile
 from .source import Source, sha256_of
 
+if TYPE_CHECKING:
+    from ..protocols import PretrainedLM
+
 logger = logging.getLogger("spacy_cascade")
 
 VARIABLE = "SPACY_CASCADE_CACHE"
+_NAME = "spacy-cascade"
 # The narrowest dtype that holds every number of the file.
 EXACT = "exact"
 # Part of the name of a converted directory: change it when the converter writes something else.
@@ -34,14 +38,13 @@ def cache_dir() -> Path:
         if own:
             path = Path(own).expanduser()
         elif sys.platform == "win32":
-            path = (
-                _named("LOCALAPPDATA", Path.home() / "AppData" / "Local")
-                / "spacy-cascade"
-            )
+            usual = Path.home() / "AppData" / "Local"
+            path = _named("LOCALAPPDATA", usual) / _NAME
         elif sys.platform == "darwin":
-            path = Path.home() / "Library" / "Caches" / "spacy-cascade"
+            path = Path.home() / "Library" / "Caches" / _NAME
         else:
-            path = _named("XDG_CACHE_HOME", Path.home() / ".cache") / "spacy-cascade"
+            usual = Path.home() / ".cache"
+            path = _named("XDG_CACHE_HOME", usual) / _NAME
     except RuntimeError as err:
         raise _no_cache("~", err) from err
     if not path.is_absolute():
@@ -49,7 +52,7 @@ def cache_dir() -> Path:
     return path
 
 
-def _no_cache(path: Path | str, why: Any) -> CascadeError:
+def _no_cache(path: Path | str, why: object) -> CascadeError:
     return CascadeError(Errors.C099.format(path=path, why=why, variable=VARIABLE))
 
 
@@ -59,7 +62,12 @@ def _named(variable: str, default: Path) -> Path:
     return value if value.is_absolute() else default
 
 
-def model_dir(source: Source, *, sha256: str = "", dtype: str = "auto") -> Path:
+def model_dir(
+    source: Source,
+    *,
+    sha256: str = "",
+    dtype: str = "auto",
+) -> Path:
     """The directory of a GGUF file, converted now if need be. Two processes may ask at once.
 
     sha256 (str): What the file's SHA-256 has to be; "": anything.
@@ -92,7 +100,11 @@ def _is_whole(path: Path) -> bool:
     return True
 
 
-def _convert_alone(file: Path, path: Path, dtype: str) -> None:
+def _convert_alone(
+    file: Path,
+    path: Path,
+    dtype: str,
+) -> None:
     """Convert under a lock, unless another process has done it meanwhile."""
     from filelock import FileLock
 
@@ -100,16 +112,19 @@ def _convert_alone(file: Path, path: Path, dtype: str) -> None:
     with FileLock(path.with_name(f"{path.name}.lock")):
         if _is_whole(path):
             return
-        for left_over in path.parent.glob(
-            f".{path.name}.*"
-        ):  # of a process that was killed
+        # of a process that was killed
+        for left_over in path.parent.glob(f".{path.name}.*"):
             shutil.rmtree(left_over, ignore_errors=True)
         logger.info("Converting '%s' once, into '%s'", file, path)
         with atomic_dir(path) as folder:
             convert(file, folder, dtype)
 
 
-def convert(file: Path, folder: Path, dtype: str = EXACT) -> None:
+def convert(
+    file: Path,
+    folder: Path,
+    dtype: str = EXACT,
+) -> None:
     """Write model and tokenizer of a GGUF file, weights in a dtype of torch or `EXACT`.
 
     RAISES CascadeError: C094, C095, C096, C098.
@@ -119,17 +134,21 @@ def convert(file: Path, folder: Path, dtype: str = EXACT) -> None:
     gguf = GGUFFile(file)
     gguf.check_tensors()
     tokenizer = tokenizer_of(gguf)
-    model = _model_of(gguf, gguf.narrowest_dtype() if dtype == EXACT else dtype)
+    if dtype == EXACT:
+        dtype = gguf.narrowest_dtype()
+    model = _model_of(gguf, dtype)
     model.save_pretrained(str(folder), safe_serialization=True)
     tokenizer.save_pretrained(str(folder))
 
 
-def _model_of(gguf: GGUFFile, dtype: str) -> Any:
+def _model_of(gguf: GGUFFile, dtype: str) -> PretrainedLM:
+    """The dequantized model. RAISES CascadeError: C095."""
     import torch
     import transformers
 
-    new = int(transformers.__version__.split(".")[0]) >= 5
-    options: dict[str, Any] = {"dtype" if new else "torch_dtype": getattr(torch, dtype)}
+    from ..pretrained import DTYPE_OPTION
+
+    options = {DTYPE_OPTION: getattr(torch, dtype)}
     try:
         model, info = transformers.AutoModelForCausalLM.from_pretrained(
             str(gguf.path.parent),
@@ -138,18 +157,17 @@ def _model_of(gguf: GGUFFile, dtype: str) -> Any:
             output_loading_info=True,
             **options,
         )
-    except (
-        Exception
-    ) as err:  # of an architecture or names that transformers does not know
+    except Exception as err:
+        # of an architecture or names that transformers does not know
         raise gguf.unreadable(err) from err
+
     missing = sorted(info["missing_keys"])
     if missing:
-        raise gguf.unreadable(
-            f"{len(missing)} weights are missing, such as '{missing[0]}'"
-        )
+        why = f"{len(missing)} weights are missing, such as '{missing[0]}'"
+        raise gguf.unreadable(why)
     # transformers 5 still calls it quantized, and would not save it
     if getattr(model, "hf_quantizer", None) is not None:
         model.hf_quantizer = None
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
-    return model
+    return cast("PretrainedLM", model)

@@ -33,7 +33,11 @@ class Source:
 
 
 def locate(
-    name: str, file: str = "", revision: str | None = None, *, requirement: str = ""
+    name: str,
+    file: str = "",
+    revision: str | None = None,
+    *,
+    requirement: str = "",
 ) -> Source:
     """Find the file, on the hub if need be. Code of a package that holds it is never run.
 
@@ -43,18 +47,16 @@ def locate(
     RAISES CascadeError: C012, C092, C093, C100.
     """
     if name.startswith(PACKAGE):
-        package, _, inside = f"{name.removeprefix(PACKAGE)}/{file}".rstrip(
-            "/"
-        ).partition("/")
+        whole = f"{name.removeprefix(PACKAGE)}/{file}".rstrip("/")
+        package, _, inside = whole.partition("/")
         return _in_package(name, package, inside, requirement)
     path = Path(name).expanduser() / file
     if path.is_file():
         return Source(path)
     hub = _HUB_FILE.fullmatch(f"{name}/{file}".rstrip("/"))
     if hub is None or path.is_absolute():
-        raise CascadeFileNotFoundError(
-            Errors.C100.format(path=path, why=_what_is_there(path))
-        )
+        why = _what_is_there(path)
+        raise CascadeFileNotFoundError(Errors.C100.format(path=path, why=why))
     return _on_hub(hub["repo"], hub["file"], revision)
 
 
@@ -66,11 +68,17 @@ def _what_is_there(path: Path) -> str:
 
 
 def _gguf_files(folder: Path) -> str:
-    found = (str(f.relative_to(folder)) for f in folder.rglob("*.gguf"))
-    return ", ".join(sorted(found)) or "none"
+    files = folder.rglob("*.gguf")
+    names = [str(file.relative_to(folder)) for file in files]
+    return ", ".join(sorted(names)) or "none"
 
 
-def _in_package(name: str, package: str, inside: str, requirement: str) -> Source:
+def _in_package(
+    name: str,
+    package: str,
+    inside: str,
+    requirement: str,
+) -> Source:
     try:
         spec = importlib.util.find_spec(package) if package.isidentifier() else None
     except (ImportError, ValueError):
@@ -98,14 +106,19 @@ def _package_version(package: str) -> str:
     return ""
 
 
-def _on_hub(repo: str, file: str, revision: str | None) -> Source:
+def _on_hub(
+    repo: str,
+    file: str,
+    revision: str | None,
+) -> Source:
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HFValidationError
 
     try:
         path = hf_hub_download(repo, file, revision=revision)
     except (OSError, HFValidationError) as err:
-        why = (str(err).strip() or type(err).__name__).splitlines()[0][:300]
+        text = str(err).strip() or type(err).__name__
+        why = text.splitlines()[0][:300]
         message = Errors.C012.format(path=f"{repo}/{file}", why=why)
         raise CascadeFileNotFoundError(message) from err
     return Source(Path(path), revision or "")
@@ -118,7 +131,11 @@ def sha256_of(path: Path) -> str:
 
 
 @lru_cache(maxsize=64)
-def _sha256(path: str, size: int, changed: int) -> str:
+def _sha256(
+    path: str,
+    size: int,
+    changed: int,
+) -> str:
     digest = hashlib.sha256()
     with open(path, "rb") as f:
         while block := f.read(_BLOCK):
