@@ -211,7 +211,8 @@ class Weights:
         RETURNS (training.weights.Trainable)
         """
         with self._loading:
-            if self._trainable is None and self.joins and self._adapter is None:
+            if self.joins and self._adapter is None:
+                # asked every time: the owner may have loaded another adapter since
                 self._trainable = self._owner().start_training()
             if self._trainable is None:
                 from ..models.trainable import Trainable, lora_config
@@ -260,9 +261,16 @@ class Weights:
                 self.load_adapter(path)
 
     def load_adapter(self, path: Path) -> None:
-        """Use a trained adapter. RAISES CascadeError: C013, C018."""
+        """Use a trained adapter, which is the one that is trained from now on.
+
+        RAISES CascadeError: C013, C018, C125.
+        """
         name = self._new_name()
         self.lm.load_adapter(name, path)
+        if self._adapter is not None:
+            self.lm.release(self._adapter)
+        # what was made ready for training before is the earlier adapter
+        self._trainable = None
         self._use(name)
 
     def _new_name(self) -> str:

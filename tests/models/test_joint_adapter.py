@@ -141,9 +141,9 @@ def test_stage_two_goes_on_from_stage_one(trained: Path) -> None:
     nlp = spacy.load(trained / "model-last")
     first, second = _pipes(nlp)
     lm, run, found = first.lm, [], []
-    room = lm._recall.tokens
+    room = lm._mine.prefixes.tokens
     for tokens in (0, room):
-        lm._recall.tokens = tokens
+        lm._mine.prefixes.tokens = tokens
         docs = [first(nlp.make_doc(text)) for text in util.SENTENCES]
         with counted(lm) as seen:
             run.append(0)
@@ -241,3 +241,32 @@ def test_merging_leaves_no_trace_in_the_base(trained: Path, tmp_path: Path) -> N
     assert (tmp_path / "again/model.safetensors").read_bytes() == (
         tmp_path / file
     ).read_bytes()
+
+
+@pytest.mark.parametrize("model", [JOINT, util.SHARED], ids=["joint", "own"])
+def test_an_adapter_loaded_after_initialize_is_the_one_that_is_trained(
+    chat: Path, tmp_path: Path, model: dict[str, Any]
+) -> None:
+    """Its weights count in the losses, not those that were made ready before."""
+    earlier = joint(chat, model=model).get_pipe(STAGES[0])
+    trained = earlier.start_training()  # type: ignore[attr-defined]
+    with torch.no_grad():
+        for weight in trained.parameters.values():
+            weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(1))
+    earlier.lm.save_adapter(trained.adapter, tmp_path / "a")  # type: ignore[attr-defined]
+
+    nlp = joint(chat, model=model)
+    nlp.initialize(lambda: util.examples(nlp))
+    extractor, classifier = _pipes(nlp)
+    before = extractor.start_training()
+    extractor.weights.load_adapter(tmp_path / "a")
+
+    now = extractor.start_training()
+    assert now is not before
+    assert now.adapter == extractor.weights.adapter
+    values = [weight.detach() for weight in trained.parameters.values()]
+    loaded = [weight.detach() for weight in now.parameters.values()]
+    assert len(loaded) == len(values)
+    for value, other in zip(values, loaded, strict=True):
+        assert torch.equal(value, other)
+    assert (classifier.start_training() is now) == (model is JOINT)
