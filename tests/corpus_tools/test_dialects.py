@@ -1,5 +1,4 @@
-"""Files as users have them: each is read rightly, or refused with a message that says what was
-expected."""
+"""Files of many dialects are read as they stand, or refused with the reason."""
 
 from __future__ import annotations
 
@@ -14,17 +13,29 @@ from corpus_tools.cli import app
 from corpus_tools.convert import convert
 from corpus_tools.errors import CorpusError
 from corpus_tools.formats import FORMATS, docbin, read_records
-from corpus_tools.issues import IGNORED, REJECTED, SKIPPED, Report
+from corpus_tools.issues import REJECTED, SKIPPED, Report
+
+from .dialect_files import mentions, write
 
 MARTA = [("Marta Gómez", "PER"), ("Sevilla", "LOC")]
+
+
 JONAS = [("Jörg Weiß", "PER"), ("Zürich", "LOC")]
+
+
 LATIN = "Jörg\tB-PER\nWeiß\tI-PER\nwohnt\tO\nin\tO\nZürich\tB-LOC\n.\tO\n"
+
+
 ROWS = "Marta\tB-PER\nGómez\tI-PER\nvive\tO\nen\tO\nSevilla\tB-LOC\n.\tO\n"
+
+
 DOCCANO = {
     "id": 7,
     "text": "😀 Marta Gómez vive en Sevilla.",
     "label": [[2, 13, "PER"], [22, 29, "LOC"]],
 }
+
+
 DOCCANO_RELATIONS = {
     "id": 8,
     "text": "Marta Gómez vive en Sevilla.",
@@ -34,6 +45,8 @@ DOCCANO_RELATIONS = {
     ],
     "relations": [{"id": 3, "from_id": 1, "to_id": 2, "type": "lives"}],
 }
+
+
 PRODIGY = [
     {
         "text": "Marta Gómez vive en Sevilla.",
@@ -49,6 +62,8 @@ PRODIGY = [
         "answer": "reject",
     },
 ]
+
+
 SPACY = [
     ["Marta Gómez vive en Sevilla.", {"entities": [[0, 11, "PER"], [20, 27, "LOC"]]}]
 ]
@@ -217,8 +232,13 @@ READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
     "text_then_json.txt": (json.dumps(DOCCANO_RELATIONS).encode("utf-16"), MARTA),
 }
 
+
 HTML = b"<!DOCTYPE html><html><body><p>Marta lives in Sevilla.</p></body></html>"
+
+
 PROSE = "Marta Gómez vive en Sevilla.\nEs médica.\n\nTrabaja mucho.\n".encode()
+
+
 # name of the file: its bytes, the code, and what the message names
 REFUSED: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
     "prose.txt": (
@@ -297,18 +317,6 @@ REFUSED: dict[str, tuple[bytes, str, tuple[str, ...]]] = {
         ("answer is 'reject'",),
     ),
 }
-
-
-def write(folder: Path, name: str, content: bytes) -> Path:
-    path = folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content)
-    return path
-
-
-def mentions(path: Path, **options) -> list[tuple[str, str]]:
-    records = list(read_records(path, Report(), **options))
-    return [(record.name(m), m.label) for record in records for m in record.mentions]
 
 
 def test_a_folder_of_readable_files(tmp_path):
@@ -465,55 +473,3 @@ def test_formats_that_are_only_read_are_not_written(tmp_path):
     path = write(tmp_path, "x.conll", ROWS.encode())
     with pytest.raises(CorpusError, match="T003"):
         convert(path, tmp_path / "out", to_format="doccano")
-
-
-BRAT_TEXT = "😀 Marta Gómez\r\nvive en Sevilla y Roma.\r\n"
-
-
-def brat(at: int = 0, ends: int = 2) -> bytes:
-    """Annotation whose offsets are shifted by the emoji and by line ends."""
-    second = 13 + at + ends
-    lines = [
-        f"T1\tPER {2 + at} {13 + at}\tMarta Gómez",
-        f"T2\tLOC {second + 8} {second + 15}\tSevilla",
-        f"T3\tLOC {second + 8} {second + 15};{second + 18} {second + 22}\tSevilla Roma",
-        f"T4\tDAY {8 + at} {13 + at};{second} {second + 4}\tGómez vive",
-        "R1\tLives Arg1:T1 Arg2:T2",
-        "#1\tAnnotatorNotes T1\tsure",
-    ]
-    return "\n".join(lines).encode()
-
-
-@pytest.mark.parametrize("at, ends", [(0, 2), (0, 1), (1, 2)])
-def test_brat(tmp_path, at, ends):
-    write(tmp_path / "in", "note.txt", BRAT_TEXT.encode())
-    write(tmp_path / "in", "note.ann", brat(at, ends))
-    write(tmp_path / "in", "nothing.txt", b"It rains.")
-    write(tmp_path / "in", "nothing.ann", b"")
-    write(tmp_path / "in", "alone.txt", b"It rains in Roma.")
-    report = convert(tmp_path / "in", tmp_path / "out")
-    assert [(i.kind, i.file) for i in report.of_kind(SKIPPED)] == [
-        (SKIPPED, "alone.txt")
-    ]
-    assert report.total(IGNORED) == 2
-    assert [i.mention for i in report.of_kind(REJECTED)] == ["Sevilla Roma"]
-    (record,) = docbin.read(tmp_path / "out" / "note.spacy", Report())
-    assert sorted(
-        (" ".join(record.name(m).split()), m.label) for m in record.mentions
-    ) == [
-        ("Gómez vive", "DAY"),
-        ("Marta Gómez", "PER"),
-        ("Sevilla", "LOC"),
-    ]
-    (empty,) = docbin.read(tmp_path / "out" / "nothing.spacy", Report())
-    assert not empty.mentions
-
-
-def test_brat_by_either_file_and_alone(tmp_path):
-    write(tmp_path, "note.txt", b"Marta sings.")
-    ann = write(tmp_path, "note.ann", b"T1\tPER 0 5\tMarta\n")
-    for path in (ann, tmp_path / "note.txt"):
-        assert mentions(path) == [("Marta", "PER")]
-    (tmp_path / "note.txt").unlink()
-    with pytest.raises(CorpusError, match="T088"):
-        mentions(ann)
