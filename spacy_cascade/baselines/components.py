@@ -5,24 +5,27 @@ be scored like the others.
 import math
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
-from ..decoding.copy import decode
-from ..decoding.labels import score_labels
+from ..decoding.copy import Job, decode
+from ..decoding.labels import LabelJob, score_labels
 from ..doc.annotations import SPANS_KEY, fuse, set_candidates, set_ents
 from ..errors import CascadeError, Errors
 from ..pipeline.component import LM_BLOCKS
 from ..pipeline.extractor import token_spans
-from ..pipeline.open_ner import SCORE_WEIGHTS, OpenMention, OpenNER
+from ..pipeline.open_ner import SCORE_WEIGHTS, Listed, OpenMention, OpenNER
 from ..pipeline.saved import DEFAULT_TAXONOMY
-from ..pipeline.settings import SHARE, Setting, default_config, flag
+from ..pipeline.settings import SHARE, Block, Setting, default_config, flag
 from ..pipeline.template import PromptSetting
-from ..types import TrainingItem
+from ..pipeline.windows import CoverageRange, Window
+from ..prompts.labelset import LabelSet
+from ..taxonomy import TypePath
+from ..types import TokenSpan, TrainingItem
 from .prompts import CandidatePrompt, TypePrompt
 
 # No adapter is trained, and there is nothing to save.
@@ -50,7 +53,7 @@ class _Untrained(OpenNER):
         *,
         nlp: Language | None = None,
         weights: str | Path | None = None,
-        taxonomy: dict[str, Any] | list[str] | str | None = None,
+        taxonomy: Block | list[str] | str | None = None,
     ) -> None:
         """weights (Optional[str]): Directory of a saved component of this kind.
         taxonomy: Replaces the configured one.
@@ -59,9 +62,8 @@ class _Untrained(OpenNER):
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         """RAISES CascadeError: C035, always."""
-        raise CascadeError(
-            Errors.C035.format(found=self.name, pipes=", ".join(self._nlp.pipe_names))
-        )
+        pipes = ", ".join(self._nlp.pipe_names)
+        raise CascadeError(Errors.C035.format(found=self.name, pipes=pipes))
 
 
 class PromptNER(_Untrained):
@@ -85,6 +87,29 @@ Language.factory(
 )(PromptNER)
 
 
+class _MarkedWindow(NamedTuple):
+    """A window in which the mentions of one type are marked.
+
+    doc (int): Index of its Doc. label (int): Index of the type.
+    """
+
+    doc: int
+    window: Window
+    labels: LabelSet
+    label: int
+    job: Job
+
+
+class _FoundMention(NamedTuple):
+    """A mention of a type, and the question whether it is one; None: it is not asked."""
+
+    doc: int
+    span: TokenSpan
+    score: float
+    path: TypePath
+    question: LabelJob | None
+
+
 class GPTNER(_Untrained):
     """Asks for one type after the other, then checks each mention.
 
@@ -104,56 +129,74 @@ class GPTNER(_Untrained):
     # a text of single letters, each marked: prompt, copy, and up to eight tokens of markers
     spread = 10
 
-    def predict(
-        self, docs: Sequence[Doc]
-    ) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
-        """For each Doc: its mentions, and the coverage ranges.
+    def predict(self, docs: Sequence[Doc]) -> list[Listed]:
+        """Mentions and coverage of each Doc.
 
         Of a mention that is found for several types the likeliest stays.
         """
         self._load_adapter()
-        lm, out, jobs = self.lm, [], []
-        for i, doc in enumerate(docs):
-            labels = self._labels_for(doc)
-            windows, ledger = self._cut(doc, labels)
-            out.append(ledger)
-            for w in windows:
-                jobs += [
-                    (i, w, labels, k, self.template.job(lm, w.unit, labels, k))
-                    for k in range(len(labels.names))
-                ]
+        coverage, items = self._marked(docs)
         with self.weights.active():
-            decode(lm, [job for *_, job in jobs])
-            found = [
-                (
-                    i,
-                    w,
-                    labels.paths[k],
-                    span,
-                    self.template.verification(lm, w.unit, span[:2], labels, k)
-                    if self.verify
-                    else None,
-                )
-                for i, w, labels, k, job in jobs
-                for span in token_spans(job)
-                if w.owns(w.start + span[0], w.start + span[1])
-            ]
-            score_labels(
-                lm, [question for *_, question in found if question is not None]
-            )
-        best: list[dict[tuple[int, int], OpenMention]] = [{} for _ in docs]
-        for i, w, path, (s, e, score), question in found:
-            yes = 1.0 if question is None else math.exp(question.log_probs[0])
-            start, end = w.start + s, w.start + e
-            other = best[i].get((start, end))
-            if yes < self.verify_threshold or score * yes < self.min_score:
-                continue
-            if other is None or other[2] * other[3] < score * yes:
-                best[i][start, end] = (start, end, score, yes, path)
-        return [
-            (sorted(b.values(), key=lambda m: m[:2]), ledger)
-            for b, ledger in zip(best, out, strict=True)
-        ]
+            decode(self.lm, [item.job for item in items])
+            found = self._found(items)
+            asked = [item.question for item in found if item.question is not None]
+            score_labels(self.lm, asked)
+
+        best: list[dict[TokenSpan, OpenMention]] = [{} for _ in docs]
+        for mention in found:
+            self._take(mention, best[mention.doc])
+        results = []
+        for mentions, ranges in zip(best, coverage, strict=True):
+            ordered = sorted(mentions.values(), key=lambda mention: mention[:2])
+            results.append(Listed(ordered, ranges))
+        return results
+
+    def _marked(
+        self, docs: Sequence[Doc]
+    ) -> tuple[list[list[CoverageRange]], list[_MarkedWindow]]:
+        """The coverage of each Doc, and a copy for each window and type."""
+        coverage = []
+        items = []
+        for index, doc in enumerate(docs):
+            labels = self._labels_for(doc)
+            windows, ranges = self._cut(doc, labels)
+            coverage.append(ranges)
+            for window in windows:
+                for label in range(len(labels.names)):
+                    job = self.template.job(self.lm, window.unit, labels, label)
+                    items.append(_MarkedWindow(index, window, labels, label, job))
+        return coverage, items
+
+    def _found(self, items: Sequence[_MarkedWindow]) -> list[_FoundMention]:
+        """All mentions, with the question whether they are of that type."""
+        out = []
+        for doc, window, labels, label, job in items:
+            path = labels.paths[label]
+            for start, end, score in token_spans(job):
+                in_doc = window.start + start, window.start + end
+                if not window.owns(*in_doc):
+                    continue
+
+                question = None
+                if self.verify:
+                    question = self.template.verification(
+                        self.lm, window.unit, (start, end), labels, label
+                    )
+                out.append(_FoundMention(doc, in_doc, score, path, question))
+        return out
+
+    def _take(self, found: _FoundMention, best: dict[TokenSpan, OpenMention]) -> None:
+        """Keep a mention if it is likely enough, and likelier than one of another type."""
+        yes = 1.0
+        if found.question is not None:
+            yes = math.exp(found.question.log_probs[0])
+        if yes < self.verify_threshold or found.score * yes < self.min_score:
+            return
+
+        other = best.get(found.span)
+        if other is None or other.score * other.label_score < found.score * yes:
+            scores = found.score, yes
+            best[found.span] = OpenMention(*found.span, *scores, found.path)
 
 
 Language.factory(
@@ -195,21 +238,22 @@ class SpanFuser:
     def __call__(self, doc: Doc) -> Doc:
         group = doc.spans.get(self.spans_key)
         spans = [
-            Span(doc, s.start, s.end, s.label, kb_id=s.kb_id, span_id=s.id)
-            for s in group or ()
+            Span(
+                doc, span.start, span.end, span.label, kb_id=span.kb_id, span_id=span.id
+            )
+            for span in group or ()
         ]
+        scores = [1.0] * len(spans)
         given = group.attrs.get("scores") if group is not None else None
-        # spancat's are an array, with max_positive = 1 of shape (spans, 1)
-        scores = (
-            [1.0] * len(spans)
-            if given is None
-            else np.ravel(given).astype(float).tolist()
-        )
-        kept = fuse((s.start, s.end, p) for s, p in zip(spans, scores, strict=True))
-        set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
-        set_candidates(
-            doc, SPANS_KEY, spans, scores=scores, paths=[s.label_ for s in spans]
-        )
+        if given is not None:
+            # spancat's are an array, with max_positive = 1 of shape (spans, 1)
+            scores = np.ravel(given).astype(float).tolist()
+
+        found = zip(spans, scores, strict=True)
+        kept = fuse((span.start, span.end, score) for span, score in found)
+        set_ents(doc, [spans[k] for k in kept], overwrite=self.overwrite_ents)
+        paths = [span.label_ for span in spans]
+        set_candidates(doc, SPANS_KEY, spans, scores=scores, paths=paths)
         return doc
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from ..errors import CascadeError, Errors
+from .settings import Block
 
 METHODS = ("temperature", "isotonic")
 _EDGE = 1e-6
@@ -35,19 +35,16 @@ class Calibration:
     ) -> Calibration:
         """RAISES CascadeError: C020 for an unknown method, C030 without scores."""
         if method not in METHODS:
+            names = ", ".join(METHODS)
             raise CascadeError(
-                Errors.C020.format(
-                    option="method", value=method, choices=", ".join(METHODS)
-                )
+                Errors.C020.format(option="method", value=method, choices=names)
             )
         if not len(scores):
-            raise CascadeError(
-                Errors.C030.format(
-                    name="calibration",
-                    why="the model found nothing to be right or wrong",
-                )
-            )
-        p, y = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=np.float64)
+            why = "the model found nothing to be right or wrong"
+            raise CascadeError(Errors.C030.format(name="calibration", why=why))
+
+        p = np.asarray(scores, dtype=np.float64)
+        y = np.asarray(right, dtype=np.float64)
         if method == "temperature":
             return cls(method, (_temperature(p, y),))
         xs, values = _isotonic(p, y)
@@ -57,10 +54,11 @@ class Calibration:
         """Probabilities, of the same shape. The order of scores is kept."""
         p = np.asarray(scores, dtype=np.float64)
         if self.method == "temperature":
-            return 1 / (1 + np.exp(-_log_odds(p) / self.values[0]))
-        return np.interp(p, self.xs, self.values)
+            odds = _log_odds(p) / self.values[0]
+            return np.asarray(1 / (1 + np.exp(-odds)))
+        return np.asarray(np.interp(p, self.xs, self.values))
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> Block:
         # as strings, since srsly's JSON does not keep all digits of a number
         return {
             "method": self.method,
@@ -69,12 +67,10 @@ class Calibration:
         }
 
     @classmethod
-    def from_dict(cls, data: dict[str, Any]) -> Calibration:
-        return cls(
-            data["method"],
-            tuple(map(float, data["values"])),
-            tuple(map(float, data["xs"])),
-        )
+    def from_dict(cls, data: Block) -> Calibration:
+        values = tuple(map(float, data["values"]))
+        xs = tuple(map(float, data["xs"]))
+        return cls(data["method"], values, xs)
 
 
 def expected_calibration_error(
@@ -83,15 +79,31 @@ def expected_calibration_error(
     """Mean distance between score and share of right ones, over bins of equal width
     weighted by size (Naeini et al., 2015).
     """
-    p, y = np.asarray(scores, dtype=np.float64), np.asarray(right, dtype=np.float64)
+    p = np.asarray(scores, dtype=np.float64)
+    y = np.asarray(right, dtype=np.float64)
     which = np.minimum((p * bins).astype(int), bins - 1)
     gaps = np.bincount(which, weights=p - y, minlength=bins)
     return float(np.abs(gaps).sum() / max(1, len(p)))
 
 
+def cross_fitted_error(
+    method: str, scores: Sequence[float], right: Sequence[bool]
+) -> float:
+    """The error of scores that each half's calibration gives the other half."""
+    probabilities: list[float] = []
+    outcomes: list[bool] = []
+    for half in (0, 1):
+        # of a single score both halves are the same
+        known = scores[half::2] or scores, right[half::2] or right
+        fitted = Calibration.fit(method, *known)
+        probabilities += fitted(scores[1 - half :: 2]).tolist()
+        outcomes += right[1 - half :: 2]
+    return expected_calibration_error(probabilities, outcomes)
+
+
 def _log_odds(p: np.ndarray) -> np.ndarray:
     p = np.clip(p, _EDGE, 1 - _EDGE)
-    return np.log(p / (1 - p))
+    return np.asarray(np.log(p / (1 - p)))
 
 
 def _temperature(p: np.ndarray, y: np.ndarray) -> float:

@@ -3,9 +3,8 @@ taxonomy.
 """
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -32,25 +31,28 @@ from ..doc.gold import (
 from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
 from ..scoring.scorers import cascade_score
-from ..taxonomy import Taxonomy, format_path, normalize_name
-from ..types import ClassifyPrompt, MentionQuery, TrainingItem, TypeResult
-from .component import LM_BLOCKS, LMPipe
+from ..taxonomy import Taxonomy, TypePath, format_path, normalize_name
+from ..types import Candidate, ClassifyPrompt, MentionQuery, TrainingItem, TypedMention
+from .component import LM_BLOCKS
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
     COUNT,
     SHARE,
     WINDOW,
+    Block,
     Scorer,
     Setting,
+    TaxonomyLike,
     default_config,
     flag,
     one_of,
     read_taxonomy,
 )
-from .targets import TypesItem
+from .targets import ListNoise, TypesItem
 from .template import PromptSetting
+from .typed import TypedPipe
 from .typer import STRATEGIES, UNKNOWN, Typer, with_context
-from .windows import cut
+from .windows import Window, cut
 
 SOURCES = ("spans", "ents")
 # Attention within a tree is quadratic: a text with very many mentions is trained on in
@@ -60,16 +62,25 @@ _TREE_NODES = 768
 _MENTIONS = 256
 
 
-class CascadeClassifier(LMPipe):
+class _Question(NamedTuple):
+    """What to ask about a candidate.
+
+    doc, candidate (int): Index of the Doc, and of the candidate in it.
+    """
+
+    doc: int
+    candidate: int
+    query: MentionQuery
+    taxonomy: Taxonomy
+
+
+class CascadeClassifier(TypedPipe):
     """Gives every candidate mention a label path.
 
     `doc.ents` gets the mentions that do not overlap, with their deepest type.
 
-    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template (ClassifyPrompt): How to ask it, `@prompts`.
+    template (ClassifyPrompt): How to ask the language model, `@prompts`.
     taxonomy (Taxonomy | list | dict): The types.
-    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
-        None: train all weights.
     source (str): Where mentions come from. "spans": the extractor's candidates. "ents":
         the entities of any component, whose labels are refined.
     strategy (str): How a path is found. "progressive": the best coarse type, then the best
@@ -109,90 +120,75 @@ class CascadeClassifier(LMPipe):
         **settings: object,
     ):
         super().__init__(nlp, name, model, template, scorer=scorer, **settings)
-        # set by a training loop: whether to train on mentions' own lists; (types, gold)
-        # -> the list to choose from
-        self.own_lists = False
-        self.list_noise: Callable[[list[str], str], list[str]] | None = None
+        # Both are set by a training loop: whether to train on mentions' own lists, and
+        # what changes the lists to choose from.
+        self.use_mention_lists = False
+        self.list_noise: ListNoise | None = None
         self.set_taxonomy(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
 
     # -- Labels
 
-    @property
-    def taxonomy(self) -> Taxonomy:
-        return self._taxonomy
-
-    def set_taxonomy(
-        self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any]
-    ) -> None:
-        """Change the label set, at any time: a Taxonomy, a list of names, a nested dict, or a file.
+    def set_taxonomy(self, taxonomy: TaxonomyLike) -> None:
+        """Change the label set, at any time: a Taxonomy, a list of names, a nested dict,
+        or a file.
 
         RAISES CascadeError: C003 if it is empty, C004 if its form is unknown.
         """
         self._taxonomy = read_taxonomy(taxonomy)
         self._show_taxonomy(self._taxonomy)
 
+    def take_taxonomy(self, saved: TaxonomyLike | None) -> None:
+        self.set_taxonomy(read_taxonomy(saved))
+
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of all types, each once."""
         return tuple(dict.fromkeys(path[-1] for path in self.taxonomy))
 
-    @property
-    def label_data(self) -> dict[str, Any]:
-        return self.taxonomy.to_dict()
-
     # -- Running
 
-    def predict(
-        self, docs: Sequence[Doc]
-    ) -> list[list[tuple[int, int, float, TypeResult]]]:
-        """For each Doc: (start token, end token, boundary score, type) of every candidate.
+    def predict(self, docs: Sequence[Doc]) -> list[list[TypedMention]]:
+        """The candidates of each Doc with their types.
 
-        RAISES CascadeError: C025 without candidates, unless it is being trained alone: then
-        `score` looks at gold mentions.
+        RAISES CascadeError: C025 without candidates, unless it is being trained alone:
+            then `score` looks at gold mentions.
         """
         if self._trained_alone(docs):
             return []
+
         read = [self._as_read(doc) for doc in docs]
-        found = self.classify(
-            read, [self._candidates(*pair) for pair in zip(docs, read, strict=True)]
-        )
-        out = []
-        for doc, other, results in zip(docs, read, found, strict=True):
-            spans = moved([(start, end) for start, end, *_ in results], other, doc)
-            out.append(
-                [
-                    (*span, score, result)
-                    for span, (*_, score, result) in zip(spans, results, strict=True)
-                ]
-            )
-        return out
+        pairs = list(zip(docs, read, strict=True))
+        typed = self.classify(read, [self._candidates(*pair) for pair in pairs])
+
+        results = []
+        for (doc, other), mentions in zip(pairs, typed, strict=True):
+            spans = moved([(start, end) for start, end, *_ in mentions], other, doc)
+            in_doc = []
+            for span, mention in zip(spans, mentions, strict=True):
+                in_doc.append(TypedMention(*span, mention.score, mention.result))
+            results.append(in_doc)
+        return results
 
     def _as_read(self, doc: Doc) -> Doc:
-        """The Doc in the tokens in which its candidates were found; of entities those in which
-        candidates were, if there were any."""
+        """The Doc in the tokens in which its candidates were found.
+
+        Entities are read in those tokens, too, if there were candidates.
+        """
         group = doc.spans.get(SPANS_KEY)
-        return (
-            doc
-            if group is None
-            else as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
-        )
+        if group is None:
+            return doc
+        return as_tokenized(self._nlp, doc, group.attrs.get("tokens"))
 
     def _trained_alone(self, docs: Iterable[Doc]) -> bool:
         """Whether no component gives candidates, while the weights are in training."""
-        return (
-            self.source == "spans"
-            and self.weights.in_training
-            and all(SPANS_KEY not in doc.spans for doc in docs)
-        )
+        if self.source != "spans" or not self.weights.in_training:
+            return False
+        return all(SPANS_KEY not in doc.spans for doc in docs)
 
     def classify(
-        self,
-        docs: Sequence[Doc],
-        candidates: Sequence[Sequence[tuple[int, int, float]]],
-    ) -> list[list[tuple[int, int, float, TypeResult]]]:
-        """Type given token spans (start, end, boundary score) of each Doc; nothing is
-        written to the Docs.
-        """
+        self, docs: Sequence[Doc], candidates: Sequence[Sequence[Candidate]]
+    ) -> list[list[TypedMention]]:
+        """Type given token spans of each Doc. Nothing is written to the Docs."""
         lm = self.lm
         typer = Typer(
             self.template,
@@ -202,196 +198,184 @@ class CascadeClassifier(LMPipe):
             self.unknown,
             self.n_best,
         )
-        out: list[list[Any]] = [[None] * len(c) for c in candidates]
-        for part in batch_by_text(
-            self._asked(docs, candidates), lambda item: item[2].unit
-        ):
+        # in the order of the candidates, since all of them are asked in that order
+        typed: list[list[TypedMention]] = [[] for _ in docs]
+        for part in batch_by_text(self._asked(docs, candidates)):
+            asked = [(question.query, question.taxonomy) for question in part]
             with self.weights.active():
-                results = typer(lm, [(asked, taxonomy) for *_, asked, taxonomy in part])
-            for (i, k, *_), result in zip(part, results, strict=True):
-                out[i][k] = (*candidates[i][k], result)
-        return out
+                results = typer(lm, asked)
+            for question, result in zip(part, results, strict=True):
+                candidate = candidates[question.doc][question.candidate]
+                typed[question.doc].append(TypedMention(*candidate, result))
+        return typed
 
     def _asked(
-        self,
-        docs: Sequence[Doc],
-        candidates: Sequence[Sequence[tuple[int, int, float]]],
-    ) -> Iterator[tuple[int, int, MentionQuery, Taxonomy]]:
-        """Index of the Doc and of the candidate, and what to ask about it."""
+        self, docs: Sequence[Doc], candidates: Sequence[Sequence[Candidate]]
+    ) -> Iterator[_Question]:
+        """What to ask about all candidates, in order."""
         own = self.taxonomy  # one for all, also if it is set anew meanwhile
-        for i, doc in enumerate(docs):
-            if not candidates[i]:
+        for index, doc in enumerate(docs):
+            of_doc = candidates[index]
+            if not of_doc:
                 continue
+
             taxonomy = labels_of(doc) or own
             labels = taxonomy.roots if self.template.labels else ()
             windows = self._windows(doc, labels)
-            flat = [candidates[i][k][:2] for k in fuse(candidates[i])]
-            for k, (start, end, _) in enumerate(candidates[i]):
-                yield (
-                    i,
-                    k,
-                    with_context(doc, windows, start, end, flat, labels)[0],
-                    taxonomy,
-                )
+            flat = [(of_doc[k][0], of_doc[k][1]) for k in fuse(of_doc)]
+            for number, (start, end, _) in enumerate(of_doc):
+                query, _ = with_context(doc, windows, start, end, flat, labels)
+                yield _Question(index, number, query, taxonomy)
 
-    def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Any]:
+    def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Window]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
 
         def cost(text: str) -> int:
             return max(1, len(self.lm.encode(text)))
 
-        return cut(
-            doc, mode="auto", limit=limit, overlap=limit // 4, cost=cost, labels=labels
-        )[0]
+        overlap = limit // 4
+        found = cut(
+            doc, mode="auto", limit=limit, overlap=overlap, cost=cost, labels=labels
+        )
+        return found.windows
 
-    def _candidates(self, doc: Doc, read: Doc) -> list[tuple[int, int, float]]:
-        """read (Doc): The Doc in whose tokens they are wanted."""
+    def _candidates(self, doc: Doc, read: Doc) -> list[Candidate]:
+        """What is to be typed. read (Doc): The Doc in whose tokens they are wanted."""
         if self.source == "ents":
-            ents = moved([(e.start, e.end) for e in doc.ents], doc, read)
-            return [(start, end, 1.0) for start, end in ents]
+            ents = moved([(ent.start, ent.end) for ent in doc.ents], doc, read)
+            return [Candidate(start, end, 1.0) for start, end in ents]
+
         offsets = candidates(doc)
         if offsets is None:
             raise CascadeError(Errors.C025.format(name=self.name, key=SPANS_KEY))
         scores = doc.spans[SPANS_KEY].attrs.get("scores") or [1.0] * len(offsets)
+        spans = token_spans(read, offsets)
         return [
-            (*span, score)
-            for span, score in zip(token_spans(read, offsets), scores, strict=True)
+            Candidate(*span, score) for span, score in zip(spans, scores, strict=True)
         ]
 
-    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
+    # -- Writing to the Doc
+
+    def set_annotations(
+        self, docs: Sequence[Doc], results: Sequence[list[TypedMention]]
+    ) -> None:
+        """Write types to candidates, and entities."""
         if not results:
             return
-        for doc, found in zip(docs, results, strict=True):
-            spans = []
-            for start, end, _, result in found:
-                label = result.path[-1] if result.path else UNKNOWN
-                spans.append(Span(doc, start, end, label=label))
-            typed = [k for k, (*_, r) in enumerate(found) if r.path]
-            untyped: list[Span] = []
+        for doc, mentions in zip(docs, results, strict=True):
+            spans = [_as_span(doc, mention) for mention in mentions]
+            typed = [k for k, mention in enumerate(mentions) if mention.result.path]
             if self.source == "ents":
-                # An entity whose type stays unknown keeps the label it came with.
-                relabel_ents(
-                    doc, {(spans[k].start, spans[k].end): spans[k].label for k in typed}
-                )
-                untyped = [
-                    e
-                    for e in placeholders(doc)
-                    if (e.start, e.end) not in {found[k][:2] for k in typed}
-                ]
+                untyped = _relabel(doc, [spans[k] for k in typed])
             else:
-                kept = fuse((found[k][0], found[k][1], found[k][2]) for k in typed)
-                set_ents(
-                    doc, [spans[typed[k]] for k in kept], overwrite=self.overwrite_ents
-                )
-            set_candidates(
-                doc,
-                SPANS_KEY,
-                spans,
-                untyped=untyped,
-                scores=[p for _, _, p, _ in found],
-                paths=[format_path(r.path) for *_, r in found],
-                path_scores=self.calibrated([r.score for *_, r in found]),
-                step_scores=[list(r.step_scores) for *_, r in found],
-                **(
-                    {
-                        "n_best": [
-                            [[format_path(p), x] for p, x in r.n_best]
-                            for *_, r in found
-                        ]
-                    }
-                    if self.n_best > 1
-                    else {}
-                ),
-            )
+                untyped = []
+                kept = fuse(mentions[k][:3] for k in typed)
+                flat = [spans[typed[k]] for k in kept]
+                set_ents(doc, flat, overwrite=self.overwrite_ents)
+            self._set_types(doc, spans, mentions, untyped)
+
+    def _set_types(
+        self,
+        doc: Doc,
+        spans: list[Span],
+        mentions: list[TypedMention],
+        untyped: list[Span],
+    ) -> None:
+        """Store the candidates with their types.
+
+        untyped (list[Span]): Entities that wait for a type.
+        """
+        types = [mention.result for mention in mentions]
+        attrs: dict[str, list[object]] = {
+            "scores": [mention.score for mention in mentions],
+            "paths": [format_path(result.path) for result in types],
+            "path_scores": [*self.calibrated([result.score for result in types])],
+            "step_scores": [list(result.step_scores) for result in types],
+        }
+        if self.n_best > 1:
+            attrs["n_best"] = [
+                [[format_path(path), share] for path, share in result.n_best]
+                for result in types
+            ]
+        set_candidates(doc, SPANS_KEY, spans, untyped=untyped, **attrs)
+
+    # -- Scores
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
-        """The score of the path that each gold mention gets, and whether it is the gold path."""
-        known = [known_mentions(eg, self.taxonomy) for eg in examples]
-        found = self.classify(
-            [eg.predicted for eg in examples],
-            [[(s, e, 1.0) for s, e, _ in m] for m in known],
-        )
-        scores = [r.score for results in found for *_, r in results]
-        right = [
-            r.path == p
-            for m, results in zip(known, found, strict=True)
-            for (_, _, p), (*_, r) in zip(m, results, strict=True)
-        ]
+        """Scores of the paths that gold mentions get, and whether these are the gold
+        paths.
+        """
+        known = [known_mentions(example, self.taxonomy) for example in examples]
+        spans = [_certain(mention[:2] for mention in gold) for gold in known]
+        typed = self.classify([example.predicted for example in examples], spans)
+
+        scores = []
+        right = []
+        for gold, mentions in zip(known, typed, strict=True):
+            for (_, _, path), mention in zip(gold, mentions, strict=True):
+                scores.append(mention.result.score)
+                right.append(mention.result.path == path)
         return scores, right
 
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
-        """Scores of the pipeline; while this is trained without a component that finds mentions,
-        of gold mentions that it types
-        (they are written to the predicted Docs)."""
+    def score(self, examples: Iterable[Example], **kwargs: object) -> Block:
+        """Scores of the pipeline.
+
+        While this is trained without a component that finds mentions, gold mentions are
+        typed and scored. They are written to the predicted Docs.
+        """
         examples = list(examples)
-        docs = [eg.predicted for eg in examples]
+        docs = [example.predicted for example in examples]
         if self._trained_alone(docs):
-            gold = [
-                [
-                    (s, e, 1.0)
-                    for s, e in dict.fromkeys(m[:2] for m in gold_mentions(eg))
-                ]
-                for eg in examples
-            ]
+            gold = []
+            for example in examples:
+                spans = [mention[:2] for mention in gold_mentions(example)]
+                gold.append(_certain(dict.fromkeys(spans)))
             self.set_annotations(docs, self.classify(docs, gold))
         return super().score(examples, **kwargs)
 
     # -- Training
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]] | None = None,
-        *,
-        nlp: Language | None = None,
-        weights: str | Path | None = None,
-        taxonomy: dict[str, Any] | list[str] | str | None = None,
-    ) -> None:
-        """Get ready for training, or take over trained weights.
-
-        weights (Optional[str]): Directory of a trained component of this kind (for
-            `spacy assemble`).
-        taxonomy: Replaces the configured one.
-        """
-        if weights is not None:
-            self.from_disk(weights, exclude=["settings"])
-        if taxonomy is not None:
-            self.set_taxonomy(taxonomy)
-        if weights is None and get_examples is not None:
-            report_gold(get_examples(), marks=False, taxonomy=self.taxonomy)
-            self.start_training()
+    def begin_training(self, examples: list[Example]) -> None:
+        """Report types that are not in the taxonomy, and make weights trainable."""
+        report_gold(examples, marks=False, taxonomy=self.taxonomy)
+        self.start_training()
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
+        """Trees of the types of each example's gold mentions."""
         out = []
         for example in examples:
-            doc = example.predicted
-            taxonomy = labels_of(example.reference) or self.taxonomy
-            labels = taxonomy.roots if self.template.labels else ()
-            windows = self._windows(doc, labels)
-            trees: list[TypesItem] = []
-            last: tuple[int, int] | None = None
-            flat = flat_gold(example)
-            own = mention_lists(example) if self.own_lists else {}
-            for start, end, path in gold_mentions(example):
-                answer, types = own.get((start, end, path), ("", []))
-                of_mention = _own_list(types, answer) if types else taxonomy
-                known = (
-                    of_mention.resolve(answer) if types else known_path(taxonomy, path)
-                )
-                if known is None:
-                    continue
-                asked, first = with_context(doc, windows, start, end, flat, labels)
-                here = (first, len(asked.unit.tokens))
-                if here != last or len(trees[-1].tree) > _TREE_NODES:
-                    trees.append(TypesItem(self.lm, self.template, self.list_noise))
-                last = here if self.template.continues else None
-                trees[-1].add(asked, of_mention, known)
+            trees = self._type_trees(example)
             out.append([tree.item() for tree in trees])
         return out
 
-    # -- Saving
+    def _type_trees(self, example: Example) -> list[TypesItem]:
+        doc = example.predicted
+        taxonomy = labels_of(example.reference) or self.taxonomy
+        labels = taxonomy.roots if self.template.labels else ()
+        windows = self._windows(doc, labels)
+        flat = flat_gold(example)
+        own = mention_lists(example) if self.use_mention_lists else {}
+        trees: list[TypesItem] = []
+        last: tuple[int, int] | None = None
 
-    def _take_taxonomy(self, saved: Any) -> None:
-        self.set_taxonomy(saved)
+        for start, end, path in gold_mentions(example):
+            answer, types = own.get((start, end, path), ("", []))
+            choices = _own_list(types, answer) if types else taxonomy
+            known: TypePath | None
+            if types:
+                known = choices.resolve(answer)
+            else:
+                known = known_path(taxonomy, path)
+            if known is None:
+                continue
+
+            query, first = with_context(doc, windows, start, end, flat, labels)
+            here = (first, len(query.unit.tokens))
+            if here != last or len(trees[-1].tree) > _TREE_NODES:
+                trees.append(TypesItem(self.lm, self.template, self.list_noise))
+            last = here if self.template.continues else None
+            trees[-1].add(query, choices, known)
+        return trees
 
 
 Language.factory(
@@ -413,23 +397,42 @@ Language.factory(
 )(CascadeClassifier)
 
 
+def _as_span(doc: Doc, mention: TypedMention) -> Span:
+    """A mention with its deepest type."""
+    path = mention.result.path
+    label = path[-1] if path else UNKNOWN
+    return Span(doc, mention.start, mention.end, label=label)
+
+
+def _relabel(doc: Doc, typed: Sequence[Span]) -> list[Span]:
+    """Give entities their new labels. RETURNS (list[Span]): Placeholders that got none.
+
+    An entity whose type stays unknown keeps the label it came with.
+    """
+    labels = {(span.start, span.end): span.label for span in typed}
+    relabel_ents(doc, labels)
+    return [ent for ent in placeholders(doc) if (ent.start, ent.end) not in labels]
+
+
+def _certain(spans: Iterable[tuple[int, int]]) -> list[Candidate]:
+    """Gold mentions as candidates."""
+    return [Candidate(start, end, 1.0) for start, end in spans]
+
+
 def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
     """A mention's own type list.
 
     Of types that differ in nothing but case or white space one is left, the answer if
     it is among them.
     """
-    return Taxonomy.from_labels(
-        {normalize_name(t): t for t in (*types, answer)}.values()
-    )
+    by_name = {normalize_name(name): name for name in (*types, answer)}
+    return Taxonomy.from_labels(by_name.values())
 
 
-def batch_by_text(
-    items: Iterable[Any], key: Callable[[Any], Any]
-) -> Iterator[list[Any]]:
-    """Parts of `_MENTIONS` items or a few more: neighbours with the same key are not parted."""
-    part: list[Any] = []
-    for _, same in itertools.groupby(items, key):
+def batch_by_text(questions: Iterable[_Question]) -> Iterator[list[_Question]]:
+    """Parts of `_MENTIONS` questions or a few more: those about one text stay together."""
+    part: list[_Question] = []
+    for _, same in itertools.groupby(questions, lambda item: item.query.unit):
         part += same
         if len(part) >= _MENTIONS:
             yield part

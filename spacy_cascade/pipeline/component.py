@@ -2,47 +2,57 @@
 batching, saving, training.
 """
 
-from __future__ import annotations
+# Annotations are evaluated here: spaCy validates [initialize] with those of `initialize`.
 
-import inspect
-import json
+import itertools
 import random
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
 import srsly
 from spacy.language import Language
-from spacy.pipeline import Pipe
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from spacy.util import minibatch
+from thinc.api import Optimizer
 
 from ..doc.gold import label_set
-from ..errors import CascadeError, CascadeFileNotFoundError, Errors
+from ..errors import CascadeError, Errors
 from ..models.files import atomic_dir, pack_dir, unpack_dir
+from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
-from ..taxonomy import Taxonomy
 from ..types import TrainingItem
-from .calibration import Calibration, expected_calibration_error
+from .calibration import Calibration, cross_fitted_error, expected_calibration_error
+from .configured import ConfiguredPipe
 from .place import pipeline_that_names
-from .saved import config_beside, load_settings, load_taxonomy, save_settings
+from .saved import (
+    IN_PIPELINE,
+    config_beside,
+    damaged,
+    load_settings,
+    load_taxonomy,
+    read_meta,
+    save_settings,
+    write_meta,
+)
 from .settings import (
     Block,
     Scorer,
     Setting,
-    as_block,
+    TaxonomyLike,
     block_or_none,
-    factory_settings,
-    factory_signature,
     one_of,
     read_model,
-    settings_of,
 )
 from .template import PromptSetting, TemplateOf
 from .weights import Weights
+
+if TYPE_CHECKING:
+    from ..models.hf import HFCausalLM
+    from ..models.trainable import Trainable
+
+T = TypeVar("T")
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
 # Blocks that the default configs of all factories have in common.
@@ -51,12 +61,9 @@ LM_BLOCKS: Block = {
     "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
     "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
 }
-# What a pipeline tells its components to leave out when it is saved or loaded; by themselves they
-# are not told.
-_IN_PIPELINE = "vocab"
 
 
-class LMPipe(Pipe):
+class LMPipe(ConfiguredPipe):
     """A trainable pipe around a causal LM.
 
     Subclasses give `predict`, `set_annotations` and `training_items`. Their options are
@@ -70,27 +77,17 @@ class LMPipe(Pipe):
     save_weights (str): What is saved: "full" (base and adapter), "adapter" or "none".
     scorer (Optional[Callable]): What `nlp.evaluate` measures, `@scorers`.
 
-    adapter (dict): LoRA settings for training (see `models.trainable.lora_config`).
+    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
         None: train all weights.
 
     Settings may be changed at any time. `nlp.config` shows those in use, and they are
     saved. In `spacy.load(config=...)` others may be given.
     """
 
-    # Name of the factory, to tell saved components apart.
-    kind = ""
-    # Settings that the factory does not take.
-    unused_options: tuple[str, ...] = ()
-    # What `inspect.signature` gives, which is what spaCy validates configs with.
-    __signature__: ClassVar[inspect.Signature]
     calibration: Calibration | None = None
     template: PromptSetting[object] = PromptSetting(object)
     adapter_settings = Setting(block_or_none, None, option="adapter")
     save_weights = Setting(one_of(SAVE_WEIGHTS), "full")
-
-    def __init_subclass__(cls) -> None:
-        super().__init_subclass__()
-        cls.__signature__ = factory_signature(cls)
 
     def __init__(
         self,
@@ -127,62 +124,29 @@ class LMPipe(Pipe):
             self.weights.move(nlp)
             self._template_of.move(nlp)
 
-    def _take_settings(self, given: Mapping[str, object]) -> None:
-        """Set all settings, to their defaults where nothing is given."""
-        settings = factory_settings(type(self))
-        for option in given:
-            if option not in settings:
-                kind = type(self).__name__
-                raise TypeError(f"{kind}() got an unexpected argument '{option}'")
-        for option, setting in settings_of(type(self)).items():
-            setattr(self, setting.name, given.get(option, setting.default))
-
-    def on_setting(self, option: str, value: Any) -> None:
-        """What follows from a setting that was given or changed: the config of the pipeline shows
-        it."""
-        self._show(option, value)
-
-    def _show(self, option: str, value: Any) -> None:
-        for name, pipe in self._nlp.components:
-            if pipe is self and option in self._nlp.get_pipe_config(name):
-                self._nlp.get_pipe_config(name)[option] = value
-
-    def _show_taxonomy(self, taxonomy: Taxonomy | None) -> None:
-        """The first one that is given is that of the config."""
-        self.__dict__.setdefault("_given_taxonomy", taxonomy)
-        self._show("taxonomy", None if taxonomy is None else as_block(taxonomy))
-
     # -- The language model
 
     @property
-    def lm(self) -> Any:
-        """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
-        return self.weights.lm
+    def lm(self) -> "HFCausalLM":
+        """The language model, which is loaded now if it was not yet.
+
+        RAISES CascadeError: C010 to C019.
+        """
+        lm: HFCausalLM = self.weights.lm
+        return lm
 
     @property
-    def model(self) -> Any:
-        """spaCy asks every trainable pipe for a `model`; here it is the language
-        model's description.
-        """
+    def model(self) -> HFSpec | SharedSpec:
+        """The language model's description. spaCy asks trainable pipes for a `model`."""
         return self.weights.spec
 
-    def shares_weights(self, other: LMPipe) -> bool:
+    def shares_weights(self, other: "LMPipe") -> bool:
         """Whether both run the same base with the same adapter."""
         return self.weights.same(other.weights)
 
-    # -- Pickling
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Cython's own way looks at the base class's fields alone
-        return _blank, (type(self),), self.__dict__
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        # not as settings are set: the pipeline, whose config would show them, is not whole yet
-        self.__dict__.update(state)
-
     # -- Running
 
-    def predict(self, docs: Sequence[Doc]) -> list[Any]:
+    def predict(self, docs: Sequence[Doc]) -> Sequence[Any]:
         """One result per Doc, without touching the Docs."""
         raise NotImplementedError
 
@@ -200,8 +164,8 @@ class LMPipe(Pipe):
 
         The result does not depend on `batch_size`.
         """
-        for docs in minibatch(stream, size=batch_size):
-            yield from self._process(list(docs))
+        for docs in batched(stream, batch_size):
+            yield from self._process(docs)
 
     def _process(self, docs: list[Doc]) -> Iterator[Doc]:
         try:
@@ -241,29 +205,18 @@ class LMPipe(Pipe):
         """
         scores, right = self.scored(list(examples))
         self.calibration = Calibration.fit(method, scores, right)
-        halves = []
-        for k in (0, 1):
-            fitted = Calibration.fit(
-                method, scores[k::2] or scores, right[k::2] or right
-            )
-            halves.append((fitted(scores[1 - k :: 2]), right[1 - k :: 2]))
-        after = expected_calibration_error(
-            np.concatenate([p for p, _ in halves]),
-            [y for _, part in halves for y in part],
-        )
         return {
             "n": len(scores),
             "ece_before": expected_calibration_error(scores, right),
-            "ece_after": after,
+            "ece_after": cross_fitted_error(method, scores, right),
         }
 
     def calibrated(self, scores: Sequence[float]) -> list[float]:
         """Scores as they are written to the Doc."""
-        return (
-            list(scores)
-            if self.calibration is None
-            else self.calibration(scores).tolist()
-        )
+        if self.calibration is None:
+            return list(scores)
+        probabilities: list[float] = self.calibration(scores).tolist()
+        return probabilities
 
     # -- Training
 
@@ -271,27 +224,47 @@ class LMPipe(Pipe):
     def is_trainable(self) -> bool:
         return True
 
+    def initialize(
+        self,
+        get_examples: Callable[[], Iterable[Example]] | None = None,
+        *,
+        nlp: Language | None = None,
+        weights: str | Path | None = None,
+    ) -> None:
+        """Get ready for training, or take over trained weights.
+
+        weights (Optional[str]): Directory of a trained component of this kind (for
+            `spacy assemble`).
+        """
+        if weights is not None:
+            self.from_disk(weights, exclude=["settings"])
+        elif get_examples is not None:
+            self.begin_training(list(get_examples()))
+
+    def begin_training(self, examples: list[Example]) -> None:
+        """Make weights trainable. Subclasses report what can't be learned, too."""
+        self.start_training()
+
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         """What there is to learn from each example; an empty list for one without gold
         annotation.
         """
         raise NotImplementedError
 
-    def start_training(self) -> Any:
+    def start_training(self) -> "Trainable":
         """Make weights trainable: a new adapter, or a private copy of the base.
 
         Does nothing when called again.
-
-        RETURNS (training.weights.Trainable)
         """
-        return self.weights.trainable(self.adapter_settings)
+        trainable: Trainable = self.weights.trainable(self.adapter_settings)
+        return trainable
 
     def update(
         self,
         examples: Iterable[Example],
         *,
         drop: float = 0.0,
-        sgd: Any = None,
+        sgd: Optimizer | None = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """One step of `spacy train`: gradients are summed until `finish_update`.
@@ -303,29 +276,26 @@ class LMPipe(Pipe):
         examples = list(examples)
         validate_examples(examples, f"{type(self).__name__}.update")
         trainable = self.start_training()
+        items = []
         with self.lm.subword_noise(random, drop):
-            items = [
-                item
-                for found in self.training_items(examples)
-                for item in found
-                if item.gold
-            ]
+            for found in self.training_items(examples):
+                items += [item for item in found if item.gold]
         if items:
             losses[self.name] += sum(trainable.backward(items).values())
         if sgd is not None:
             self.finish_update(sgd)
         return losses
 
-    def finish_update(self, sgd: Any) -> None:
+    def finish_update(self, sgd: Optimizer) -> None:
         """Let a thinc optimizer step over the gradients, as spaCy does for PyTorch models."""
         self.weights.step(sgd)
 
-    def score(self, examples: Iterable[Example], **kwargs: Any) -> dict[str, Any]:
+    def score(self, examples: Iterable[Example], **kwargs: object) -> Block:
         if self.scorer is None:
             return {}
-        return self.scorer(
-            list(examples), **{"taxonomy": label_set(self._nlp), **kwargs}
-        )
+        options = {"taxonomy": label_set(self._nlp), **kwargs}
+        scores: Block = self.scorer(list(examples), **options)
+        return scores
 
     # -- Saving
 
@@ -334,122 +304,85 @@ class LMPipe(Pipe):
         if self._template_of.replaced:
             raise CascadeError(Errors.C081.format(name=self.name))
 
-    def _take_taxonomy(self, saved: Any) -> None:
+    def take_taxonomy(self, saved: TaxonomyLike | None) -> None:
         """Use a taxonomy as `Taxonomy.to_dict` gives it, or None."""
 
-    def _save_more(self, path: Path) -> None:
-        """Files of a subclass, written to its directory."""
+    def save_more(self, path: Path) -> None:
+        """Write files of a subclass into the component's directory."""
 
-    def _load_more(self, path: Path) -> None:
-        pass
+    def load_more(self, path: Path) -> None:
+        """Read files of a subclass."""
 
     def to_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> None:
         """A directory with cascade.json and, by `save_weights`, model/ (base) and
         adapter/, all safetensors.
         """
+        path = Path(path)
         if not self.weights.savable(self.save_weights):
             raise CascadeError(Errors.C042.format(name=self.name))
-        path = Path(path)
-        within = _IN_PIPELINE in exclude
         self.check_settings()
-        settings = save_settings(self, config_beside(path) if within else {})
-        with atomic_dir(path) as tmp:
-            meta: dict[str, Any] = {
-                "kind": self.kind,
-                "name": self.name,
-                "save_weights": self.save_weights,
-                **settings,
-            }
+        target = path if IN_PIPELINE in exclude else None
+        meta = save_settings(self, config_beside(path) if target else {})
+        how = "none" if "weights" in exclude else self.save_weights
+
+        with atomic_dir(path) as folder:
             if self.calibration is not None:
                 meta["calibration"] = self.calibration.to_dict()
-            meta |= self._template_of.save(tmp)
-            how = "none" if "weights" in exclude else self.save_weights
-            meta |= self.weights.save(tmp, how, path if within else None)
+            meta |= self._template_of.save(folder)
+            meta |= self.weights.save(folder, how, target)
             if meta["weights"] != "none":
-                self._save_more(tmp)
-            # not by srsly, whose JSON does not keep all digits of a number
-            (tmp / "cascade.json").write_text(
-                json.dumps(meta, indent=2, ensure_ascii=False), encoding="utf8"
-            )
+                self.save_more(folder)
+            write_meta(folder, meta)
 
-    def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> LMPipe:
-        """Load what `to_disk` wrote. Never touches the network if the weights are there. In a
-        pipeline, a setting that its config
-        gives anew (`spacy.load(config=...)`) counts more than a saved one.
+    def from_disk(self, path: str | Path, *, exclude: Sequence[str] = ()) -> "LMPipe":
+        """Load what `to_disk` wrote. Never touches the network if the weights are there.
 
-        exclude (Sequence[str]): "weights"; "settings": those stay as they are, and so does a
-        taxonomy that is not the default.
+        In a pipeline, a setting that its config gives anew (`spacy.load(config=...)`)
+        counts more than a saved one.
+
+        exclude (Sequence[str]): "weights". "settings": those stay as they are, and so
+            does a taxonomy that is not the default.
         RAISES CascadeError: C013, C016, C018, C040, C041, C105.
         """
         path = Path(path)
-        if not (path / "cascade.json").is_file():
-            raise CascadeFileNotFoundError(
-                Errors.C040.format(path=path, what="cascade.json", name=self.name)
-            )
-        try:
-            meta = json.loads((path / "cascade.json").read_text("utf8"))
-            missing = [k for k in ("kind", "weights", "adapter") if k not in meta]
-        except (ValueError, TypeError) as err:
-            raise CascadeError(
-                Errors.C018.format(path=path / "cascade.json", why=err)
-            ) from err
-        if not isinstance(meta, dict) or missing:
-            why = (
-                f"it lacks {', '.join(missing)}"
-                if isinstance(meta, dict)
-                else "it is no JSON object"
-            )
-            raise CascadeError(Errors.C018.format(path=path / "cascade.json", why=why))
-        if meta["kind"] != self.kind:
-            raise CascadeError(
-                Errors.C040.format(
-                    path=path,
-                    what=f"{self.kind} (it is a {meta['kind']})",
-                    name=self.name,
-                )
-            )
+        meta = read_meta(path, self.kind, self.name)
         self._template_of.load(path, meta)
         try:
             if "settings" in exclude:
                 load_taxonomy(self, meta, unless_given=True)
-            elif _IN_PIPELINE in exclude:
-                load_settings(self, meta, config_beside(path))
             else:
-                load_settings(self, meta)
-            self.calibration = (
-                Calibration.from_dict(meta["calibration"])
-                if "calibration" in meta
-                else None
-            )
+                within = IN_PIPELINE in exclude
+                load_settings(self, meta, config_beside(path) if within else None)
+            self.calibration = None
+            if "calibration" in meta:
+                self.calibration = Calibration.from_dict(meta["calibration"])
         except KeyError as err:
-            raise CascadeError(
-                Errors.C018.format(path=path / "cascade.json", why=f"it lacks {err}")
-            ) from err
-        if "weights" in exclude:
-            return self
-        self._load_more(path)
-        self.weights.load(path, meta)
+            raise damaged(path, f"it lacks {err}") from err
+
+        if "weights" not in exclude:
+            self.load_more(path)
+            self.weights.load(path, meta)
         return self
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:
+        """The files of `to_disk` in one piece."""
+        alone = [name for name in exclude if name != IN_PIPELINE]
         with tempfile.TemporaryDirectory() as tmp:
-            self.to_disk(
-                Path(tmp) / "pipe",
-                exclude=[name for name in exclude if name != _IN_PIPELINE],
-            )
-            return srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
+            self.to_disk(Path(tmp) / "pipe", exclude=alone)
+            data: bytes = srsly.msgpack_dumps(pack_dir(Path(tmp) / "pipe"))
+            return data
 
-    def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> LMPipe:
+    def from_bytes(self, data: bytes, *, exclude: Sequence[str] = ()) -> "LMPipe":
+        """Load what `to_bytes` gave."""
+        alone = [name for name in exclude if name != IN_PIPELINE]
         with tempfile.TemporaryDirectory() as tmp:
             unpack_dir(srsly.msgpack_loads(data), Path(tmp))
-            self.from_disk(
-                Path(tmp), exclude=[name for name in exclude if name != _IN_PIPELINE]
-            )
+            self.from_disk(Path(tmp), exclude=alone)
         return self
 
 
-def _blank(kind: type[LMPipe]) -> LMPipe:
-    """A component to be filled: it is in the pipeline that it belongs to, which is
-    filled at the same time.
-    """
-    return kind.__new__(kind)
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items; the last one may be shorter."""
+    left = iter(items)
+    while part := list(itertools.islice(left, size)):
+        yield part

@@ -2,14 +2,13 @@
 
 import math
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple, TypeGuard
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
-from spacy.util import minibatch
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job, Sampling, decode
@@ -26,60 +25,81 @@ from ..doc.annotations import (
 )
 from ..doc.gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from ..doc.missing import is_annotated
-from ..errors import CascadeError, Errors
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
-from ..types import Drafter, ExtractPrompt, TrainingItem, Unit
-from .component import LM_BLOCKS, LMPipe
+from ..types import (
+    Candidate,
+    Drafter,
+    ExtractPrompt,
+    PrefixStore,
+    TokenSpan,
+    TrainingItem,
+    Unit,
+)
+from .classifier import CascadeClassifier
+from .component import LM_BLOCKS, batched
 from .settings import (
     COUNT,
-    NATURAL,
     SHARE,
-    WINDOW,
     Scorer,
     Setting,
+    TaxonomyLike,
     default_config,
-    flag,
     number,
-    one_of,
     read_registered,
     read_taxonomy,
 )
 from .targets import copy_item
 from .template import Frames, PromptSetting, check_contract
-from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
+from .windowed import WindowedPipe
+from .windows import FAILED, PROCESSED, SPLIT, CoverageRange, Cut, Window
 
 # Windows that are decoded at a time: enough to fill batches of one length, and no more
 # memory for longer texts.
 _JOBS = 512
 
 
-class CascadeExtractor(LMPipe):
+class Extracted(NamedTuple):
+    """What was found in a Doc: candidates in order, and what became of its text."""
+
+    candidates: list[Candidate]
+    coverage: list[CoverageRange]
+
+
+class _WindowJob(NamedTuple):
+    """One round of decoding a window. doc (int): Index of its Doc."""
+
+    doc: int
+    window: Window
+    job: Job
+    sampling: Sampling
+
+
+class _GoldUnit(NamedTuple):
+    """A window with its flat gold mentions, and the tokens without annotation."""
+
+    unit: Unit
+    mentions: list[TokenSpan]
+    missing: set[int]
+
+
+class CascadeExtractor(WindowedPipe):
     """Finds mentions of any kind.
 
     All candidates go to `doc.spans["cascade"]`. Those that do not overlap go to `doc.ents`
     with the label MENTION, until a `cascade_classifier` names their type.
 
-    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template (ExtractPrompt): How to ask it, `@prompts`.
+    template (ExtractPrompt): How to ask the language model, `@prompts`.
     taxonomy (Optional[Taxonomy | list | dict]): The types to look for. Only templates that
         name types use it, and only if the pipeline has no `cascade_classifier`. A Doc
         may bring others (`doc._.cascade_labels`).
-    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
-        None: train all weights.
     rounds (int): Number of extraction passes to merge. The first is greedy, the rest are
         sampled.
     temperature (float): Sampling temperature for passes after the first.
     open_threshold (float): A mention is opened at this probability. Less than 0.5 gives
         more recall, at almost no cost. 0: wherever a mention may be. 1: nowhere.
-    window (str): How a text is cut. "sents": by sentences. "stride": by overlapping
-        strides. "auto": by sentences where the Doc has them.
-    max_tokens (int): Most model tokens of a window's text.
-    overlap (int): Most model tokens that neighbouring strides share.
     drafter (Optional[Drafter]): Where first drafts come from, `@drafters`. It changes
         the number of passes, never the result. None: surface cues.
-    annotate_ents (bool): Whether to write `doc.ents`.
-    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     kind = "cascade_extractor"
@@ -87,11 +107,6 @@ class CascadeExtractor(LMPipe):
     rounds = Setting(COUNT, 1)
     temperature = Setting(number("above 0", lambda t: t > 0), 1.0)
     open_threshold = Setting(SHARE, 0.5)
-    window = Setting(one_of(MODES), "auto")
-    max_tokens = Setting(WINDOW, 256)
-    overlap = Setting(NATURAL, 64)
-    annotate_ents = Setting(flag, True)
-    overwrite_ents = Setting(flag, False)
 
     def __init__(
         self,
@@ -114,170 +129,155 @@ class CascadeExtractor(LMPipe):
         self.check_settings()
         self._frames = Frames()
 
+    # -- Labels
+
     @property
     def labels(self) -> tuple[str, ...]:
         return (MENTION,)
 
     @property
     def taxonomy(self) -> Taxonomy | None:
+        """The types that are looked for where no `cascade_classifier` tells them."""
         return self._taxonomy
 
-    def set_taxonomy(
-        self, taxonomy: Taxonomy | str | Path | Sequence[str] | dict[str, Any] | None
-    ) -> None:
-        """Change the types that are looked for where no `cascade_classifier` tells them
-        (see `Taxonomy.read`); None: whatever the model finds without being told.
+    def set_taxonomy(self, taxonomy: TaxonomyLike | None) -> None:
+        """Change the types that are looked for where no `cascade_classifier` tells them.
+
+        taxonomy (object): See `Taxonomy.read`. None: whatever the model finds without
+            being told.
         """
         self._taxonomy = None if taxonomy is None else read_taxonomy(taxonomy)
         self._show_taxonomy(self._taxonomy)
 
     def _labels(self, doc: Doc) -> tuple[str, ...]:
+        """The types that the prompts about a Doc name."""
         if not self.template.labels:
             return ()
+
         taxonomy = labels_of(doc)
         if taxonomy is None:
+            taxonomy = self._taxonomy
             # disabled components count, too: without them the same mentions should be found
-            pipes: list[Any] = [
-                p
-                for _, p in self._nlp.components
-                if getattr(p, "kind", "") == "cascade_classifier"
-            ]
-            taxonomy = next(
-                (p.taxonomy for p in pipes if p.source == "spans"), self._taxonomy
-            )
+            for _, pipe in self._nlp.components:
+                if _types_candidates(pipe):
+                    taxonomy = pipe.taxonomy
+                    break
         return () if taxonomy is None else taxonomy.roots
 
     # -- Running
 
-    def predict(
-        self, docs: Sequence[Doc]
-    ) -> list[tuple[list[tuple[int, int, float]], list[tuple[int, int, str]]]]:
-        """For each Doc: candidates (start token, end token, score), and the coverage ranges."""
+    def predict(self, docs: Sequence[Doc]) -> list[Extracted]:
+        """Candidates and coverage of each Doc."""
         cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
-        found: list[dict[tuple[int, int], float]] = [{} for _ in docs]
-        for i, w, job, sampling in self._decoded(
-            docs, [windows for windows, _ in cuts]
-        ):
-            spans = token_spans(job)
-            if not sampling.round:
-                self.drafter.learn(w.unit, [(s, e) for s, e, _ in spans])
-            for s, e, score in spans:
-                start, end = w.start + s, w.start + e
-                if w.owns(
-                    start, end
-                ):  # others are left to the window that answers for them
-                    found[i][start, end] = max(score, found[i].get((start, end), 0.0))
-        return [
-            ([(s, e, p) for (s, e), p in sorted(f.items())], ledger)
-            for f, (_, ledger) in zip(found, cuts, strict=True)
-        ]
+        found: list[dict[TokenSpan, float]] = [{} for _ in docs]
+
+        for item in self._decoded(docs, [part.windows for part in cuts]):
+            window = item.window
+            mentions = token_spans(item.job)
+            if not item.sampling.round:
+                spans = [(start, end) for start, end, _ in mentions]
+                self.drafter.learn(window.unit, spans)
+
+            scores = found[item.doc]
+            for mention in mentions:
+                span = window.start + mention.start, window.start + mention.end
+                # others are left to the window that answers for them
+                if window.owns(*span):
+                    scores[span] = max(mention.score, scores.get(span, 0.0))
+
+        results = []
+        for scores, part in zip(found, cuts, strict=True):
+            ordered = sorted(scores.items())
+            candidates = [Candidate(*span, score) for span, score in ordered]
+            results.append(Extracted(candidates, part.coverage))
+        return results
 
     def _decoded(
         self, docs: Sequence[Doc], windows: Sequence[Sequence[Window]]
-    ) -> Iterator[tuple[int, Window, Job, Sampling]]:
-        """All rounds of all windows, decoded, with the index of their Doc."""
+    ) -> Iterator[_WindowJob]:
+        """All rounds of all windows, decoded."""
         lm = self.lm
         if lm.prefixes is not None:
             lm.prefixes.clear()
-        bias = open_bias(self.open_threshold)
-        samplings = [
-            Sampling(bias, self.temperature if r else 0.0, r)
-            for r in range(self.rounds)
-        ]
-        ents = [_given(doc) for doc in docs]
-        keep = any(self._leads_to(p) for _, p in self._nlp.pipeline)
-        every = ((i, w) for i, of_doc in enumerate(windows) for w in of_doc)
-        for part in minibatch(every, size=max(1, _JOBS // self.rounds)):
-            jobs = []
-            for i, w in part:
-                known = _known(ents[i], w)
-                jobs += [
-                    (
-                        i,
-                        w,
-                        self.template.job(
-                            lm, w.unit, self.drafter.guess(w.unit, known)
-                        ),
-                        s,
-                    )
-                    for s in samplings
-                ]
+
+        keep = any(self.feeds_classifier(pipe) for _, pipe in self._nlp.pipeline)
+        samplings = self._samplings()
+        entities = [_given(doc) for doc in docs]
+        every = (
+            (index, window) for index, of_doc in enumerate(windows) for window in of_doc
+        )
+
+        for part in batched(every, max(1, _JOBS // self.rounds)):
+            items = []
+            for index, window in part:
+                known = _known(entities[index], window)
+                for sampling in samplings:
+                    guess = self.drafter.guess(window.unit, known)
+                    job = self.template.job(lm, window.unit, guess)
+                    items.append(_WindowJob(index, window, job, sampling))
+
+            jobs = [item.job for item in items]
             with self.weights.active():
-                decode(
-                    lm, [job for _, _, job, _ in jobs], [s for *_, s in jobs], keep=keep
-                )
-                recall = lm.prefixes if keep else None
-            for _, w, job, s in jobs:
-                if (
-                    recall is not None
-                    and job.kept is not None
-                    and job.mentions
-                    and not s.round
-                ):
-                    recall.keep(w.unit, job.kept)
-                job.kept = None
-            yield from jobs
+                decode(lm, jobs, [item.sampling for item in items], keep=keep)
+                prefixes = lm.prefixes if keep else None
 
-    def _leads_to(self, pipe: Any) -> bool:
+            for item in items:
+                _hand_on(item, prefixes)
+            yield from items
+
+    def _samplings(self) -> list[Sampling]:
+        """How each round chooses: the first is greedy."""
+        bias = open_bias(self.open_threshold)
+        greedy = Sampling(bias)
+        return [greedy] + [
+            Sampling(bias, self.temperature, n) for n in range(1, self.rounds)
+        ]
+
+    def feeds_classifier(self, pipe: object) -> bool:
         """Whether a component goes on from this one's copies, with the same weights."""
-        if getattr(pipe, "kind", "") != "cascade_classifier" or pipe.source != "spans":
+        if not _types_candidates(pipe):
             return False
-        return bool(pipe.shares_weights(self)) and self._frames.agree(self, pipe)
+        return pipe.shares_weights(self) and self._frames.agree(self, pipe)
 
-    def _cut(
-        self, doc: Doc, labels: tuple[str, ...]
-    ) -> tuple[list[Window], list[tuple[int, int, str]]]:
-        room = (self.lm.max_length - self.template.overhead(self.lm, labels)) // 3
-        if room < 1:
-            used = self.template.overhead(self.lm, labels)
-            raise CascadeError(
-                Errors.C050.format(
-                    name=self.name, n=len(labels), found=used, limit=self.lm.max_length
-                )
-            )
-        limit = min(self.max_tokens, room)
-        overlap = min(self.overlap, limit // 2)
-
+    def _cut(self, doc: Doc, labels: tuple[str, ...]) -> Cut:
         def cost(text: str) -> int:
             return max(1, self.template.cost(self.lm, text) // 2)
 
-        return cut(
+        return self._cut_to_fit(
             doc,
-            mode=self.window,
-            limit=limit,
-            overlap=overlap,
+            overhead=self.template.overhead(self.lm, labels),
+            spread=3,
             cost=cost,
+            names=labels,
             labels=labels,
         )
 
-    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
-        for doc, (candidates, ledger) in zip(docs, results, strict=True):
+    def set_annotations(
+        self, docs: Sequence[Doc], results: Sequence[Extracted]
+    ) -> None:
+        """Write candidates, entities and coverage."""
+        for doc, (candidates, coverage) in zip(docs, results, strict=True):
             spans = [Span(doc, s, e, label=MENTION) for s, e, _ in candidates]
             written: list[Span] = []
             if self.annotate_ents:
-                written = set_ents(
-                    doc,
-                    [spans[i] for i in fuse(candidates)],
-                    overwrite=self.overwrite_ents,
-                )
-            set_candidates(
-                doc,
-                SPANS_KEY,
-                spans,
-                untyped=written,
-                scores=self.calibrated([p for _, _, p in candidates]),
-            )
-            set_coverage(doc, ledger)
+                flat = [spans[i] for i in fuse(candidates)]
+                written = set_ents(doc, flat, overwrite=self.overwrite_ents)
+
+            scores = self.calibrated([candidate.score for candidate in candidates])
+            set_candidates(doc, SPANS_KEY, spans, untyped=written, scores=scores)
+            set_coverage(doc, coverage)
 
     def scored(self, examples: Sequence[Example]) -> tuple[list[float], list[bool]]:
-        """Every candidate's score, and whether a gold mention has these boundaries; where
-        annotation is missing, none."""
-        scores, right = [], []
-        for eg, (candidates, _) in zip(
-            examples, self.predict([eg.predicted for eg in examples]), strict=True
-        ):
-            gold = {(s, e) for s, e, _ in gold_mentions(eg)}
-            missing = missing_tokens(eg)
+        """Scores of all candidates, and whether a gold mention has their boundaries.
+
+        Where annotation is missing, there are none.
+        """
+        scores = []
+        right = []
+        results = self.predict([example.predicted for example in examples])
+        for example, (candidates, _) in zip(examples, results, strict=True):
+            gold = {(start, end) for start, end, _ in gold_mentions(example)}
+            missing = missing_tokens(example)
             for start, end, score in candidates:
                 if missing.isdisjoint(range(start, end)):
                     scores.append(score)
@@ -290,84 +290,64 @@ class CascadeExtractor(LMPipe):
 
     # -- Training
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]] | None = None,
-        *,
-        nlp: Language | None = None,
-        weights: str | Path | None = None,
-    ) -> None:
-        """Get ready for training, or take over trained weights.
+    def begin_training(self, examples: list[Example]) -> None:
+        """Report what can't be learned, make weights trainable, and fit the drafter."""
+        report_gold(examples, marks=True)
+        self.start_training()
 
-        weights (Optional[str]): Directory of a trained component of this kind (for
-            `spacy assemble`).
-        """
-        if weights is not None:
-            self.from_disk(weights, exclude=["settings"])
-        elif get_examples is not None:
-            examples = list(get_examples())
-            report_gold(examples, marks=True)
-            self.start_training()
-            self.drafter.fit(
-                [
-                    (unit, spans)
-                    for eg in examples
-                    for unit, spans, missing in self._gold_units(eg)
-                    if not missing
-                ]
-            )
+        complete = []
+        for example in examples:
+            for gold in self._gold_units(example):
+                if not gold.missing:
+                    complete.append((gold.unit, gold.mentions))
+        self.drafter.fit(complete)
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
+        """The marked copies of each example's windows."""
         out = []
         for example in examples:
             items = []
-            for unit, spans, missing in self._gold_units(example):
-                job = self.template.job(self.lm, unit, Guess(unit, spans))
-                items.append(
-                    copy_item(job, self.template.text_range(self.lm, job), missing)
-                )
+            for gold in self._gold_units(example):
+                guess = Guess(gold.unit, gold.mentions)
+                job = self.template.job(self.lm, gold.unit, guess)
+                text = self.template.text_range(self.lm, job)
+                items.append(copy_item(job, text, gold.missing))
             out.append(items)
         return out
 
-    def _gold_units(
-        self, example: Example
-    ) -> list[tuple[Unit, list[tuple[int, int]], set[int]]]:
-        """The windows of a text with their flat gold mentions, and the tokens without annotation,
-        as token indices; of a text
-        without any annotation none."""
+    def _gold_units(self, example: Example) -> list[_GoldUnit]:
+        """The windows of a text with what there is to learn; of a text without any
+        annotation none.
+        """
         if not is_annotated(example.reference):
             return []
-        gold, missing = flat_gold(example), missing_tokens(example)
+
+        mentions = flat_gold(example)
+        missing = missing_tokens(example)
+        labels = self._labels(example.reference)
         out = []
-        for w in self._cut(example.predicted, self._labels(example.reference))[0]:
-            if w.status in (PROCESSED, SPLIT):
-                inside = [
-                    (s - w.start, e - w.start)
-                    for s, e in gold
-                    if s >= w.start and e <= w.end
-                ]
-                out.append(
-                    (
-                        w.unit,
-                        inside,
-                        {i - w.start for i in missing if w.start <= i < w.end},
-                    )
-                )
+        for window in self._cut(example.predicted, labels).windows:
+            if window.status not in (PROCESSED, SPLIT):
+                continue
+            first, last = window.start, window.end
+            inside = [
+                (start - first, end - first)
+                for start, end in mentions
+                if start >= first and end <= last
+            ]
+            unknown = {i - first for i in missing if first <= i < last}
+            out.append(_GoldUnit(window.unit, inside, unknown))
         return out
 
     # -- Saving
 
-    def check_settings(self) -> None:
-        super().check_settings()
-        check_settings(self.window, self.max_tokens, self.overlap)
-
-    def _take_taxonomy(self, saved: Any) -> None:
+    def take_taxonomy(self, saved: TaxonomyLike | None) -> None:
         self.set_taxonomy(saved)
 
-    def _save_more(self, path: Path) -> None:
+    def save_more(self, path: Path) -> None:
         self.drafter.to_disk(path)
 
-    def _load_more(self, path: Path) -> None:
+    def load_more(self, path: Path) -> None:
         self.drafter.from_disk(path)
 
 
@@ -389,37 +369,58 @@ Language.factory(
 )(CascadeExtractor)
 
 
+def _types_candidates(pipe: object) -> TypeGuard[CascadeClassifier]:
+    """Whether a component names the types of an extractor's candidates."""
+    return isinstance(pipe, CascadeClassifier) and pipe.source == "spans"
+
+
+def _hand_on(item: _WindowJob, prefixes: PrefixStore | None) -> None:
+    """Leave what was run of a window to the classifier, if there is something to type."""
+    kept = item.job.kept
+    item.job.kept = None
+    if prefixes is None or kept is None:
+        return
+    if item.job.mentions and not item.sampling.round:
+        prefixes.keep(item.window.unit, kept)
+
+
 def _given(doc: Doc) -> list[Span]:
     """The entities of other components."""
-    waiting = {(e.start, e.end) for e in placeholders(doc)}
-    return [e for e in doc.ents if (e.start, e.end) not in waiting]
+    waiting = {(ent.start, ent.end) for ent in placeholders(doc)}
+    return [ent for ent in doc.ents if (ent.start, ent.end) not in waiting]
 
 
-def _known(ents: Sequence[Span], window: Window) -> list[tuple[int, int]]:
-    """What earlier components found in a window, as token indices of its unit. ents:
-    Those of the Doc, in order.
+def _known(ents: Sequence[Span], window: Window) -> list[TokenSpan]:
+    """What earlier components found in a window, as token indices of its unit.
+
+    ents (Sequence[Span]): Those of the Doc, in order.
     """
-    inside = (
-        bisect_left(ents, window.start, key=lambda e: e.start),
-        bisect_right(ents, window.end, key=lambda e: e.end),
-    )
-    return [
-        (e.start - window.start, e.end - window.start) for e in ents[slice(*inside)]
-    ]
+    first = bisect_left(ents, window.start, key=lambda ent: ent.start)
+    behind = bisect_right(ents, window.end, key=lambda ent: ent.end)
+    inside = ents[first:behind]
+    return [(ent.start - window.start, ent.end - window.start) for ent in inside]
 
 
 def open_bias(threshold: float) -> float:
-    """What to add to the logit of opening a mention, so that it is chosen at this probability."""
-    if not 0 < threshold < 1:
-        return -math.inf if threshold else math.inf
+    """What to add to the logit of opening a mention, so that it is chosen at this
+    probability.
+    """
+    if threshold <= 0:
+        return math.inf
+    if threshold >= 1:
+        return -math.inf
     return math.log((1 - threshold) / threshold)
 
 
-def token_spans(job: Job) -> list[tuple[int, int, float]]:
+def token_spans(job: Job) -> list[Candidate]:
     """Mentions as token indices of their unit, with their scores."""
-    starts = {s: i for i, (s, _) in enumerate(job.unit.tokens)}
-    ends = {e: i + 1 for i, (_, e) in enumerate(job.unit.tokens)}
-    return [(starts[m.start], ends[m.end], m.score) for m in job.mentions]
+    tokens = job.unit.tokens
+    starts = {start: i for i, (start, _) in enumerate(tokens)}
+    ends = {end: i + 1 for i, (_, end) in enumerate(tokens)}
+    return [
+        Candidate(starts[mention.start], ends[mention.end], mention.score)
+        for mention in job.mentions
+    ]
 
 
 # Where the entry points of installs from before lead. To be removed.

@@ -3,9 +3,9 @@ come out (B2NER, arXiv 2406.11192).
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from spacy.language import Language
 from spacy.tokens import Doc, Span
@@ -21,59 +21,85 @@ from ..doc.annotations import (
     set_ents,
 )
 from ..doc.gold import known_mentions, missing_tokens, report_gold
-from ..errors import CascadeError, Errors, Warnings
+from ..errors import Warnings
 from ..prompts.labelset import LabelSet
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..types import LabeledSpan, ListPrompt, TrainingItem
-from .component import LM_BLOCKS, LMPipe
+from ..types import LabeledSpan, ListPrompt, TokenSpan, TrainingItem
+from .component import LM_BLOCKS
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
     NATURAL,
     SHARE,
-    WINDOW,
     Scorer,
     Setting,
+    TaxonomyLike,
     default_config,
     flag,
-    one_of,
     path_or_none,
     read_taxonomy,
 )
 from .targets import list_item
 from .template import PromptSetting
-from .windows import FAILED, MODES, PROCESSED, SPLIT, Window, check_settings, cut
+from .typed import TypedPipe
+from .windowed import WindowedPipe
+from .windows import FAILED, PROCESSED, SPLIT, CoverageRange, Cut, Window
+
+if TYPE_CHECKING:
+    from ..models.trainable import Trainable
 
 logger = logging.getLogger("spacy_cascade")
 
 # A range of the coverage: its list of mentions ends early, since the model's window was full.
 SHORTENED = "shortened"
-# (start token, end token, boundary score, label score, label path)
-OpenMention = tuple[int, int, float, float, TypePath]
 
 
-class OpenNER(LMPipe):
+class OpenMention(NamedTuple):
+    """Tokens of a Doc, the probabilities of boundaries and label, and the label's path."""
+
+    start: int
+    end: int
+    score: float
+    label_score: float
+    path: TypePath
+
+
+class Listed(NamedTuple):
+    """What was found in a Doc: mentions in order, and what became of its text."""
+
+    mentions: list[OpenMention]
+    coverage: list[CoverageRange]
+
+
+class LabelNoise(Protocol):
+    """Changes the label set in training."""
+
+    def labels(self, names: Sequence[str], right: set[str]) -> list[int]:
+        """Which labels to show, and in which order. right (set): Those of the answer."""
+
+
+class _ListedWindow(NamedTuple):
+    """A window to be listed. doc (int): Index of its Doc."""
+
+    doc: int
+    window: Window
+    labels: LabelSet
+    job: ListJob
+
+
+class OpenNER(WindowedPipe, TypedPipe):
     """Lists the mentions of a text together with their labels.
 
     All go to `doc.spans["cascade"]`, those that do not overlap to `doc.ents`. Labels can
     be changed at any time, also for one Doc (`doc._.cascade_labels`).
 
-    model (HFSpec | SharedSpec): The language model, `@causal_lms`.
-    template (ListPrompt): How to ask it, `@prompts`.
+    template (ListPrompt): How to ask the language model, `@prompts`.
     taxonomy (Taxonomy | list | dict): The labels, with descriptions if there are any.
     level (int): The level of the taxonomy that is asked for. 0: the deepest types.
-    adapter (Optional[dict]): LoRA settings for training: rank, alpha, dropout, targets.
-        None: train all weights.
     adapter_path (Optional[str]): Directory of a trained LoRA adapter (peft) to begin with.
     nested (bool): Whether mentions may overlap.
     min_score (float): Mentions below this probability are dropped. It is that of the text
         times that of the label.
-    window (str): How a text is cut. "sents": by sentences. "stride": by overlapping
-        strides. "auto": by sentences where the Doc has them.
-    max_tokens (int): Most model tokens of a window's text.
-    overlap (int): Most model tokens that neighbouring strides share.
-    annotate_ents (bool): Whether to write `doc.ents`.
-    overwrite_ents (bool): Whether to replace entities of other components.
     """
 
     kind = "open_ner"
@@ -82,11 +108,6 @@ class OpenNER(LMPipe):
     adapter_path = Setting(path_or_none, None)
     nested = Setting(flag, False)
     min_score = Setting(SHARE, 0.0)
-    window = Setting(one_of(MODES), "auto")
-    max_tokens = Setting(WINDOW, 256)
-    overlap = Setting(NATURAL, 64)
-    annotate_ents = Setting(flag, True)
-    overwrite_ents = Setting(flag, False)
     # Most model tokens of a prompt with its answer, per token of the text: it stands in
     # the prompt, and its mentions with their labels in the answer.
     spread = 3
@@ -103,20 +124,14 @@ class OpenNER(LMPipe):
         **settings: object,
     ):
         super().__init__(nlp, name, model, template, scorer=scorer, **settings)
-        # set by a training loop: changes the label set
-        self.list_noise: Any = None
+        # set by a training loop
+        self.list_noise: LabelNoise | None = None
         self.set_labels(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
         self.check_settings()
 
     # -- Labels
 
-    @property
-    def taxonomy(self) -> Taxonomy:
-        return self._taxonomy
-
-    def set_labels(
-        self, labels: Taxonomy | str | Path | Sequence[str] | dict[str, Any]
-    ) -> None:
+    def set_labels(self, labels: TaxonomyLike) -> None:
         """Change the label set: a Taxonomy, a list of names, a nested dict, or a file.
 
         Entities get labels in this spelling.
@@ -129,19 +144,17 @@ class OpenNER(LMPipe):
         self._show_taxonomy(self._taxonomy)
         self._own_labels = self._label_set(self._taxonomy)
 
+    def take_taxonomy(self, saved: TaxonomyLike | None) -> None:
+        self.set_labels(read_taxonomy(saved))
+
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of entities, each once."""
         return tuple(dict.fromkeys(path[-1] for path in self._own_labels.paths))
 
-    @property
-    def label_data(self) -> dict[str, Any]:
-        return self.taxonomy.to_dict()
-
     def _label_set(self, taxonomy: Taxonomy) -> LabelSet:
-        return LabelSet.build(
-            taxonomy, level=self.level, full_paths=self.template.full_paths
-        )
+        full_paths = self.template.full_paths
+        return LabelSet.build(taxonomy, level=self.level, full_paths=full_paths)
 
     def _labels_for(self, doc: Doc) -> LabelSet:
         taxonomy = labels_of(doc)
@@ -149,52 +162,48 @@ class OpenNER(LMPipe):
 
     # -- Running
 
-    def predict(
-        self, docs: Sequence[Doc]
-    ) -> list[tuple[list[OpenMention], list[tuple[int, int, str]]]]:
-        """For each Doc: its mentions, and the coverage ranges."""
+    def predict(self, docs: Sequence[Doc]) -> list[Listed]:
+        """Mentions and coverage of each Doc."""
         self._load_adapter()
         lm = self.lm
-        out: list[tuple[list[OpenMention], list[tuple[int, int, str]]]] = []
-        jobs: list[tuple[int, Window, LabelSet, ListJob]] = []
-        for i, doc in enumerate(docs):
+        results: list[Listed] = []
+        items: list[_ListedWindow] = []
+        for index, doc in enumerate(docs):
             labels = self._labels_for(doc)
-            windows, ledger = self._cut(doc, labels)
-            out.append(([], ledger))
-            jobs += [
-                (
-                    i,
-                    w,
-                    labels,
-                    self.template.job(lm, w.unit, labels, nested=self.nested),
-                )
-                for w in windows
-            ]
+            windows, coverage = self._cut(doc, labels)
+            results.append(Listed([], coverage))
+            for window in windows:
+                job = self.template.job(lm, window.unit, labels, nested=self.nested)
+                items.append(_ListedWindow(index, window, labels, job))
+
         with self.weights.active():
-            list_mentions(lm, [job for *_, job in jobs])
+            list_mentions(lm, [item.job for item in items])
+
         shortened = set()
-        for i, w, labels, job in jobs:
-            mentions, ledger = out[i]
-            for m in job.mentions:
-                start, end = w.start + m.start, w.start + m.end
-                if w.owns(start, end) and m.score * m.label_score >= self.min_score:
-                    mentions.append(
-                        (start, end, m.score, m.label_score, labels.paths[m.label])
-                    )
-            if not job.complete:
-                shortened.add(i)
-                first, last = (
-                    docs[i][w.start].idx,
-                    docs[i][w.end - 1].idx + len(docs[i][w.end - 1]),
-                )
-                ledger[:] = [
-                    (s, e, SHORTENED if s < last and first < e else status)
-                    for s, e, status in ledger
-                ]
+        for item in items:
+            mentions, coverage = results[item.doc]
+            mentions += self._mentions(item)
+            if not item.job.complete:
+                shortened.add(item.doc)
+                _shorten(coverage, docs[item.doc][item.window.start : item.window.end])
         if shortened:
             logger.warning(Warnings.W005.format(name=self.name, n=len(shortened)))
-        for mentions, _ in out:
-            mentions.sort(key=lambda m: m[:2])
+
+        for mentions, _ in results:
+            mentions.sort(key=lambda mention: mention[:2])
+        return results
+
+    def _mentions(self, item: _ListedWindow) -> list[OpenMention]:
+        """The mentions that a window answers for."""
+        window = item.window
+        out = []
+        for found in item.job.mentions:
+            start, end = window.start + found.start, window.start + found.end
+            score = found.score * found.label_score
+            if window.owns(start, end) and score >= self.min_score:
+                path = item.labels.paths[found.label]
+                scores = found.score, found.label_score
+                out.append(OpenMention(start, end, *scores, path))
         return out
 
     def _load_adapter(self) -> None:
@@ -202,49 +211,36 @@ class OpenNER(LMPipe):
         if self.adapter_path and self.weights.adapter is None:
             self.weights.begin_with(Path(self.adapter_path))
 
-    def _cut(
-        self, doc: Doc, labels: LabelSet
-    ) -> tuple[list[Window], list[tuple[int, int, str]]]:
-        lm = self.lm
-        used = self.template.overhead(lm, labels)
-        room = (lm.max_length - used) // self.spread
-        if room < 1:
-            raise CascadeError(
-                Errors.C050.format(
-                    name=self.name, n=len(labels.names), found=used, limit=lm.max_length
-                )
-            )
-        limit = min(self.max_tokens, room)
-
+    def _cut(self, doc: Doc, labels: LabelSet) -> Cut:
         def cost(text: str) -> int:
-            return max(1, self.template.cost(lm, text))
+            return max(1, self.template.cost(self.lm, text))
 
-        return cut(
+        return self._cut_to_fit(
             doc,
-            mode=self.window,
-            limit=limit,
-            overlap=min(self.overlap, limit // 2),
+            overhead=self.template.overhead(self.lm, labels),
+            spread=self.spread,
             cost=cost,
+            names=labels.names,
         )
 
-    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
-        for doc, (mentions, ledger) in zip(docs, results, strict=True):
-            spans = [
-                Span(doc, start, end, label=path[-1])
-                for start, end, *_, path in mentions
-            ]
+    def set_annotations(self, docs: Sequence[Doc], results: Sequence[Listed]) -> None:
+        """Write candidates, entities and coverage."""
+        for doc, (mentions, coverage) in zip(docs, results, strict=True):
+            spans = [Span(doc, m.start, m.end, label=m.path[-1]) for m in mentions]
             if self.annotate_ents:
-                kept = fuse((s, e, p * q) for s, e, p, q, _ in mentions)
-                set_ents(doc, [spans[i] for i in kept], overwrite=self.overwrite_ents)
+                kept = fuse((m.start, m.end, m.score * m.label_score) for m in mentions)
+                flat = [spans[k] for k in kept]
+                set_ents(doc, flat, overwrite=self.overwrite_ents)
+
             set_candidates(
                 doc,
                 SPANS_KEY,
                 spans,
-                scores=[m[2] for m in mentions],
-                paths=[format_path(m[4]) for m in mentions],
-                path_scores=[m[3] for m in mentions],
+                scores=[mention.score for mention in mentions],
+                paths=[format_path(mention.path) for mention in mentions],
+                path_scores=[mention.label_score for mention in mentions],
             )
-            set_coverage(doc, ledger)
+            set_coverage(doc, coverage)
 
     def on_failure(self, doc: Doc) -> None:
         set_candidates(doc, SPANS_KEY, [], scores=[], paths=[], path_scores=[])
@@ -252,97 +248,86 @@ class OpenNER(LMPipe):
 
     # -- Training
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]] | None = None,
-        *,
-        nlp: Language | None = None,
-        weights: str | Path | None = None,
-        taxonomy: dict[str, Any] | list[str] | str | None = None,
-    ) -> None:
-        """Get ready for training, or take over trained weights.
+    def begin_training(self, examples: list[Example]) -> None:
+        """Report what can't be learned, and make weights trainable."""
+        report_gold(examples, marks=not self.nested, taxonomy=self.taxonomy)
+        self.start_training()
 
-        weights (Optional[str]): Directory of a trained component of this kind (for
-            `spacy assemble`).
-        taxonomy: Replaces the configured one.
-        """
-        if weights is not None:
-            self.from_disk(weights, exclude=["settings"])
-        if taxonomy is not None:
-            self.set_labels(taxonomy)
-        if weights is None and get_examples is not None:
-            report_gold(get_examples(), marks=not self.nested, taxonomy=self.taxonomy)
-            self.start_training()
-
-    def start_training(self) -> Any:
+    def start_training(self) -> "Trainable":
         self._load_adapter()
         return super().start_training()
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
-        out = []
-        for example in examples:
-            labels = self._labels_for(example.reference)
-            gold = self._gold(example)
-            missing = missing_tokens(example)
-            if self.list_noise is not None:
-                right = {
-                    name
-                    for name, path in zip(labels.names, labels.paths, strict=True)
-                    if path in gold.values()
-                }
-                labels = labels.select(self.list_noise.labels(labels.names, right))
-            index = {path: i for i, path in enumerate(labels.paths)}
-            items = []
-            for w in self._cut(example.predicted, labels)[0]:
-                # a list says of every token whether it is in a mention, so there is none to learn
-                # from where that is not known
-                if w.status not in (PROCESSED, SPLIT) or not missing.isdisjoint(
-                    range(w.start, w.end)
-                ):
-                    continue
-                spans = [
-                    LabeledSpan(s - w.start, e - w.start, index[path])
-                    for (s, e), path in gold.items()
-                    if w.start <= s and e <= w.end and path in index
-                ]
-                job = self.template.job(self.lm, w.unit, labels, nested=self.nested)
-                items.append(
-                    list_item(job, self.template.answer(self.lm, job, labels, spans))
-                )
-            out.append(items)
-        return out
+        """The lists of each example's windows."""
+        return [self._gold_lists(example) for example in examples]
 
-    def _gold(self, example: Example) -> dict[tuple[int, int], TypePath]:
-        """Gold mentions that can be listed, in the order of the text, longer ones
-        first; each once.
+    def _gold_lists(self, example: Example) -> list[TrainingItem]:
+        gold = self._gold(example)
+        missing = missing_tokens(example)
+        labels = self._labels_for(example.reference)
+        if self.list_noise is not None:
+            labels = self._changed(labels, gold.values())
+
+        index = {path: i for i, path in enumerate(labels.paths)}
+        items = []
+        for window in self._cut(example.predicted, labels).windows:
+            # a list says of every token whether it is in a mention, so there is none to learn
+            # from where that is not known
+            known = missing.isdisjoint(range(window.start, window.end))
+            if window.status not in (PROCESSED, SPLIT) or not known:
+                continue
+
+            spans = []
+            for (start, end), path in gold.items():
+                inside = window.start <= start and end <= window.end
+                if inside and path in index:
+                    first, behind = start - window.start, end - window.start
+                    spans.append(LabeledSpan(first, behind, index[path]))
+            job = self.template.job(self.lm, window.unit, labels, nested=self.nested)
+            answer = self.template.answer(self.lm, job, labels, spans)
+            items.append(list_item(job, answer))
+        return items
+
+    def _changed(self, labels: LabelSet, gold: Iterable[TypePath]) -> LabelSet:
+        """The label set as training shows it."""
+        assert self.list_noise is not None
+        paths = set(gold)
+        named = zip(labels.names, labels.paths, strict=True)
+        right = {name for name, path in named if path in paths}
+        return labels.select(self.list_noise.labels(labels.names, right))
+
+    def _gold(self, example: Example) -> dict[TokenSpan, TypePath]:
+        """Gold mentions that can be listed, each once, in the order of the text, longer
+        ones first.
         """
-        known = known_mentions(example, self.taxonomy)
-        spans = [
-            (s, e, path[: self.level] if self.level else path) for s, e, path in known
-        ]
+        mentions = []
+        for start, end, path in known_mentions(example, self.taxonomy):
+            mentions.append((start, end, path[: self.level] if self.level else path))
         if not self.nested:
-            spans = [spans[i] for i in fuse((s, e, 1.0) for s, e, _ in spans)]
-        out: dict[tuple[int, int], TypePath] = {}
-        for s, e, path in sorted(spans, key=lambda m: (m[0], -m[1])):
-            out.setdefault((s, e), path)
+            kept = fuse((start, end, 1.0) for start, end, _ in mentions)
+            mentions = [mentions[k] for k in kept]
+
+        out: dict[TokenSpan, TypePath] = {}
+        for start, end, path in sorted(mentions, key=lambda m: (m[0], -m[1])):
+            out.setdefault((start, end), path)
         return out
 
-    # -- Saving
+    # -- Settings
 
-    def check_settings(self) -> None:
-        super().check_settings()
-        check_settings(self.window, self.max_tokens, self.overlap)
-
-    def on_setting(self, option: str, value: Any) -> None:
+    def on_setting(self, option: str, value: object) -> None:
         super().on_setting(option, value)
         if option == "level" and "_taxonomy" in self.__dict__:
             self._own_labels = self._label_set(self._taxonomy)
 
-    def _take_taxonomy(self, saved: Any) -> None:
-        self.set_labels(saved)
+
+def _shorten(coverage: list[CoverageRange], window: Span) -> None:
+    """Note that the list of a window ends early."""
+    first, last = window.start_char, window.end_char
+    for k, (start, end, _) in enumerate(coverage):
+        if start < last and first < end:
+            coverage[k] = (start, end, SHORTENED)
 
 
-TEMPLATE = {"@prompts": "spacy-cascade.CompactOpen.v1"}
 SCORE_WEIGHTS: dict[str, float | None] = {
     "cascade_typed_f": 1.0,
     "cascade_extraction_f": 0.0,
@@ -352,7 +337,10 @@ Language.factory(
     "open_ner",
     assigns=["doc.ents", "doc.spans"],
     default_config=default_config(
-        OpenNER, **LM_BLOCKS, template=TEMPLATE, taxonomy=DEFAULT_TAXONOMY
+        OpenNER,
+        **LM_BLOCKS,
+        template={"@prompts": "spacy-cascade.CompactOpen.v1"},
+        taxonomy=DEFAULT_TAXONOMY,
     ),
     default_score_weights=SCORE_WEIGHTS,
 )(OpenNER)

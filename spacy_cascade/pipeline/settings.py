@@ -11,7 +11,7 @@ import math
 import numbers
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Generic, Protocol, TypeVar, get_type_hints, overload
+from typing import Any, Generic, Protocol, TypeVar, cast, get_type_hints, overload
 
 from spacy.util import registry
 
@@ -27,6 +27,7 @@ _LAST = ("save_weights", "scorer")
 # A block of a config.
 Block = dict[str, Any]
 Scorer = Callable[..., Any]
+TaxonomyLike = Taxonomy | str | Path | Sequence[str] | Block
 
 T = TypeVar("T")
 V_co = TypeVar("V_co", covariant=True)
@@ -98,11 +99,11 @@ class Setting(Generic[T]):
 def settings_of(kind: type) -> dict[str, Setting[object]]:
     """The settings of a component's class, by their names in the config."""
     found: dict[str, Setting[object]] = {}
-    for base in reversed(kind.__mro__):
-        for name, value in vars(base).items():
+    for base in kind.__mro__:
+        for value in vars(base).values():
             if isinstance(value, Setting):
-                found[name] = value
-    return {setting.option: setting for setting in found.values()}
+                found.setdefault(value.option, value)
+    return found
 
 
 def factory_settings(kind: type) -> dict[str, Setting[object]]:
@@ -232,10 +233,13 @@ def read_model(name: str, value: object) -> HFSpec | SharedSpec:
 
     RAISES CascadeError: C080.
     """
-    if isinstance(value, (HFSpec, SharedSpec)) or hasattr(value, "load"):
-        return value  # type: ignore[return-value]
+    if isinstance(value, (HFSpec, SharedSpec)):
+        return value
+    if hasattr(value, "load"):
+        return cast(HFSpec, value)  # of another package, with a backend of its own
     if value is None or isinstance(value, (str, Path)):
-        return hf_spec(str(value or ""))
+        spec: HFSpec = hf_spec(str(value or ""))
+        return spec
     expected = (
         'a directory, a hub name, or a block with @causal_lms = "spacy-cascade.HF.v1" or'
         ' "spacy-cascade.SharedLM.v1"'
@@ -282,7 +286,7 @@ def _unknown(option: str, name: str, value: object, expected: str) -> CascadeErr
     )
 
 
-def as_block(taxonomy: Taxonomy) -> dict[str, Any]:
+def as_block(taxonomy: Taxonomy) -> Block:
     """A taxonomy as a block of a config: its names, in order. Descriptions and aliases have no
     place there."""
     return {

@@ -13,6 +13,9 @@ from ..decoding.tree import TokenTree
 from ..taxonomy import Taxonomy, TypePath
 from ..types import MentionQuery, Query, TrainingItem
 
+# (types, gold) -> the list to choose from
+ListNoise = Callable[[list[str], str], list[str]]
+
 
 def copy_item(
     job: Job, text: Iterable[int], missing: Collection[int] = ()
@@ -95,7 +98,7 @@ class TypesItem:
         self,
         lm: Any,
         template: Any,
-        list_noise: Callable[[list[str], str], list[str]] | None = None,
+        list_noise: ListNoise | None = None,
     ):
         self.lm = lm
         self.template = template

@@ -8,16 +8,20 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
 
 from spacy.attrs import IDX, IS_SPACE, LENGTH
-from spacy.tokens import Doc
+from spacy.tokens import Doc, Span
 
 from ..errors import CascadeError, Errors
 from ..types import Unit
 
 PROCESSED, SPLIT, SKIPPED, FAILED = "processed", "split", "skipped", "failed"
 MODES = ("auto", "sents", "stride")
+
+
+# Characters of a Doc, end exclusive, and what became of them.
+CoverageRange = tuple[int, int, str]
 
 
 @dataclass(frozen=True)
@@ -39,24 +43,30 @@ class Window:
         return self.own_start <= start < self.own_end and end <= self.end
 
 
+class Cut(NamedTuple):
+    """The windows of a Doc, and what became of every range of its text."""
+
+    windows: list[Window]
+    coverage: list[CoverageRange]
+
+
 def check_settings(mode: str, max_tokens: int, overlap: int) -> None:
     """Whether components can cut with these settings (see `cut`).
 
     RAISES CascadeError: C020, C021.
     """
     if mode not in MODES:
+        names = ", ".join(MODES)
         raise CascadeError(
-            Errors.C020.format(option="window", value=mode, choices=", ".join(MODES))
+            Errors.C020.format(option="window", value=mode, choices=names)
         )
-    for option, value, rule, ok in (
+
+    half = max_tokens // 2
+    checks = (
         ("max_tokens", max_tokens, "8 or more", max_tokens >= 8),
-        (
-            "overlap",
-            overlap,
-            "from 0 to half of max_tokens",
-            0 <= overlap <= max_tokens // 2,
-        ),
-    ):
+        ("overlap", overlap, "from 0 to half of max_tokens", 0 <= overlap <= half),
+    )
+    for option, value, rule, ok in checks:
         if not ok:
             raise CascadeError(
                 Errors.C021.format(option=option, rule=rule, value=value)
@@ -73,9 +83,11 @@ class _Layout:
     objects cost more than all else here.
     """
 
-    def __init__(self, doc: Any):
+    def __init__(self, doc: Doc | Span):
         self.text = doc.text  # put together anew at every access
-        table = doc.to_array([IDX, LENGTH, IS_SPACE]).astype("int64")
+        # (tokens, 3); spaCy's stubs do not know this method of a Span
+        array = doc.to_array([IDX, LENGTH, IS_SPACE])  # type: ignore[union-attr]
+        table = array.astype("int64")
         starts = table[:, 0] - table[:1, 0]
         self.starts: list[int] = starts.tolist()
         self.ends: list[int] = (starts + table[:, 1]).tolist()
@@ -111,8 +123,8 @@ def cut(
     overlap: int,
     cost: Callable[[str], int],
     labels: tuple[str, ...] = (),
-) -> tuple[list[Window], list[tuple[int, int, str]]]:
-    """Windows of a Doc, and the ranges (start_char, end_char, status) of the whole text.
+) -> Cut:
+    """Cut a Doc into windows.
 
     mode (str): "auto" cuts at sentences where the Doc has them, "sents" likewise but
         needs them, "stride" fills windows up to the limit. A sentence over the limit is
@@ -123,41 +135,51 @@ def cut(
     labels (tuple): Type names that the units are read for.
     """
     windows: list[Window] = []
-    ledger: list[tuple[int, int, str]] = []
-    at = _Layout(doc)
-    for start, end in _pieces(doc, mode):
-        start, end = at.stripped(start, end)
+    coverage: list[CoverageRange] = []
+    layout = _Layout(doc)
+
+    for piece in _pieces(doc, mode):
+        start, end = layout.stripped(*piece)
         if start == end:
             continue
-        cuts = [at.starts[start], *at.ends[start:end]]
-        costs = [cost(at.text[a:b]) for a, b in itertools.pairwise(cuts)]
-        for a, b, ok in _runs(costs, limit):
-            a, b = a + start, b + start
-            if not ok:
-                ledger.append((at.starts[a], at.ends[b - 1], SKIPPED))
+
+        edges = [layout.starts[start], *layout.ends[start:end]]
+        costs = [cost(layout.text[a:b]) for a, b in itertools.pairwise(edges)]
+        for run_start, run_end, fits in _runs(costs, limit):
+            first, last = run_start + start, run_end + start
+            if not fits:
+                chars = layout.starts[first], layout.ends[last - 1]
+                coverage.append((*chars, SKIPPED))
                 continue
-            strides = list(_strides(costs[a - start : b - start], limit, overlap))
-            for i, (s, e) in enumerate(strides):
-                own_start = a if i == 0 else a + (s + strides[i - 1][1]) // 2
-                own_end = (
-                    b if i + 1 == len(strides) else a + (strides[i + 1][0] + e) // 2
+
+            strides = list(_strides(costs[run_start:run_end], limit, overlap))
+            status = PROCESSED if len(strides) == 1 else SPLIT
+            for own, stride in zip(_owned(strides), strides, strict=True):
+                own_start, own_end = first + own[0], first + own[1]
+                token_start, token_end = layout.stripped(
+                    first + stride[0], first + stride[1]
                 )
-                status = PROCESSED if len(strides) == 1 else SPLIT
-                first, last = at.stripped(a + s, a + e)
-                if first == last:
+                if token_start == token_end:
                     continue
+
+                unit = layout.unit(token_start, token_end, labels)
                 windows.append(
-                    Window(
-                        first,
-                        last,
-                        own_start,
-                        own_end,
-                        at.unit(first, last, labels),
-                        status,
-                    )
+                    Window(token_start, token_end, own_start, own_end, unit, status)
                 )
-                ledger.append((at.starts[own_start], at.ends[own_end - 1], status))
-    return windows, ledger
+                chars = layout.starts[own_start], layout.ends[own_end - 1]
+                coverage.append((*chars, status))
+
+    return Cut(windows, coverage)
+
+
+def _owned(strides: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """The tokens that each stride answers for: those up to the middle of an overlap."""
+    middles = [
+        (after_start + before_end) // 2
+        for (_, before_end), (after_start, _) in itertools.pairwise(strides)
+    ]
+    edges = [strides[0][0], *middles, strides[-1][1]]
+    yield from itertools.pairwise(edges)
 
 
 def _pieces(doc: Doc, mode: str) -> Iterator[tuple[int, int]]:

@@ -223,13 +223,8 @@ class TrainingData:
                 )
                 setattr(pipe, "list_noise", noise)  # noqa: B010
             if settings.own_lists:
-                stack.callback(
-                    setattr,
-                    pipe,
-                    "own_lists",
-                    False,
-                )
-                setattr(pipe, "own_lists", True)  # noqa: B010
+                stack.callback(setattr, pipe, "use_mention_lists", False)
+                setattr(pipe, "use_mention_lists", True)  # noqa: B010
 
 
 def _has_mention(doc: Doc) -> bool:

@@ -120,4 +120,4 @@ def test_mentions_bring_their_own_lists(base: Path, tmp_path: Path) -> None:
 
     assert asked(own_lists=True)
     assert not asked()
-    assert pipe.own_lists is False
+    assert pipe.use_mention_lists is False
