@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -40,7 +40,7 @@ def refuse_overlap(
     *,
     replaced: bool = False,
 ) -> None:
-    """See `overlap.find_overlap`; None stands for an option that was not given.
+    """See `files.find_overlap`; None stands for an option that was not given.
 
     RAISES CascadeError: C123.
     """
@@ -52,36 +52,28 @@ def refuse_overlap(
 
 
 def read_docs(
-    path: Path, vocab: Vocab, limit: int = 0, *, spans_key: str | None = ""
+    path: Path,
+    vocab: Vocab,
+    limit: int = 0,
+    *,
+    spans_key: str | None = "",
 ) -> Iterator[Doc]:
     """Docs of a .spacy file. Warns (CW17) of spans in groups that are not read.
 
-    spans_key (Optional[str]): The group that is gold, such as spancat's "sc"; "": gold spans or
-    entities; None: gold is not
-        looked at.
+    spans_key (Optional[str]): The group that is gold, such as spancat's "sc"; "": gold
+        spans or entities; None: gold is not looked at.
     RAISES CascadeError: C031, also if no Doc has that group.
     """
     if not path.is_file():
-        raise CascadeFileNotFoundError(
-            Errors.C031.format(
-                path=path, name="this command", why="there is no such file"
-            )
-        )
+        raise CascadeFileNotFoundError(_unusable(path, "there is no such file"))
     try:
         docs = DocBin().from_disk(path)
-    except (
-        Exception
-    ) as err:  # zlib and msgpack raise whatever they like on a wrong file
-        raise CascadeError(
-            Errors.C031.format(
-                path=path, name="this command", why=f"it can't be read ({err})"
-            )
-        ) from err
-    gold = GoldSpans(
-        path,
-        spans_key or "",
-        "`python -m corpus_tools convert --spans-key NAME` makes gold of a group",
-    )
+    except Exception as err:
+        # zlib and msgpack raise whatever they like on a wrong file
+        raise CascadeError(_unusable(path, f"it can't be read ({err})")) from err
+
+    remedy = "`python -m corpus_tools convert --spans-key NAME` makes gold of a group"
+    gold = GoldSpans(path, spans_key or "", remedy)
     with Codecs():
         for doc in itertools.islice(docs.get_docs(vocab), limit or None):
             yield gold.read(doc)
@@ -89,26 +81,25 @@ def read_docs(
         gold.report()
 
 
-def corpora(paths: list[Path], split: str) -> dict[str, Path]:
+def corpora(paths: Sequence[Path], split: str) -> dict[str, Path]:
     """Name -> .spacy file.
 
     A directory stands for all `<split>.spacy` below it, named by their folders.
     """
     out: dict[str, Path] = {}
     for path in paths:
-        if path.is_dir():
-            for file in sorted(path.rglob(f"{split}.spacy")):
-                out[
-                    str(file.parent.relative_to(path)) if file.parent != path else split
-                ] = file
-        else:
-            out[path.stem if path.stem != split else path.parent.name] = path
+        if not path.is_dir():
+            name = path.stem if path.stem != split else path.parent.name
+            out[name] = path
+            continue
+        for file in sorted(path.rglob(f"{split}.spacy")):
+            name = str(file.parent.relative_to(path)) if file.parent != path else split
+            out[name] = file
     if not out:
-        raise CascadeFileNotFoundError(
-            Errors.C031.format(
-                path=", ".join(map(str, paths)),
-                name="this command",
-                why=f"no {split}.spacy below it",
-            )
-        )
+        named = ", ".join(map(str, paths))
+        raise CascadeFileNotFoundError(_unusable(named, f"no {split}.spacy below it"))
     return out
+
+
+def _unusable(path: Path | str, why: str) -> str:
+    return Errors.C031.format(path=path, name="this command", why=why)

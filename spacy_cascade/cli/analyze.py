@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import srsly
 import typer
+from spacy.language import Language
+from spacy.tokens import Doc
 from wasabi import msg
 
 from ..doc.gold import label_set, unannotated
@@ -72,24 +73,7 @@ def errors_cli(
                 srsly.write_json(temp, {**analysis.to_dict(), "about": about})
     if quiet:
         return
-    rows = [
-        [name or "?", t.gold, t.found, *(t.kinds[k] for k in KINDS)]
-        for name, t in sorted(analysis.groups["language"].items())
-    ]
-    rows.append(
-        [
-            "all",
-            analysis.total.gold,
-            analysis.total.found,
-            *(analysis.total.kinds[k] for k in KINDS),
-        ]
-    )
-    msg.table(
-        rows,
-        header=["", "gold", "found", *KINDS],
-        divider=True,
-        aligns=("l", *["r"] * (len(KINDS) + 2)),
-    )
+    _print_table(analysis)
     if analysis.unannotated:
         msg.warn(
             f"{analysis.unannotated} document(s) have no entity annotation and are left out"
@@ -97,8 +81,20 @@ def errors_cli(
     msg.good(f"{analysis.total.docs} documents", output)
 
 
+def _print_table(analysis: Analysis) -> None:
+    """A row per language."""
+    languages = dict(sorted(analysis.groups["language"].items()))
+    rows = []
+    for name, tally in [*languages.items(), ("all", analysis.total)]:
+        kinds = [tally.kinds[kind] for kind in KINDS]
+        rows.append([name or "?", tally.gold, tally.found, *kinds])
+    header = ["", "gold", "found", *KINDS]
+    right = ["r"] * (len(header) - 1)
+    msg.table(rows, header=header, divider=True, aligns=("l", *right))
+
+
 def analyse(
-    model: Any,
+    model: Language | str | Path,
     data: Path,
     *,
     split: str = "test",
@@ -111,29 +107,28 @@ def analyse(
 ) -> Analysis:
     """Run a pipeline on gold Docs and judge what it finds.
 
-    model: A pipeline, or a package name or directory. spans_key (str): See `read_docs`.
-        RAISES CascadeError: C030 without gold mentions, C031.
+    model (Language | str | Path): A pipeline, or its package name or directory.
+    data (Path): Gold DocBin, or a directory with `<name>/<split>.spacy`.
+    spans_key (str): See `read_docs`.
+    RAISES CascadeError: C030 without gold mentions, C031.
     """
     import spacy
     from tqdm import tqdm
 
-    nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
+    nlp = model if isinstance(model, Language) else spacy.load(model)
     analysis = Analysis(size=max(1, examples), seed=seed, taxonomy=label_set(nlp))
 
-    def pairs() -> Iterator[tuple[Any, Any]]:
+    def pairs() -> Iterator[tuple[Doc, tuple[Doc, str]]]:
         for name, path in corpora([data], split).items():
             for gold in read_docs(path, nlp.vocab, limit, spans_key=spans_key):
                 yield unannotated(nlp, gold), (gold, name)
 
     found = nlp.pipe(pairs(), as_tuples=True, batch_size=batch_size)
-    for doc, (gold, name) in tqdm(
-        found, desc="documents", unit="", disable=True if quiet else None
-    ):
+    # None: where there is a terminal
+    no_bar = True if quiet else None
+    for doc, (gold, name) in tqdm(found, desc="documents", unit="", disable=no_bar):
         analysis.add(doc, gold, name=name)
     if not analysis.total.gold:
-        raise CascadeError(
-            Errors.C030.format(
-                name="error analysis", why=f"'{data}' holds no gold mention"
-            )
-        )
+        why = f"'{data}' holds no gold mention"
+        raise CascadeError(Errors.C030.format(name="error analysis", why=why))
     return analysis

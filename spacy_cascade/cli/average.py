@@ -1,7 +1,6 @@
 """`spacy cascade average`: the mean of several trainings of one model."""
 
 from pathlib import Path
-from typing import Any
 
 import typer
 from wasabi import msg
@@ -36,8 +35,10 @@ def average_cli(
 
 
 def average(models: list[Path], output: Path) -> None:
-    """RAISES CascadeError: C054 if the models differ in shape or tokenizer, C010 to
-    C019 if one can't be loaded.
+    """Write the mean of some models.
+
+    RAISES CascadeError: C054 if the models differ in shape or tokenizer, C010 to C019 if
+        one can't be loaded.
     """
     import torch
 
@@ -45,28 +46,28 @@ def average(models: list[Path], output: Path) -> None:
     from ..models.loading import load_model
     from ..models.spec import HFSpec
 
-    mean: Any = None
-    total: dict[str, Any] = {}
-    for path in models:
+    first = load_model(
+        HFSpec(str(models[0]), device="cpu"), path=models[0], private=True
+    )
+    total = {name: w.double() for name, w in first.model.state_dict().items()}
+    shapes = {name: weight.shape for name, weight in total.items()}
+    vocabulary = first.tokenizer.get_vocab()
+    for path in models[1:]:  # one at a time: they need not fit into memory together
         lm = load_model(HFSpec(str(path), device="cpu"), path=path, private=True)
-        state = {k: v.double() for k, v in lm.model.state_dict().items()}
-        if mean is None:
-            mean, total = lm, state
-            continue
-        shapes = [{k: tuple(v.shape) for k, v in s.items()} for s in (total, state)]
-        if (
-            shapes[0] != shapes[1]
-            or mean.tokenizer.get_vocab() != lm.tokenizer.get_vocab()
-        ):
-            why = (
-                "its weights have other shapes"
-                if shapes[0] != shapes[1]
-                else "its tokenizer is another one"
-            )
-            raise CascadeError(Errors.C054.format(path=path, other=models[0], why=why))
-        total = {k: v + state[k] for k, v in total.items()}
+        state = lm.model.state_dict()
+        why = ""
+        if {name: weight.shape for name, weight in state.items()} != shapes:
+            why = "its weights have other shapes"
+        elif lm.tokenizer.get_vocab() != vocabulary:
+            why = "its tokenizer is another one"
+        if why:
+            message = Errors.C054.format(path=path, other=models[0], why=why)
+            raise CascadeError(message)
+        for name, weight in state.items():
+            total[name] = total[name] + weight.double()
+
     with torch.no_grad():
-        for name, weight in mean.model.state_dict().items():
+        for name, weight in first.model.state_dict().items():
             weight.copy_(total[name] / len(models))
-    with atomic_dir(Path(output)) as tmp:
-        mean.save(tmp)
+    with atomic_dir(Path(output)) as temp:
+        first.save(temp)

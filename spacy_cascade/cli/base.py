@@ -72,7 +72,11 @@ def build(
     type_tokens: bool = True,
     **options: object,
 ) -> int:
-    """RETURNS (int): Number of documents the tokenizer was trained on."""
+    """Train a tokenizer and write a model with random weights.
+
+    options (object): See `models.tiny.build_base`.
+    RETURNS (int): Number of documents the tokenizer was trained on.
+    """
     import srsly
     from spacy.vocab import Vocab
 
@@ -81,22 +85,24 @@ def build(
     from ..pipeline.windows import make_unit
     from ..taxonomy import normalize_name
 
-    vocab, segments, n = Vocab(), [], 0
-    types: dict[str, None] = {}
+    vocab = Vocab()
+    segments: list[str] = []
+    types: set[str] = set()
+    n = 0
     for path in corpus:
         for doc in read_docs(path, vocab):
             n += 1
-            # as the compact templates write them
-            types.update(
-                (normalize_name(name), None)
-                for *_, path in gold_chars(doc)
-                for name in path
-            )
+            for _, _, type_path in gold_chars(doc):
+                # as the compact templates write them
+                types.update(normalize_name(name) for name in type_path)
             if len(doc):
                 segments += make_unit(doc, 0, len(doc)).segments()
     if lexicon is not None:
         for file in sorted(Path(lexicon).glob("*.json")):
             for names in srsly.read_json(file).values():
-                segments += [f" {word}" for name in names for word in name.split()]
-    build_base(output, segments, types=sorted(types) if type_tokens else (), **options)  # type: ignore[arg-type]
+                for name in names:
+                    segments += [f" {word}" for word in name.split()]
+
+    tokens = sorted(types) if type_tokens else ()
+    build_base(output, segments, types=tokens, **options)  # type: ignore[arg-type]
     return n

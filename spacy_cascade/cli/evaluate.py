@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import platform
 import time
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import srsly
 import typer
+from spacy.language import Language
+from spacy.tokens import Doc, Span
+from spacy.training import Example
 from wasabi import msg
 
 from ..doc.annotations import labels_of
-from ..doc.gold import known_path
+from ..doc.gold import gold_chars, known_path, label_set, unannotated
 from ..doc.missing import is_annotated
 from ..errors import CascadeError, Errors
-from ..taxonomy import parse_path
+from ..files import JsonObject
+from ..scoring.scorers import cascade_score
+from ..taxonomy import Taxonomy, parse_path
 from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
 
+# What a file of scores must hold.
+NEEDED = ("corpora", "all", "docs_per_second")
 COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accuracy")
 
 
@@ -81,62 +89,54 @@ def show_cli(
         print_scores(read_scores(path))
 
 
-def read_scores(path: Path) -> dict[str, Any]:
+def read_scores(path: Path) -> JsonObject:
     """RAISES CascadeError: C061 if the file is not what `evaluate` wrote."""
     try:
         scores = srsly.read_json(path)
     except ValueError as err:
-        raise CascadeError(
-            Errors.C061.format(path=path, why=f"it is no JSON: {err}")
-        ) from err
-    missing = [
-        k
-        for k in ("corpora", "all", "docs_per_second")
-        if not isinstance(scores, dict) or k not in scores
-    ]
+        why = f"it is no JSON: {err}"
+        raise CascadeError(Errors.C061.format(path=path, why=why)) from err
+    found = scores if isinstance(scores, dict) else {}
+    missing = [key for key in NEEDED if key not in found]
     if missing:
-        raise CascadeError(
-            Errors.C061.format(path=path, why=f"it lacks {', '.join(missing)}")
-        )
-    return scores
+        why = f"it lacks {', '.join(missing)}"
+        raise CascadeError(Errors.C061.format(path=path, why=why))
+    return found
 
 
-def print_scores(scores: dict[str, Any]) -> None:
+def print_scores(scores: JsonObject) -> None:
     """A table with a row per corpus."""
-    header = ["", "docs", "mentions", *(c.replace("_f", " F1") for c in COLUMNS)]
-    rows = [
-        [
-            name,
-            s["docs"],
-            s["mentions"],
-            *(
-                "-" if s.get(f"cascade_{c}") is None else f"{s[f'cascade_{c}']:.3f}"
-                for c in COLUMNS
-            ),
-        ]
-        for name, s in scores["corpora"].items()
-    ]
-    msg.table(
-        rows, header=header, divider=True, aligns=("l", *["r"] * (len(header) - 1))
-    )
-    if scores["all"].get("unannotated"):
+    columns = [column.replace("_f", " F1") for column in COLUMNS]
+    header = ["", "docs", "mentions", *columns]
+    rows = []
+    for name, found in scores["corpora"].items():
+        cells = [_cell(found.get(f"cascade_{column}")) for column in COLUMNS]
+        rows.append([name, found["docs"], found["mentions"], *cells])
+    right = ["r"] * (len(header) - 1)
+    msg.table(rows, header=header, divider=True, aligns=("l", *right))
+
+    everything = scores["all"]
+    if everything.get("unannotated"):
         msg.warn(
-            f"{scores['all']['unannotated']} of {scores['all']['docs']} document(s) have no"
+            f"{everything['unannotated']} of {everything['docs']} document(s) have no"
             " entity annotation and do not count"
         )
-    if scores["all"].get("unseen_recall") is not None:
-        a = scores["all"]
+    if everything.get("unseen_recall") is not None:
         msg.text(
-            f"boundary recall of the {a['seen_mentions']} mentions whose string is in the"
-            f" training data or lexicon: {a['seen_recall']:.3f}; of the {a['unseen_mentions']}"
-            f" others: {a['unseen_recall']:.3f}"
+            f"boundary recall of the {everything['seen_mentions']} mentions whose string is in"
+            f" the training data or lexicon: {everything['seen_recall']:.3f}; of the"
+            f" {everything['unseen_mentions']} others: {everything['unseen_recall']:.3f}"
         )
     msg.text(f"{scores['docs_per_second']:.1f} documents per second")
 
 
+def _cell(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
 def evaluate(
-    model: Any,
-    data: list[Path],
+    model: Language | str | Path,
+    data: Sequence[Path],
     *,
     split: str = "test",
     train: Path | None = None,
@@ -145,91 +145,125 @@ def evaluate(
     limit: int = 0,
     nested: bool = False,
     spans_key: str = "",
-) -> dict[str, Any]:
-    """spans_key (str): See `read_docs`. RETURNS (dict): scores per corpus and over all (see
-    `scorers.cascade_score`), sizes, speed, hardware."""
-    import platform
+) -> JsonObject:
+    """Score a pipeline on gold DocBins.
 
+    model (Language | str | Path): A pipeline, or its package name or directory.
+    data (Sequence[Path]): DocBins, or directories with `<name>/<split>.spacy`.
+    split (str): Which split of directories.
+    train (Optional[Path]): Training DocBin. Mentions that are not in it are reported apart.
+    lexicon (Optional[Path]): Lexicon used in training. Its names count as seen, too.
+    batch_size (int): Documents that run together.
+    limit (int): Most documents per file. 0: all.
+    nested (bool): Score nested mentions, too.
+    spans_key (str): The span group that is gold, such as spancat's "sc". "": gold spans or
+        entities.
+    RETURNS (JsonObject): Scores of each corpus and of all documents (see
+        `scoring.scorers.cascade_score`), sizes, speed and versions.
+    RAISES CascadeError: C031 if a file can't be read.
+    """
     import spacy
-    from spacy.training import Example
 
-    from ..doc.gold import gold_chars, label_set, unannotated
-    from ..scoring.scorers import cascade_score
-
-    nlp = spacy.load(model) if isinstance(model, (str, Path)) else model
+    nlp = model if isinstance(model, Language) else spacy.load(model)
     score = partial(cascade_score, nested=nested, taxonomy=label_set(nlp))
     seen = None
     if train is not None:
-        docs = read_docs(train, nlp.vocab, spans_key=spans_key)
-        seen = {doc.text[s:e].lower() for doc in docs for s, e, _ in gold_chars(doc)}
-        for file in sorted(Path(lexicon).glob("*.json")) if lexicon is not None else ():
-            seen.update(
-                name.lower()
-                for names in srsly.read_json(file).values()
-                for name in names
-            )
+        gold = read_docs(train, nlp.vocab, spans_key=spans_key)
+        seen = _mention_texts(gold) | _lexicon_names(lexicon)
+
     everything: list[Example] = []
-    out: dict[str, Any] = {"corpora": {}}
+    results: JsonObject = {}
     seconds = 0.0
     for name, path in corpora(data, split).items():
-        gold = list(read_docs(path, nlp.vocab, limit, spans_key=spans_key))
+        references = list(read_docs(path, nlp.vocab, limit, spans_key=spans_key))
+        texts = (unannotated(nlp, doc) for doc in references)
         start = time.perf_counter()
-        found = [
-            known_labels(d)
-            for d in nlp.pipe(
-                (unannotated(nlp, doc) for doc in gold), batch_size=batch_size
-            )
-        ]
+        found = [known_labels(doc) for doc in nlp.pipe(texts, batch_size=batch_size)]
         seconds += time.perf_counter() - start
-        examples = [
-            Example(doc, reference) for doc, reference in zip(found, gold, strict=True)
-        ]
+        pairs = zip(found, references, strict=True)
+        examples = [Example(doc, reference) for doc, reference in pairs]
         everything += examples
-        out["corpora"][name] = _scores(examples, score, seen)
-    out["all"] = out["corpora"]["all"] = _scores(everything, score, seen)
-    out["docs_per_second"] = len(everything) / max(seconds, 1e-9)
-    out["about"] = {
+        results[name] = _scores(examples, score, seen)
+
+    results["all"] = _scores(everything, score, seen)
+    about = {
         "model": str(model),
         "split": split,
         "nested": nested,
         "machine": platform.machine(),
-        "spacy": spacy.__version__,
+        "spacy": spacy.about.__version__,
     }
-    return out
+    return {
+        "corpora": results,
+        "all": results["all"],
+        "docs_per_second": len(everything) / max(seconds, 1e-9),
+        "about": about,
+    }
 
 
-def known_labels(doc: Any) -> Any:
-    """Drop the entities of a Doc that brings its own label set whose label is not in
-    it, neither as a name nor as a path ('location > city' is 'city' of a set that has
-    it): what components that know nothing of label sets wrote.
+def _mention_texts(docs: Iterable[Doc]) -> set[str]:
+    texts: set[str] = set()
+    for doc in docs:
+        for start, end, _ in gold_chars(doc):
+            texts.add(doc.text[start:end].lower())
+    return texts
+
+
+def _lexicon_names(lexicon: Path | None) -> set[str]:
+    files = sorted(Path(lexicon).glob("*.json")) if lexicon is not None else []
+    found: set[str] = set()
+    for file in files:
+        for names in srsly.read_json(file).values():
+            found.update(name.lower() for name in names)
+    return found
+
+
+def known_labels(doc: Doc) -> Doc:
+    """Drop the entities whose label is not in the label set that a Doc brings.
+
+    Components that know nothing of label sets write such entities. A label may be a name
+    of the set or a path: 'location > city' is 'city' of a set that has it.
     """
     taxonomy = labels_of(doc)
     if taxonomy is not None:
         names = {path[-1] for path in taxonomy}
-        kept = [
-            e
-            for e in doc.ents
-            if e.label_ in names
-            or known_path(taxonomy, parse_path(e.label_)) is not None
-        ]
+        kept = [ent for ent in doc.ents if _is_known(ent, taxonomy, names)]
         doc.set_ents(kept)
     return doc
 
 
-def _scores(examples: list[Any], score: Any, seen: set[str] | None) -> dict[str, Any]:
-    out: dict[str, Any] = score(examples)
+def _is_known(ent: Span, taxonomy: Taxonomy, names: Collection[str]) -> bool:
+    if ent.label_ in names:
+        return True
+    return known_path(taxonomy, parse_path(ent.label_)) is not None
+
+
+def _scores(
+    examples: Sequence[Example],
+    score: Callable[[Sequence[Example]], JsonObject],
+    seen: Collection[str] | None,
+) -> JsonObject:
+    """seen (Optional[Collection[str]]): Mentions of the training data, in lower case."""
+    out = dict(score(examples))
+    references = [example.reference for example in examples]
     out["docs"] = len(examples)
-    out["unannotated"] = sum(not is_annotated(eg.reference) for eg in examples)
-    out["mentions"] = sum(len(eg.reference.ents) for eg in examples)
-    if seen is not None:
-        hits: dict[bool, list[bool]] = {True: [], False: []}
-        for eg in examples:
-            found = {(e.start_char, e.end_char) for e in eg.predicted.ents}
-            for e in eg.reference.ents:
-                hits[e.text.lower() in seen].append((e.start_char, e.end_char) in found)
-        out["seen_mentions"], out["unseen_mentions"] = len(hits[True]), len(hits[False])
-        out["seen_recall"] = sum(hits[True]) / len(hits[True]) if hits[True] else None
-        out["unseen_recall"] = (
-            sum(hits[False]) / len(hits[False]) if hits[False] else None
-        )
+    out["unannotated"] = sum(not is_annotated(gold) for gold in references)
+    out["mentions"] = sum(len(gold.ents) for gold in references)
+    if seen is None:
+        return out
+
+    hits: dict[bool, list[bool]] = {True: [], False: []}
+    for example in examples:
+        found = {(ent.start_char, ent.end_char) for ent in example.predicted.ents}
+        for ent in example.reference.ents:
+            place = (ent.start_char, ent.end_char)
+            hits[ent.text.lower() in seen].append(place in found)
+    out["seen_mentions"] = len(hits[True])
+    out["unseen_mentions"] = len(hits[False])
+    out["seen_recall"] = _share(hits[True])
+    out["unseen_recall"] = _share(hits[False])
     return out
+
+
+def _share(hits: Sequence[bool]) -> float | None:
+    return sum(hits) / len(hits) if hits else None

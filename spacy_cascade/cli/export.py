@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import typer
+from spacy.language import Language
+from spacy.pipeline import Sentencizer
+from spacy.training import Example
 from wasabi import msg
 
+from ..doc.gold import unannotated
 from ..errors import CascadeError, Errors
 from ._app import cascade_app
 from ._util import read_docs, refuse_overlap, show_errors
@@ -59,51 +62,54 @@ def export(
     meta: Path | None = None,
     limit: int = 0,
 ) -> dict[str, dict[str, float]]:
-    """RETURNS (dict): For each calibrated component what `calibrate` found.
+    """Write a pipeline for distribution. The arguments are those of the command.
 
+    RETURNS (dict): For each calibrated component what `calibrate` found.
     RAISES CascadeError: C020 for an unknown precision, C031 if a file can't be read.
     """
     import spacy
     import srsly
     import torch
-    from spacy.pipeline import Sentencizer
-    from spacy.training import Example
 
-    from ..doc.gold import unannotated
     from ..pipeline.component import LMPipe
 
     if dtype not in DTYPES:
-        raise CascadeError(
-            Errors.C020.format(option="dtype", value=dtype, choices=", ".join(DTYPES))
-        )
+        choices = ", ".join(DTYPES)
+        message = Errors.C020.format(option="dtype", value=dtype, choices=choices)
+        raise CascadeError(message)
     nlp = spacy.load(model)
     report = {}
-    pipes: list[Any] = [pipe for _, pipe in nlp.components if isinstance(pipe, LMPipe)]
-    if calibrate is not None:
-        docs = list(read_docs(calibrate, nlp.vocab))
-        chosen = (
-            docs
-            if not 0 < limit < len(docs)
-            else [docs[i * len(docs) // limit] for i in range(limit)]
-        )
-        examples = [Example(unannotated(nlp, doc), doc) for doc in chosen]
-        for pipe in pipes:
+    calibrations = {}
+    examples = None if calibrate is None else _examples(nlp, calibrate, limit)
+    for _, pipe in nlp.components:
+        if not isinstance(pipe, LMPipe):
+            continue
+        if examples is not None:
             report[pipe.name] = pipe.calibrate(examples)
+        calibrations[pipe.name] = pipe.calibration
+
     # texts leave traces in a pipeline (its vocabulary, what its drafter learns): none
     # of them go along
-    found = {pipe.name: pipe.calibration for pipe in pipes}
     nlp = spacy.load(model)
-    pipes = [nlp.get_pipe(name) for name in found]
-    for pipe in pipes:
-        pipe.calibration = found[pipe.name]
-    for lm in {id(pipe.lm): pipe.lm for pipe in pipes}.values():
-        lm.model.to(getattr(torch, dtype))
-    for _, pipe in nlp.components:
+    for name, pipe in nlp.components:
+        if isinstance(pipe, LMPipe):
+            pipe.calibration = calibrations[name]
+            pipe.lm.model.to(getattr(torch, dtype))
         if isinstance(pipe, Sentencizer):
-            pipe.punct_chars = sorted(
-                pipe.punct_chars
-            )  # a set would be written in another order every time
+            # a set would be written in another order every time
+            pipe.punct_chars = sorted(pipe.punct_chars)
     if meta is not None:
         nlp.meta.update(srsly.read_json(meta))
     nlp.to_disk(output)
     return report
+
+
+def _examples(nlp: Language, path: Path, limit: int) -> list[Example]:
+    """Texts of a gold DocBin without their annotation, beside their references.
+
+    limit (int): So many, taken evenly. 0: all.
+    """
+    docs = list(read_docs(path, nlp.vocab))
+    if 0 < limit < len(docs):
+        docs = [docs[i * len(docs) // limit] for i in range(limit)]
+    return [Example(unannotated(nlp, doc), doc) for doc in docs]
