@@ -58,15 +58,24 @@ embedders = _table("embedders")
 prompts = _table("prompts")
 taxonomies = _table("taxonomies")
 training_loops = _table("training_loops")
+# spaCy's own
+augmenters = _table("augmenters")
+readers = _table("readers")
+scorers = _table("scorers")
+tokenizers = _table("tokenizers")
 
 __all__ = [
+    "augmenters",
     "causal_lms",
     "drafters",
     "embedders",
     "missing_members",
     "prompts",
+    "readers",
     "registry",
+    "scorers",
     "taxonomies",
+    "tokenizers",
     "training_loops",
 ]
 

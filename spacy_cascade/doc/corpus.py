@@ -12,9 +12,9 @@ from pathlib import Path
 from spacy.language import Language
 from spacy.tokens import Doc, Span, SpanGroup
 from spacy.training import Corpus, Example
-from spacy.util import registry
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors, Warnings
+from ..registry import readers
 from .codecs import Codecs
 from .gold import gold_spans
 from .missing import GOLD_KEY, is_annotated, name_groups, other_groups, take_spans
@@ -93,7 +93,7 @@ def read_once() -> Iterator[None]:
         _known.reset(token)
 
 
-@registry.readers("spacy-cascade.Corpus.v1")
+@readers("spacy-cascade.Corpus.v1")
 def create_corpus(
     path: Path | None,
     limit: int = 0,

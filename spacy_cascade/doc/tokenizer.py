@@ -15,9 +15,9 @@ from spacy.util import (
     compile_infix_regex,
     compile_prefix_regex,
     compile_suffix_regex,
-    registry,
 )
 
+from ..registry import tokenizers
 from .words import MARKS
 
 # One token each: Han (with extensions and iteration marks), Kana, Hangul syllables and
@@ -105,7 +105,7 @@ class MultilingualTokenizer(Tokenizer):  # type: ignore[misc]
         return marks[0] is None or any(splits[mark] for mark in marks)
 
 
-@registry.tokenizers("spacy-cascade.MultilingualTokenizer.v1")
+@tokenizers("spacy-cascade.MultilingualTokenizer.v1")
 def create_multilingual_tokenizer(
     whole: bool = True,
 ) -> Callable[[Language], Tokenizer]:

@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 from spacy.scorer import get_ner_prf
 from spacy.tokens import Doc
 from spacy.training import Example
-from spacy.util import registry
 
 from ..doc.annotations import SPANS_KEY, candidates, fuse, labels_of, placeholders
 from ..doc.gold import LabeledSpan, gold_chars, known_path
 from ..doc.missing import missing_ranges, touches, trim
 from ..doc.words import MARKS
+from ..registry import scorers
 from ..taxonomy import Taxonomy, TypePath, format_path, parse_path
 
 _LEVEL_NAMES = {
@@ -50,7 +50,7 @@ class PRF(NamedTuple):
     f: float | None
 
 
-@registry.scorers("spacy-cascade.CascadeScorer.v1")
+@scorers("spacy-cascade.CascadeScorer.v1")
 def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
     """Registered factory for a pipeline's `scorer`.
 

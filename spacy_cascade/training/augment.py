@@ -14,13 +14,13 @@ import srsly
 from spacy.language import Language
 from spacy.tokens import Doc, SpanGroup
 from spacy.training import Example
-from spacy.util import registry
 
 from ..doc.annotations import fuse
 from ..doc.gold import gold_chars
 from ..doc.missing import GOLD_KEY, missing_ranges
 from ..doc.words import characters, is_letters
 from ..errors import CascadeFileNotFoundError, Errors
+from ..registry import augmenters
 from ..taxonomy import Taxonomy, TypePath, builtin, format_path
 
 ANY_LANGUAGE = ""
@@ -365,7 +365,7 @@ def language_of(doc: Doc) -> str:
     return record.get("language") or ANY_LANGUAGE
 
 
-@registry.augmenters("spacy-cascade.MentionReplacement.v1")
+@augmenters("spacy-cascade.MentionReplacement.v1")
 def mention_replacement(
     path: str,
     rate: float = 0.5,
