@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 import numpy as np
 import torch
+from torch import nn
 
 from ..decoding.tree import ancestor_mask, node_depths
 from ..types import Query
 from .kv import KVPool, KVRow
 
 if TYPE_CHECKING:
-    from .protocols import Runner
+    from .protocols import States
 
 
 class PassCache:
@@ -71,6 +72,20 @@ class PassCache:
             return states
         seen = storage.index_select(0, self._index.to(at))
         return seen.view(rows, -1, *states.shape[2:])
+
+
+class Runner(Protocol):
+    """What a forward pass asks of a model."""
+
+    head: nn.Linear
+
+    @property
+    def device(self) -> torch.device: ...
+
+    @property
+    def cache_class(self) -> type[PassCache]: ...
+
+    def run(self, **inputs: object) -> States: ...
 
 
 @cache

@@ -15,8 +15,6 @@ from torch import nn
 if TYPE_CHECKING:
     from peft import LoraConfig
 
-    from .forward import PassCache
-
 
 class States(Protocol):
     """What a decoder returns."""
@@ -153,17 +151,3 @@ class AdaptedModel(Protocol):
     def to(self, device: torch.device) -> AdaptedModel: ...
 
     def eval(self) -> AdaptedModel: ...
-
-
-class Runner(Protocol):
-    """What a forward pass asks of a model."""
-
-    head: nn.Linear
-
-    @property
-    def device(self) -> torch.device: ...
-
-    @property
-    def cache_class(self) -> type[PassCache]: ...
-
-    def run(self, **inputs: object) -> States: ...
