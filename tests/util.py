@@ -186,6 +186,11 @@ def scores(doc: Doc) -> list[float]:
 # -- Models --------------------------------------------------------------------------
 
 
+def load_private(path: Path, **options: Any) -> Any:
+    """The model in a directory, on the CPU, not shared with other tests."""
+    return load_model(HFSpec(str(path), device="cpu", **options), private=True)
+
+
 def random_lm(
     base: Path, *, factor: float = 3.0, seed: int = 0, double: bool = True
 ) -> Any:
