@@ -1,6 +1,7 @@
 """`spacy cascade deepen`: one more layer for a tiny model."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 import typer
 from wasabi import msg
@@ -8,6 +9,11 @@ from wasabi import msg
 from ..errors import CascadeError, Errors
 from ._app import cascade_app
 from ._util import refuse_overlap, show_errors
+
+if TYPE_CHECKING:
+    from transformers import Qwen2ForCausalLM
+
+    from ..models.protocols import PretrainedLM
 
 
 @cascade_app.command("deepen")
@@ -47,7 +53,8 @@ def deepen(model: Path, output: Path, *, seed: int = 0) -> int:
                 option="model_type", value=lm.model.config.model_type, choices="qwen2"
             )
         )
-    lm.model = with_layer_below(lm.model, seed=seed)
+    taller = with_layer_below(cast("Qwen2ForCausalLM", lm.model), seed=seed)
+    lm.model = cast("PretrainedLM", taller)
     with atomic_dir(Path(output)) as tmp:
         lm.save(tmp)
-    return int(lm.model.config.num_hidden_layers)
+    return int(taller.config.num_hidden_layers)
