@@ -34,6 +34,7 @@ def test_spacy_is_absent_after_import() -> None:
     assert _run("import sys, spacy_cascade; print('spacy' in sys.modules)") == "False"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "module", ["taxonomy", "doc.tokenizer", "doc.annotations", "models.spec"]
 )
@@ -61,6 +62,7 @@ print('ok')
 """
 
 
+@pytest.mark.slow
 def test_light_modules_import_where_torch_is_not_installed() -> None:
     assert _run(WITHOUT_TORCH) == "ok"
 
@@ -75,6 +77,7 @@ print([name for name in ('matplotlib', 'seaborn', 'pandas') if name in sys.modul
 """
 
 
+@pytest.mark.slow
 def test_adding_components_loads_no_model_code() -> None:
     """The factories are found through entry points, and what runs a model is imported
     on first use.

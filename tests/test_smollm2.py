@@ -22,6 +22,7 @@ def nlp() -> Any:
     return spacy.load(PIPELINE)
 
 
+@pytest.mark.slow
 @NEEDED
 def test_the_example_of_the_card(nlp: Any) -> None:
     doc = nlp(

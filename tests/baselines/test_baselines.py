@@ -213,6 +213,7 @@ def test_drafts_with_two_markers_are_allowed(
     assert automaton.done(state)
 
 
+@pytest.mark.slow
 def test_copy_verification_is_stepwise_decoding_with_two_markers(
     nlp: Language, rnd: Any
 ) -> None:
@@ -500,6 +501,7 @@ def test_batches_give_what_single_docs_give(method: str, willing: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @given(
     text=st.text(max_size=25),
     names=st.lists(
@@ -731,6 +733,7 @@ def encoder(tmp_path_factory: Any, base: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["baseline_ner", "baseline_spancat", "baseline_transformer"]
 )
@@ -769,6 +772,7 @@ def test_trained_baselines_train_and_are_scored(
     )
 
 
+@pytest.mark.slow
 def test_ner_learns_paths(gold_file: Path, tmp_path: Path) -> None:
     """What the config trains is scored at every level, not by boundaries alone."""
     limits = ["--training.max_steps", 40, "--training.eval_frequency", 40]
@@ -785,6 +789,7 @@ def test_ner_learns_paths(gold_file: Path, tmp_path: Path) -> None:
     assert performance["cascade_typed_f"] > 0.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_prompted_configs_assemble_and_run(
     method: str, base: Path, gold_file: Path, tmp_path: Path

@@ -151,6 +151,7 @@ KINDS = (
 )
 
 
+@pytest.mark.slow
 def test_variants_run_once_and_their_runs_are_kept(call: Any) -> None:
     found = call("--steps", "2", "--seeds", "0", "--variants", *KINDS)
     runs = {r["variant"]: r for r in found["runs"]}
@@ -176,6 +177,7 @@ def test_every_variant_has_a_name_in_the_tables() -> None:
     assert set(VARIANTS) == set(ABLATIONS)
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_scores(data: Path, call: Any) -> None:
     runs = []
     for _ in range(2):

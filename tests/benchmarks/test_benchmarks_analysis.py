@@ -32,6 +32,7 @@ def corpus(pipeline: Path, nlp: Any) -> Path:
     return pipeline.parent / "gold.spacy"
 
 
+@pytest.mark.slow
 def test_fusion(run_suite: Any, pipeline: Path, corpus: Path, tmp_path: Path) -> None:
     files = [
         "--model",
@@ -128,6 +129,7 @@ def test_calibration(
     assert (tmp_path / "c.png").stat().st_size < 150_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ["lora", "full"])
 def test_dynamicner(run_suite: Any, lively: Path, tmp_path: Path, adapter: str) -> None:
     types = {

@@ -79,6 +79,7 @@ def test_samples_have_k_mentions_of_every_type_or_all(
     assert any(without[e.label_] < k for e in few[-1].ents)
 
 
+@pytest.mark.slow
 def test_few_shot(run_suite: Any, pipeline: Path, sets: Path, tmp_path: Path) -> None:
     out = tmp_path / "few_shot.json"
     args = [
@@ -138,6 +139,7 @@ def test_few_shot(run_suite: Any, pipeline: Path, sets: Path, tmp_path: Path) ->
         run_suite("training.few_shot", "--model", pipeline, *args, "--steps", 2)
 
 
+@pytest.mark.slow
 def test_spacy_sets(run_suite: Any, sets: Path, tmp_path: Path) -> None:
     assert [spacy_sets.steps_for(n, 6, 100, 300) for n in (10, 800, 6000)] == [
         100,
@@ -286,6 +288,7 @@ def test_open_sm_tells_groups_apart(
     assert (out["limit"], out["note"]) == (5, "as it is")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adapter", ["full", "lora"])
 def test_conll_goes_on_from_a_pipeline(
     run_suite: Any, pipeline: Path, tmp_path: Path, adapter: str

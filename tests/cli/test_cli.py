@@ -141,6 +141,7 @@ def work(tmp_path_factory: Any, corpus: Path, paths: list[str]) -> Path:
 # -- Configs -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
 def test_fill_config_round_trip(config: Path, tmp_path: Path) -> None:
     call("init", "fill-config", config, tmp_path / "a.cfg")
@@ -176,6 +177,7 @@ def test_components_and_loop_of_every_config_can_be_made(config: Path) -> None:
         assert set(loop.components) <= set(nlp.pipe_names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("config", CONFIGS, ids=lambda c: c.stem)
 def test_debug_config(
     config: Path, corpus: Path, paths: list[str], work: Path, tmp_path: Path
@@ -272,6 +274,7 @@ def test_assembled_stages_answer_like_the_trained_ones(work: Path) -> None:
         assert found == expected
 
 
+@pytest.mark.slow
 def test_open_pipeline_is_trained_assembled_and_exported(
     work: Path, corpus: Path, paths: list[str], tmp_path: Path
 ) -> None:
@@ -333,6 +336,7 @@ def test_open_pipeline_is_trained_assembled_and_exported(
     )
 
 
+@pytest.mark.slow
 def test_spacy_train(
     work: Path, corpus: Path, paths: list[str], tmp_path: Path
 ) -> None:
@@ -459,6 +463,7 @@ def test_no_colour_of_a_page_stands_for_two_types() -> None:
     }
 
 
+@pytest.mark.slow
 def test_python_m_spacy_finds_the_commands() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "spacy", "cascade", "--help"],
@@ -472,6 +477,7 @@ def test_python_m_spacy_finds_the_commands() -> None:
     )
 
 
+@pytest.mark.slow
 def test_python_m_spacy_runs_a_command(corpus: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -89,6 +89,7 @@ COMMANDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", list(COMMANDS))
 def test_commands(command: str, corpus: Path) -> None:
     args = [part.replace("{}", str(corpus)) for part in COMMANDS[command].split()]

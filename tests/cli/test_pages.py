@@ -272,6 +272,7 @@ BROWSER = next(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(BROWSER is None, reason="there is no Chromium to open the page in")
 @pytest.mark.parametrize("escaped", [True, False])
 def test_in_a_browser(escaped: bool, tmp_path: Path) -> None:

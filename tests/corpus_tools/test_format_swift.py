@@ -98,6 +98,7 @@ def test_mentions_beside_markers_of_the_text(tmp_path, report):
 hashes = st.text(alphabet="#ab ", max_size=12)
 
 
+@pytest.mark.slow
 @settings(max_examples=300)
 @given(hashes, st.lists(st.integers(0, 12), max_size=6))
 def test_what_can_be_marked_is_found_again(text, cuts):

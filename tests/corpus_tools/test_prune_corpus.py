@@ -153,6 +153,7 @@ def test_a_docbin_of_many_data_sets_is_pruned_as_the_data_sets_are(tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_killed_run_goes_on_and_writes_the_same_bytes(tmp_path):
     source = corpus(tmp_path / "in", {"a": 60, "b": 80, "c": 5000})
     whole, killed = tmp_path / "whole", tmp_path / "killed"

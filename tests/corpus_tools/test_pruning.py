@@ -156,6 +156,7 @@ def test_data_sets_and_types_do_not_influence_each_other():
     assert (one.keep == two.keep[:300]).all()
 
 
+@pytest.mark.slow
 def test_nearest_neighbours_against_scikit_learn():
     neighbors = pytest.importorskip("sklearn.neighbors")
     vectors, others = units(1100, 12), units(9000, 12, seed=1)

@@ -24,6 +24,7 @@ from spacy_cascade.taxonomy import builtin
 pytestmark = pytest.mark.real_data
 
 
+@pytest.mark.slow
 def test_dynamicner(data, tmp_path):
     source = data / "dynamicner" / "example.json"
     published = json.loads(source.read_text("utf8"))
@@ -45,6 +46,7 @@ def test_dynamicner(data, tmp_path):
     assert (tmp_path / "back.json").read_bytes() == source.read_bytes()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage, records", [(1, 3250), (2, 4839)])
 def test_reference_conversations(data, tmp_path, stage, records):
     source = (
@@ -77,6 +79,7 @@ def test_reference_conversations(data, tmp_path, stage, records):
     assert not read.of_kind(REJECTED, NESTED)
 
 
+@pytest.mark.slow
 def test_reference_geic_files(data, tmp_path):
     paths = sorted(
         (data / "cascadener_reference_formats" / "other_dataset").glob("*/test/*.json")
@@ -91,6 +94,7 @@ def test_reference_geic_files(data, tmp_path):
         assert report.total("rejected_records") == len(published) - len(kept)
 
 
+@pytest.mark.slow
 def test_all_data_sets_are_read(data):
     report = Report()
     folders = set()
@@ -105,6 +109,7 @@ def test_all_data_sets_are_read(data):
     assert not report.issues
 
 
+@pytest.mark.slow
 def test_all_data_sets_are_converted(data, tmp_path):
     report = convert(data / "b2nerd_style", tmp_path, limit=40)
     assert not report.failed

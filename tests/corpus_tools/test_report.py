@@ -390,6 +390,7 @@ def test_stats_without_groups_have_no_total():
     assert Stats().by(lambda g: g.language) == {}
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_corpora_fit_in_a_page_of_one_megabyte(data, tmp_path):
     out = tmp_path / "page.html"

@@ -179,6 +179,7 @@ def test_masked_records_say_nothing_of_other_splits():
     assert found.meta == {"type_lists": [["city", "river"]]}
 
 
+@pytest.mark.slow
 def test_all_modes_are_deterministic_and_follow_the_seed(tmp_path):
     taxonomy = builtin("dynamicner")
     for options in ({"size": 160}, {"mode": "splits"}, {"mode": "disjoint"}):
@@ -271,6 +272,7 @@ def test_bad_input(tmp_path, write_json):
     assert not (tmp_path / "b").exists()
 
 
+@pytest.mark.slow
 def test_command(tmp_path):
     out = tmp_path / "out"
     args = ["sample", str(ENGLISH), str(out), "--mode", "splits"]
@@ -293,6 +295,7 @@ def test_command(tmp_path):
     assert "T008" in run(app, [*args, "--ratio", "a:b"]).output
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_dynamicner_test_file(data, tmp_path):
     taxonomy = builtin("dynamicner")

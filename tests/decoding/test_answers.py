@@ -425,6 +425,7 @@ class Talkative:
         ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("nested", [False, True])
 def test_a_full_window_keeps_the_mentions_up_to_there(
     rnd: Any, template: Any, nlp: Language, nested: bool

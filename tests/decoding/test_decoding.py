@@ -55,6 +55,7 @@ def both(
 # -- The equality --------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 def test_equals_stepwise(
@@ -68,6 +69,7 @@ def test_equals_stepwise(
     assert not all(j.mentions for j in fast) or len({len(j.mentions) for j in fast}) > 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_equals_stepwise_on_other_models(
@@ -80,6 +82,7 @@ def test_equals_stepwise_on_other_models(
     assert outcome(fast) == outcome(slow)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 def test_scores_equal_those_of_stepwise_decoding(
     rnd: Any, nlp: Language, texts: list[str], kind: str
@@ -91,6 +94,7 @@ def test_scores_equal_those_of_stepwise_decoding(
     assert all(0 < m.score <= 1 for j in fast for m in j.mentions)
 
 
+@pytest.mark.slow
 @given(
     text=st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=25),
     round=st.integers(0, 3),
@@ -102,6 +106,7 @@ def test_segments_equal_stepwise_on_any_unicode(
     _any_text(rnd, nlp, "segments", text, round)
 
 
+@pytest.mark.slow
 @given(
     text=st.text(
         st.one_of(
@@ -174,6 +179,7 @@ def test_mentions_are_whole_tokens_in_order(
             at = m.end
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("sampling", ["greedy", "sampled"])
 def test_batch_size_does_not_matter(
@@ -252,6 +258,7 @@ def test_open_bias_moves_the_number_of_mentions(rnd: Any, nlp: Language) -> None
     assert counts[0] == 0 < counts[1] < counts[2]
 
 
+@pytest.mark.slow
 def test_the_batched_reference_equals_stepwise(
     rnd: Any, nlp: Language, texts: list[str]
 ) -> None:
@@ -265,6 +272,7 @@ def test_the_batched_reference_equals_stepwise(
         assert outcome(one) == outcome(many)
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_equals_stepwise_on_real_sentences(
     real_data: Path, tmp_path: Path, nlp: Language

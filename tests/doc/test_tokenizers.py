@@ -123,6 +123,7 @@ def test_config_round_trip(nlp: Language) -> None:
     assert _tokens(again) == _tokens(nlp)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "de", "fr"])
 def test_works_with_the_rules_of_other_languages(lang: str) -> None:
     nlp = spacy.blank(lang, config=util.TOKENIZER)

@@ -190,6 +190,7 @@ print(load_model(gguf_spec(sys.argv[1], device="cpu")).fingerprint())
 """
 
 
+@pytest.mark.slow
 def test_two_processes_at_once(file: Path, cache: Path, tmp_path: Path) -> None:
     """Both wait until both are ready; one converts, the other takes what it finds."""
     go = tmp_path / "go"

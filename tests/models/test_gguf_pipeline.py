@@ -93,6 +93,7 @@ def elsewhere(folder: Path, tmp_path: Path, monkeypatch: Any) -> Any:
     return json.loads(run.stdout)
 
 
+@pytest.mark.slow
 def test_an_adapter_finds_its_base_again(
     package: Path, tmp_path: Path, monkeypatch: Any
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_adapter_finds_its_base_again(
     assert (tmp_path / "another cache" / "gguf").is_dir()
 
 
+@pytest.mark.slow
 def test_saving_again_asks_no_hub(package: Path, tmp_path: Path) -> None:
     pipeline().to_disk(tmp_path / "a")
     nlp = spacy.load(tmp_path / "a")
@@ -143,6 +145,7 @@ def test_the_version_of_the_package_is_recorded(package: Path, tmp_path: Path) -
     assert meta["base"]["version"] == "tiny-base==1.2"
 
 
+@pytest.mark.slow
 def test_a_base_that_has_changed(package: Path, tmp_path: Path) -> None:
     pipeline().to_disk(tmp_path / "nlp")
     gguf_files.write(
@@ -153,6 +156,7 @@ def test_a_base_that_has_changed(package: Path, tmp_path: Path) -> None:
     assert err.value.code == "C016"
 
 
+@pytest.mark.slow
 def test_a_base_that_has_changed_under_a_pinned_hash(
     package: Path, tmp_path: Path
 ) -> None:
@@ -173,6 +177,7 @@ def test_a_base_that_is_not_installed(package: Path, tmp_path: Path) -> None:
     assert err.value.code == "C092"
 
 
+@pytest.mark.slow
 def test_what_is_installed_is_the_version_that_was_recorded(
     package: Path, tmp_path: Path
 ) -> None:
@@ -189,6 +194,7 @@ def test_what_is_installed_is_the_version_that_was_recorded(
     assert err.value.code == "C092"
 
 
+@pytest.mark.slow
 def test_characters_that_no_token_writes(package: Path) -> None:
     """SmolLM2's vocabulary, for one, lacks some control characters: they are left out
     of the copy.
@@ -215,6 +221,7 @@ def test_characters_that_no_token_writes(package: Path) -> None:
     assert "processed" in covered
 
 
+@pytest.mark.slow
 def test_a_whole_pipeline_needs_no_base(package: Path, tmp_path: Path) -> None:
     nlp = pipeline("full", dtype="float32")
     nlp.to_disk(tmp_path / "nlp")
@@ -222,6 +229,7 @@ def test_a_whole_pipeline_needs_no_base(package: Path, tmp_path: Path) -> None:
     assert found(spacy.load(tmp_path / "nlp")) == found(nlp)
 
 
+@pytest.mark.slow
 def test_a_whole_pipeline_in_half_precision(package: Path, tmp_path: Path) -> None:
     """Exported weights are stored in bfloat16, and run in what the config says."""
     pipeline("full", dtype="float32").to_disk(tmp_path / "nlp")

@@ -124,6 +124,7 @@ def smollm2() -> tuple[GGUFFile, Any]:
     return gguf, tokenizer_of(gguf)
 
 
+@pytest.mark.slow
 @needs_smollm2
 def test_smollm2_encodes_as_its_file_says(smollm2: tuple[GGUFFile, Any]) -> None:
     gguf, tokenizer = smollm2
@@ -189,6 +190,7 @@ def test_chat_template_of_smollm2(smollm2: tuple[GGUFFile, Any]) -> None:
     assert tokenizer.model_max_length == 8192
 
 
+@pytest.mark.slow
 @needs_smollm2
 def test_smollm2_knows_english(tmp_path_factory: Any, monkeypatch: Any) -> None:
     """Weights, positions and tokens fit together, or it would know nothing."""

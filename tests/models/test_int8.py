@@ -89,6 +89,7 @@ def test_a_model_in_int8(base: Path) -> None:
     assert 0 < _error(torch.from_numpy(b), torch.from_numpy(a)) < 0.05
 
 
+@pytest.mark.slow
 def test_adapters_are_trained_saved_and_loaded(
     base: Path, gold: list[Any], tmp_path: Path
 ) -> None:

@@ -115,6 +115,7 @@ def test_the_adapter_learns_both_and_is_saved_once(trained: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_loaded_pipeline_answers_like_the_trained_one(
     chat: Path, tmp_path: Path
 ) -> None:
@@ -137,6 +138,7 @@ def test_a_loaded_pipeline_answers_like_the_trained_one(
     assert _answers(again) == expected
 
 
+@pytest.mark.slow
 def test_stage_two_goes_on_from_stage_one(trained: Path) -> None:
     nlp = spacy.load(trained / "model-last")
     first, second = _pipes(nlp)
@@ -187,6 +189,7 @@ def test_the_stages_of_different_runs_do_not_go_together(
 # -- Merged for inference ------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(
     trained: Path,
 ) -> None:
@@ -214,6 +217,7 @@ def test_a_merged_adapter_answers_alike_and_costs_no_product_of_its_own(
     assert calls[1][1] == 0
 
 
+@pytest.mark.slow
 def test_merging_leaves_no_trace_in_the_base(trained: Path, tmp_path: Path) -> None:
     nlp = spacy.load(
         trained / "model-last",

@@ -283,6 +283,7 @@ def test_a_weight_that_is_missing_is_named(folder: Path, tmp_path: Path) -> None
         load_model(SPEC, path=tmp_path / "less")
 
 
+@pytest.mark.slow
 def test_running_imports_no_transformers(folder: Path) -> None:
     code = (
         "import sys\n"

@@ -51,6 +51,7 @@ def stages(base: Path, request: Any) -> Language:
     return nlp
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [1, 3, 100])
 def test_recalling_changes_no_result_and_saves_tokens(
     stages: Language, size: int, monkeypatch: Any
@@ -125,6 +126,7 @@ def test_there_is_an_end_to_what_is_kept() -> None:
     assert not len(recall.of("other weights"))
 
 
+@pytest.mark.slow
 def test_what_prompts_begin_with_is_run_once(rnd: Any) -> None:
     nlp, template = (
         util.blank(),

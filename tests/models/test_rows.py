@@ -81,6 +81,7 @@ def test_a_model_that_looks_back_a_limited_way_keeps_no_rows(lm: Any) -> None:
     assert found == [(False, False), (True, True)]
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(
@@ -218,6 +219,7 @@ def test_the_same_text_is_run_once(lm: Any, nlp: Language, seen: Any) -> None:
     assert all(rows == 1 for rows, _ in seen)
 
 
+@pytest.mark.slow
 def test_rounds_in_one_batch_equal_rounds_one_by_one(
     lm: Any, nlp: Language, seen: Any
 ) -> None:

@@ -313,6 +313,7 @@ def test_label_sets_that_cannot_be_used(talkative: Path, labels: Any) -> None:
 SEPARATORS = ["a: b", "a; b", "a, b", "a", "b", "none", "; ", ":", "person->a: b"]
 
 
+@pytest.mark.slow
 @given(
     labels=st.lists(
         st.one_of(st.sampled_from(SEPARATORS), st.text(min_size=1, max_size=6)),
@@ -352,6 +353,7 @@ def test_labels_in_another_language_than_the_text(nlp_open: Language) -> None:
     assert found and found <= {"人名", "地名", "組織"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("template", [COMPACT, B2NER])
 def test_a_thousand_labels_fit_or_are_refused(talkative: Path, template: Any) -> None:
     many = [f"type {a}{b}" for a in range(40) for b in "abcdefghijklmnopqrstuvwxy"]
@@ -414,6 +416,7 @@ def test_c024_wrong_labels_in_a_context(nlp_open: Language) -> None:
 # -- Running -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 3, 64])
 def test_pipe_equals_single_calls(nlp_open: Language, batch_size: int) -> None:
     single = [nlp_open(t) for t in TEXTS]
@@ -502,6 +505,7 @@ def test_long_texts_are_cut_into_windows(nlp_open: Language) -> None:
     assert covered[0][0] == 0 and covered[-1][1] == len(text)
 
 
+@pytest.mark.slow
 def test_a_list_that_does_not_fit_is_reported(talkative: Path, caplog: Any) -> None:
     nlp = pipeline(talkative, template=B2NER, nested=True)
     lm = pipe_of(nlp).weights.lm = exact(talkative)
@@ -592,6 +596,7 @@ def test_the_trained_pipeline_is_saved(overfitted: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["decisions", "completion"])
 @pytest.mark.parametrize("template", [COMPACT, B2NER], ids=["compact", "b2ner"])
 def test_objectives_lower_their_loss(
@@ -612,6 +617,7 @@ def test_objectives_lower_their_loss(
     assert seen[-1]["losses"]["open_ner"] < seen[0]["losses"]["open_ner"]
 
 
+@pytest.mark.slow
 def test_a_resumed_run_equals_one_without_a_break(base: Path, tmp_path: Path) -> None:
     run = loop(
         max_steps=8,
@@ -757,6 +763,7 @@ def peft_dir(tmp_path_factory: Any, talkative: Path) -> tuple[Path, list[Any]]:
     return path, [result(d) for d in nlp.pipe(TEXTS)]
 
 
+@pytest.mark.slow
 def test_a_released_adapter_on_its_base(
     peft_dir: Any, talkative: Path, tmp_path: Path
 ) -> None:
@@ -796,6 +803,7 @@ def test_c013_no_adapter_there(talkative: Path, tmp_path: Path) -> None:
     assert code(err) == "C013"
 
 
+@pytest.mark.slow
 def test_the_config_trains_and_is_complete(tmp_path: Path, base: Path) -> None:
     from spacy_cascade.cli.finetune import finetune
 

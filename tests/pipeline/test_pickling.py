@@ -59,6 +59,7 @@ def spawned(script: str) -> str:
     return out.stdout.strip()
 
 
+@pytest.mark.slow
 def test_another_pipeline_in_spawned_processes() -> None:
     """spaCy hands all extension attributes to its workers: ours are there as soon as
     the package is installed.
@@ -73,6 +74,7 @@ def test_another_pipeline_in_spawned_processes() -> None:
     assert out == "[[('Berlin', 'GPE')], [('Berlin', 'GPE')]]"
 
 
+@pytest.mark.slow
 def test_our_pipeline_in_spawned_processes() -> None:
     out = spawned(f"""
         nlp = spacy.load({str(PIPELINE)!r})
@@ -125,6 +127,7 @@ def test_a_base_that_is_not_loaded_yet(base: Path) -> None:
     assert [doc.text for doc in again.pipe(TEXTS)] == TEXTS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("adapter", [{"rank": 2}, None], ids=["lora", "full"])
 def test_what_was_trained_and_not_saved(lively: Path, way: str, adapter: Any) -> None:

@@ -35,6 +35,7 @@ def same(a: Doc, b: Doc) -> None:
 # -- One by one and in a stream ------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 2, 7, 32])
 def test_pipe_equals_single_calls(both: Language, batch_size: int) -> None:
     single = [both(t) for t in ALL]
@@ -45,6 +46,7 @@ def test_pipe_equals_single_calls(both: Language, batch_size: int) -> None:
         same(a, b)
 
 
+@pytest.mark.slow
 def test_pipe_with_two_processes_equals_single_calls(both: Language) -> None:
     single = [both(t) for t in ALL]
     for a, b in zip(single, both.pipe(ALL, batch_size=4, n_process=2), strict=True):
@@ -128,6 +130,7 @@ def test_mentions_lie_on_tokens_and_coverage_spans_the_text(
     }
 
 
+@pytest.mark.slow
 @given(text=st.text(st.characters(blacklist_categories=["Cs"]), max_size=40))
 def test_any_unicode_text(both: Language, text: str) -> None:
     doc = both(text)

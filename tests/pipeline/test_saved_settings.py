@@ -367,6 +367,7 @@ def trained(base: Path, tmp_path: Path, **classifier: Any) -> Language:
     return spacy.load(tmp_path / "source")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("run", [False, True])
 def test_renamed_owner(lively: Path, tmp_path: Path, run: bool) -> None:
     nlp = trained(lively, tmp_path)
@@ -381,6 +382,7 @@ def test_renamed_owner(lively: Path, tmp_path: Path, run: bool) -> None:
     assert found(through_disk(again, tmp_path / "twice")) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "names", [("finder", "typer"), ("cascade_extractor", "cascade_classifier")]
 )
@@ -409,6 +411,7 @@ def refined(nlp: Language) -> list[Any]:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", ["full", "adapter"])
 @pytest.mark.parametrize("way", ["removed", "sourced", "sourced under its name"])
 @pytest.mark.parametrize("run", [False, True])

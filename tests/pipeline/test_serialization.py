@@ -117,6 +117,7 @@ def test_saving_twice_and_loading_twice(trained: Language, tmp_path: Path) -> No
     assert results(spacy.load(tmp_path / "b")) == results(trained)
 
 
+@pytest.mark.slow
 def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> None:
     """A base that is shared in this process does not fill up with the adapters of
     pipelines that are gone.
@@ -158,6 +159,7 @@ def test_to_bytes(trained: Language) -> None:
     assert results(nlp) == results(trained)
 
 
+@pytest.mark.slow
 def test_component_round_trips(trained: Language, lively: Path, tmp_path: Path) -> None:
     fresh = util.cascade(lively)
     for name in ("cascade_extractor", "cascade_classifier"):
@@ -448,6 +450,7 @@ def test_bytes_that_lead_out_of_the_directory(lively: Path) -> None:
     assert code(err) == "C018"
 
 
+@pytest.mark.slow
 def test_a_failed_save_leaves_the_old_one(
     saved: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

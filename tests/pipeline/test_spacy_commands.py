@@ -109,6 +109,7 @@ def test_spacy_evaluate_prints_ner(lively: Path, corpus: Path, tmp_path: Path) -
         assert "NER (per type)" in out.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("module", ["corpus_tools", "spacy cascade"])
 def test_names_that_the_console_lacks(
     module: str, corpus: Path, lively: Path, tmp_path: Path

@@ -78,6 +78,7 @@ def in_threads(*calls: Callable[[], Any]) -> list[Any]:
 # -- The pipeline that ships ---------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_thousand_calls_from_eight_threads(shipped: Language) -> None:
     texts = some_texts(250, longest=4)
     right = one_by_one(shipped, texts)
@@ -87,6 +88,7 @@ def test_a_thousand_calls_from_eight_threads(shipped: Language) -> None:
     assert got == right * 4
 
 
+@pytest.mark.slow
 def test_a_pipeline_for_each_thread(shipped: Language) -> None:
     texts = some_texts(60)
     right = one_by_one(shipped, texts)
@@ -99,6 +101,7 @@ def test_a_pipeline_for_each_thread(shipped: Language) -> None:
     assert got == [right, right]
 
 
+@pytest.mark.slow
 def test_streams_in_threads(shipped: Language) -> None:
     """Batches, whose rows stay between the stages."""
     texts = some_texts(60)
@@ -113,6 +116,7 @@ def test_streams_in_threads(shipped: Language) -> None:
     assert got == [right] * len(sizes)
 
 
+@pytest.mark.slow
 def test_an_async_server(shipped: Language) -> None:
     texts = some_texts(60)
     right = one_by_one(shipped, texts)
@@ -193,6 +197,7 @@ def with_adapters(base: Path, seed: int, **settings: Any) -> Language:
     return nlp
 
 
+@pytest.mark.slow
 def test_two_adapters_on_one_base_in_two_threads(lively: Path) -> None:
     a, b = with_adapters(lively, 1), with_adapters(lively, 11)
     assert a.get_pipe("cascade_extractor").lm is b.get_pipe("cascade_extractor").lm  # type: ignore[attr-defined]
@@ -205,6 +210,7 @@ def test_two_adapters_on_one_base_in_two_threads(lively: Path) -> None:
     assert got == right
 
 
+@pytest.mark.slow
 def test_adapters_in_streams_in_turns(lively: Path) -> None:
     a, b = with_adapters(lively, 1), with_adapters(lively, 11)
     texts = list(util.SENTENCES)
@@ -214,6 +220,7 @@ def test_adapters_in_streams_in_turns(lively: Path) -> None:
     assert pairs == list(zip(*right, strict=True))
 
 
+@pytest.mark.slow
 def test_training_beside_inference_on_the_same_base(lively: Path) -> None:
     settings = {"adapter": {"rank": 4, "alpha": 8, "dropout": 0.5}}
     runs, learns = with_adapters(lively, 1), with_adapters(lively, 11, **settings)
@@ -278,6 +285,7 @@ def test_a_base_is_loaded_once(lively: Path) -> None:
     assert all(lm is models[0] for lm in models)
 
 
+@pytest.mark.slow
 def test_whoever_asks_for_transformers_model_waits_until_nobody_runs_the_plain_one() -> (
     None
 ):

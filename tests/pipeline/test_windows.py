@@ -6,6 +6,7 @@ import itertools
 from collections import Counter
 from pathlib import Path
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.language import Language
@@ -16,6 +17,7 @@ from spacy_cascade.pipeline.windows import PROCESSED, SKIPPED, SPLIT, cut, make_
 from tests import util
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(
         st.tuples(st.integers(1, 12), st.booleans()), min_size=1, max_size=30
@@ -50,6 +52,7 @@ def test_strides_own_each_token_once(
         assert w.unit == make_unit(doc, w.start, w.end)
 
 
+@pytest.mark.slow
 @given(
     words=st.lists(st.integers(1, 12), min_size=1, max_size=30),
     limit=st.integers(1, 12),
@@ -152,6 +155,7 @@ def test_strides_find_what_one_window_finds() -> None:
     assert len(lm.seen) > 5
 
 
+@pytest.mark.slow
 def test_a_mention_at_a_border_is_found_once() -> None:
     for length in range(8, 40):
         nlp, lm = util.scripted(
@@ -180,6 +184,7 @@ def test_one_very_long_token_is_skipped_and_said_so(lively: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_text(tmp_path: Path) -> None:
     words = [
         "international",

@@ -251,6 +251,7 @@ def test_bad_examples_are_clear_errors(tmp_path: Path) -> None:
         chat_extract(examples=str(tmp_path / "nowhere.json"))
 
 
+@pytest.mark.slow
 def test_they_come_from_a_config_and_run(base: Path) -> None:
     embedder = {"@embedders": "spacy-cascade.HashEmbedder.v1"}
     shots = {"examples": EXAMPLES, "n_examples": 1, "embedder": embedder}
@@ -286,6 +287,7 @@ def test_a_list_that_is_too_long_for_the_window_is_a_clear_error(base: Path) -> 
         nlp("She lives in Paris.")
 
 
+@pytest.mark.slow
 def test_the_released_config_reads_two_models_from_one_directory(
     base: Path, other_base: Path, tmp_path: Path
 ) -> None:

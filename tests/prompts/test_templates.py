@@ -50,6 +50,7 @@ def _assemble(trained: Path, output: Path, *more: str, code: int = 0) -> str:
     return call("assemble", find_config("pipeline"), output, *weights, *more, code=code)
 
 
+@pytest.mark.slow
 def test_assembled_components_ask_as_they_were_trained(
     trained: Path, tmp_path: Path
 ) -> None:
@@ -67,6 +68,7 @@ def test_assembled_components_ask_as_they_were_trained(
         ]
 
 
+@pytest.mark.slow
 def test_what_was_taken_over_is_saved_again(trained: Path, tmp_path: Path) -> None:
     _assemble(trained, tmp_path / "first")
     spacy.load(tmp_path / "first").to_disk(tmp_path / "second")
@@ -185,6 +187,7 @@ def _both(
     return nlp
 
 
+@pytest.mark.slow
 def test_frames_that_differ_are_reported_once(base: Path, caplog: Any) -> None:
     other = {"template": {**CONTINUED["template"], "system": "Be brief."}}
     nlp = _both(base, CHAT, other)

@@ -153,6 +153,7 @@ def _flat(drawn: list[tuple[int, int, Any]]) -> list[Item]:
     return out
 
 
+@pytest.mark.slow
 @given(SPANS, SPANS)
 def test_counts_agree_with_the_scorer(nlp: Any, a: Any, b: Any) -> None:
     gold, found = _flat(a), _flat(b)

@@ -19,6 +19,7 @@ from spacy_cascade.training.loop import SFT
 from tests import util
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one(base: Path, tmp_path: Path) -> None:
     """Data parallel, limited by time: both end at the same step, with the same weights."""
     script = f"""
@@ -114,6 +115,7 @@ def test_the_device_is_settled_before_a_model_is_loaded(
     assert "model" in order
 
 
+@pytest.mark.slow
 def test_a_gpu_by_number_is_for_a_single_process(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

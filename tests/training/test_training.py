@@ -116,12 +116,14 @@ def losses_around_updates(
     return {stage: (before[stage], loss_of(nlp, stage, examples)) for stage in STAGES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
 def test_nlp_update_lowers_the_loss(fresh: Any, settings: dict[str, Any]) -> None:
     for before, after in losses_around_updates(fresh(), settings, 0.003).values():
         assert after < 0.7 * before
 
 
+@pytest.mark.slow
 def test_the_loss_stays_where_it_is_without_a_step(fresh: Any) -> None:
     """What the test before this one measures moves by learning alone, not by dropout or
     by the order of sums.
@@ -263,6 +265,7 @@ def test_the_loop_writes_models_and_a_log(overfitted: Any) -> None:
     assert set(line["losses"]) == set(line["dev"]) == set(STAGES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", ["decisions", "completion"])
 @pytest.mark.parametrize("settings", [LORA, FULL], ids=["lora", "full"])
 def test_objectives_lower_their_loss(
@@ -506,6 +509,7 @@ def _killed_at(step: int) -> Callable[[dict[str, Any]], None]:
     return report
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "optimizer"),
     [(LORA, "adamw"), (FULL, "adamw"), (FULL, "muon")],

@@ -165,6 +165,7 @@ def test_form_and_tokens():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_known_disagreements_of_real_sets(data):
     folder = data / "b2nerd_style" / "en"

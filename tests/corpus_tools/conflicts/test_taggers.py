@@ -98,6 +98,7 @@ def test_default_config_makes_a_pipeline():
     assert nlp.pipe_names == ["tok2vec", "ner"]
 
 
+@pytest.mark.slow
 def test_cross_scores_and_heat_map(tiny, tmp_path):
     settings = detect.Settings(taxonomy=builtin("universal"), max_steps=50)
     result = detect.detect(tiny, tmp_path / "out", settings)
@@ -196,6 +197,7 @@ def test_heat_map_holds_the_scores(tmp_path):
     assert (tmp_path / "x.png").stat().st_size < 150_000
 
 
+@pytest.mark.slow
 def test_kill_and_resume(tiny, tmp_path):
     """kill -9 in the middle of cross validation; the next run goes on and ends exactly
     like an undisturbed one.

@@ -108,6 +108,7 @@ def test_offers_are_the_same_metrics_over_pairs():
     assert found.mentions == member.sum()
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_mentions_in_bounded_memory():
     import tracemalloc
 

@@ -65,6 +65,7 @@ def run(*args):
     return CliRunner().invoke(app, ["dynamic", *map(str, args), "--quiet"])
 
 
+@pytest.mark.slow
 def test_versions_on_disk(source, types_file, write_json, tmp_path):
     table = write_json(SYNONYMS, "synonyms.json")
     out = tmp_path / "out"
@@ -146,6 +147,7 @@ def test_versions_on_disk(source, types_file, write_json, tmp_path):
         assert (out / path).read_bytes() == (same / path).read_bytes(), path
 
 
+@pytest.mark.slow
 def test_each_and_docbin_source(source, types_file, tmp_path):
     tree = tmp_path / "tree"
     for lang in ("en", "de"):
@@ -183,6 +185,7 @@ def test_each_and_docbin_source(source, types_file, tmp_path):
     assert "T039" in run(source, tmp_path / "x", *options).output
 
 
+@pytest.mark.slow
 def test_own_types(source, tmp_path):
     result = run(
         source,
@@ -277,6 +280,7 @@ def test_own_lists_round_trip():
     assert replace(record, meta={}).entry_lists() is None
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_dynamicner(data):
     source = versions.Source.open(data / "dynamicner" / "example.json")

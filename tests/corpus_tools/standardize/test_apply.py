@@ -196,6 +196,7 @@ def test_data_set_without_map_and_existing_output(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_real_set_keeps_every_mention_or_says_why(data, tmp_path, maps, universal):
     source = data / "b2nerd_style" / "en" / "wetlab_protocols"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from .util import MINI, run
 
 
@@ -81,6 +83,7 @@ def test_command_suggests(write_json):
     )
 
 
+@pytest.mark.slow
 def test_command_writes_the_overview(tmp_path):
     page = tmp_path / "page.md"
     status, _ = run("--overview", page, MINI)
