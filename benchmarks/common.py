@@ -36,6 +36,7 @@ _clock = CLOCKS["wall"]
 
 
 def blank() -> Language:
+    """A pipeline that only splits texts into tokens."""
     return spacy.blank("xx", config=TOKENIZER)
 
 
@@ -51,7 +52,8 @@ def read(
         raise SystemExit(
             f"No DocBin at {path}. Make one with `python -m corpus_tools convert`."
         )
-    docs = list(DocBin().from_disk(path).get_docs(nlp.vocab))
+    stored = DocBin().from_disk(path)
+    docs = list(stored.get_docs(nlp.vocab))
     if not 0 < limit < len(docs):
         return docs
     return [docs[i * len(docs) // limit] for i in range(limit)]
@@ -64,7 +66,8 @@ def examples(docs: Sequence[Doc], nlp: Language) -> list[Example]:
 
 def evenly(items: Sequence[T], n: int) -> list[T]:
     """At most n items, the first and the last among them."""
-    chosen = np.linspace(0, len(items) - 1, min(n, len(items))).astype(int)
+    last, n = len(items) - 1, min(n, len(items))
+    chosen = np.linspace(0, last, n).astype(int)
     return [items[i] for i in chosen]
 
 
@@ -113,7 +116,11 @@ def wrapped(
 ) -> Iterator[None]:
     """Calls of `owner.name` go through `around(function, *args)`."""
     plain = getattr(owner, name)
-    setattr(owner, name, lambda *args, **kwargs: around(plain, *args, **kwargs))
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return around(plain, *args, **kwargs)
+
+    setattr(owner, name, call)
     try:
         yield
     finally:
@@ -132,6 +139,7 @@ class Work:
     tokens: int = 0
 
     def add(self, queries: Sequence[Query]) -> None:
+        """Count queries; tokens that a model remembers are not run."""
         self.sequences += len(queries)
         for query in queries:
             remembered = 0 if query.row is None else len(query.row)
@@ -169,15 +177,19 @@ def hits(
     keep = 3 if typed else 2
     out = np.zeros((len(gold), 3))
     for row, a, b in zip(out, found, gold, strict=True):
-        right, mine = ({item[:keep] for item in items} for items in scored_items(b, a))
-        row[:] = len(mine & right), len(mine), len(right)
+        items = scored_items(b, a)
+        right, mine = ({item[:keep] for item in of_doc} for of_doc in items)
+        both = mine & right
+        row[:] = len(both), len(mine), len(right)
     return out
 
 
 def scores(table: np.ndarray) -> dict[str, float]:
     """Micro-averaged precision, recall and F1 of `hits`, rounded."""
     values = prf(*table.sum(0))
-    return {k: round(float(v or 0.0), 4) for k, v in zip("prf", values, strict=True)}
+    known = [float(value or 0.0) for value in values]
+    pairs = zip("prf", known, strict=True)
+    return {key: round(value, 4) for key, value in pairs}
 
 
 def gain(
@@ -193,7 +205,8 @@ def gain(
     draws = rng.multinomial(len(table), shares, size=RESAMPLES)
 
     def f1(counts: np.ndarray) -> np.ndarray:
-        return 2 * counts[..., 0] / (counts[..., 1] + counts[..., 2])
+        right, found, there = np.moveaxis(counts, -1, 0)
+        return 2 * right / (found + there)
 
     def difference(weights: np.ndarray) -> np.ndarray:
         return f1(weights @ table) - f1(weights @ other)
@@ -266,7 +279,9 @@ class Journal:
         made with others is to be made anew.
         """
         found = self.data["results"].get(name)
-        return found is not None and all(found.get(k) == v for k, v in settings.items())
+        if found is None:
+            return False
+        return all(found.get(key) == value for key, value in settings.items())
 
     def add(
         self,
@@ -304,6 +319,7 @@ def pyplot() -> Any:
 
 
 def save_figure(figure: Any, path: Path, dpi: int = 110) -> None:
+    """Write a figure, and forget it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=dpi)
     pyplot().close(figure)

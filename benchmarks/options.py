@@ -36,16 +36,25 @@ Adapter = Annotated[
 def add(parser: argparse.ArgumentParser, function: Callable[..., Any]) -> None:
     """Add an option for each parameter of a function."""
     hints = get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
+    parameters = inspect.signature(function).parameters
+    for name, parameter in parameters.items():
         required = parameter.default is parameter.empty
         settings = _settings(hints[name])
-        shown = settings["help"].replace("%", "%%")
-        if not required and parameter.default not in (None, ""):
-            shown += f" (default: {_words(parameter.default)})"
-        settings |= {"help": shown, "required": required}
+        settings["required"] = required
         if not required:
             settings["default"] = parameter.default
-        parser.add_argument(f"--{name.replace('_', '-')}", **settings)
+            settings["help"] += _default(parameter.default)
+        # argparse formats the text.
+        settings["help"] = settings["help"].replace("%", "%%")
+        option = name.replace("_", "-")
+        parser.add_argument(f"--{option}", **settings)
+
+
+def _default(value: Any) -> str:
+    """What the help says of a default."""
+    if value is None or value == "":
+        return ""
+    return f" (default: {_words(value)})"
 
 
 def _words(value: Any) -> str:

@@ -67,6 +67,7 @@ def commit() -> str | None:
 
 
 def versions() -> dict[str, str]:
+    """Of Python and of the packages that figures depend on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

@@ -39,7 +39,7 @@ from spacy_cascade.prompts.compact import compact_classify, compact_extract
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import Query, Unit
 
-MINI = Path(__file__).parents[1] / "assets" / "corpora" / "b2nerd_mini" / "NER_en"
+MINI = Path(__file__).parents[1] / "assets/corpora/b2nerd_mini/NER_en"
 MINI_SETS = ("mini_news", "mini_food", "mini_legal")
 MINI_TRAIN = tuple(MINI / name / "train.json" for name in MINI_SETS)
 MINI_TEST = tuple(MINI / name / "test.json" for name in MINI_SETS)
@@ -87,6 +87,7 @@ def read_gold(nlp: Language, paths: Sequence[Path]) -> list[Gold]:
 
 
 def segments_of(gold: Sequence[Gold]) -> list[str]:
+    """What the tokenizer of a model is trained on."""
     return [segment for unit, _ in gold for segment in unit.segments()]
 
 
@@ -99,6 +100,7 @@ def words_of(taxonomy: Taxonomy) -> list[str]:
 
 
 def usual_prompt(shape: str) -> str:
+    """Which template a shape is measured with."""
     return "compact" if shape == "tiny" else "chat"
 
 
@@ -109,6 +111,11 @@ def usual_dtype(device: str) -> torch.dtype:
 def build(
     shape: str, segments: Sequence[str], device: str, dtype: torch.dtype
 ) -> HFCausalLM:
+    """A model of a shape, on a tokenizer for these texts.
+
+    shape (str): One of `SHAPES`.
+    segments (Sequence[str]): What the tokenizer is trained on.
+    """
     tokenizer = train_tokenizer(segments, vocab_size=8000)
     hidden, layers, heads, kv, intermediate, vocabulary = SHAPES[shape]
     config = Qwen2Config(
@@ -155,6 +162,10 @@ class GoldLM:
         job: Job,
         spans: Sequence[tuple[int, int]],
     ) -> None:
+        """Tell which mentions the marked copy of a job has.
+
+        spans (Sequence): As token indices.
+        """
         marks: Marks = {}
         for start, end in spans:
             marks["open", start] = True

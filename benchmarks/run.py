@@ -30,15 +30,19 @@ SUITES = ROOT / "benchmarks" / "suites"
 
 def suites() -> dict[str, Path]:
     """All suites by name."""
-    files = sorted(SUITES.glob("*/[!_]*.py"))
-    return {f"{file.parent.name}.{file.stem}": file for file in files}
+    found = {}
+    for file in sorted(SUITES.glob("*/[!_]*.py")):
+        group = file.parent.name
+        found[f"{group}.{file.stem}"] = file
+    return found
 
 
 def listing() -> str:
     """All suites, each with the first sentence of its module. Nothing is imported."""
     lines = [(__doc__ or "").strip(), "", "suites:"]
     for name, file in suites().items():
-        about = ast.get_docstring(ast.parse(file.read_text("utf8"))) or ""
+        module = ast.parse(file.read_text("utf8"))
+        about = ast.get_docstring(module) or ""
         first = " ".join(about.split("\n\n")[0].split())
         lines.append(f"  {name:24}{first}")
     return "\n".join(lines)
@@ -55,6 +59,7 @@ def suite(name: str) -> Callable[..., dict[str, Any]]:
 
 
 def parser_of(name: str, run: Callable[..., Any]) -> argparse.ArgumentParser:
+    """Options of a suite, and those of the runner."""
     about = inspect.getdoc(inspect.getmodule(run))
     parser = argparse.ArgumentParser(
         prog=f"run.py {name}",
@@ -77,7 +82,8 @@ def main() -> None:
         return
 
     run = suite(words[0])
-    given = vars(parser_of(words[0], run).parse_args(words[1:]))
+    parser = parser_of(words[0], run)
+    given = vars(parser.parse_args(words[1:]))
     fill = given.pop("tables")
     # A suite with an output of its own adds to the file what is finished.
     own = "output" in inspect.signature(run).parameters

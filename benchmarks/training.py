@@ -30,7 +30,11 @@ NER_CONFIG = Path(__file__).parents[1] / "configs" / "baseline_ner.cfg"
 
 def stages(nlp: Language) -> list[tuple[str, Any]]:
     """The components that hold a language model."""
-    return [(name, pipe) for name, pipe in nlp.components if isinstance(pipe, LMPipe)]
+    found = []
+    for name, pipe in nlp.components:
+        if isinstance(pipe, LMPipe):
+            found.append((name, pipe))
+    return found
 
 
 def fingerprint(nlp: Language) -> str:
@@ -71,10 +75,13 @@ def finetune(
     start = time.process_time()
     given = examples(docs, nlp)
     names = [name for name, _ in stages(nlp)]
-    groups = [[name] for name in names] if adapter == "lora" else [names]
+    groups = [names]
+    if adapter == "lora":
+        groups = [[name] for name in names]
     for group in groups:
         with tempfile.TemporaryDirectory() as tmp:
-            SFT(group, save_every=0, **settings).run(nlp, given, [], Path(tmp))
+            loop = SFT(group, save_every=0, **settings)
+            loop.run(nlp, given, [], Path(tmp))
     return (time.process_time() - start) / 60
 
 
@@ -127,6 +134,10 @@ def default_ner(
 def update(
     nlp: Language, given: list[Example], steps: int, draw: Callable[[], list[Example]]
 ) -> None:
+    """Train a pipeline from nothing.
+
+    draw (Callable): Gives the examples of a step.
+    """
     optimizer = nlp.initialize(lambda: given)
     for _ in range(steps):
         nlp.update(draw(), sgd=optimizer, drop=0.1)

@@ -33,15 +33,18 @@ PLACE = re.compile(r"(<!-- table: (\w+) -->)\n.*?(<!-- end -->)", re.DOTALL)
 
 def read_runs(folder: Path = RUNS) -> Runs:
     """All run files by name. What is archived is not read."""
-    files = sorted(folder.glob("*.json"))
-    return {file.stem: json.loads(file.read_text("utf8")) for file in files}
+    runs = {}
+    for file in sorted(folder.glob("*.json")):
+        runs[file.stem] = json.loads(file.read_text("utf8"))
+    return runs
 
 
 def fill(text: str, runs: Runs) -> str:
     """RAISES KeyError: For an unknown table, or a run that it needs and that is not there."""
 
     def table(match: re.Match[str]) -> str:
-        return f"{match[1]}\n{TABLES[match[2]](runs)}\n{match[3]}"
+        begin, name, end = match.groups()
+        return f"{begin}\n{TABLES[name](runs)}\n{end}"
 
     return PLACE.sub(table, text)
 

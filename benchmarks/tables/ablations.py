@@ -48,9 +48,10 @@ class Variants:
             found = _of(runs, name)
             if found:
                 seconds = round(mean(run["train_seconds"] for run in found))
-                texts, seeds = str(found[0]["texts"]), str(len(found))
+                texts = found[0]["texts"]
+                sizes = [str(texts), str(len(found))]
                 cells = [_spread(found, way) for _, way in self.columns]
-                rows.append([ABLATIONS[name], texts, seeds, *cells, str(seconds)])
+                rows.append([ABLATIONS[name], *sizes, *cells, str(seconds)])
         heads = [head for head, _ in self.columns]
         return markdown(["", "texts", "seeds", *heads, "seconds"], rows)
 
@@ -69,11 +70,13 @@ class Decodings:
             of_setting = [settings[name] for settings in found]
             cells = [_spread(of_setting, way) for _, way in self.columns]
             rows.append([f"`{name}`", *cells])
-        return markdown(["", *(head for head, _ in self.columns)], rows)
+        heads = [head for head, _ in self.columns]
+        return markdown(["", *heads], rows)
 
 
 def _of(runs: Runs, variant: str) -> list[dict[str, Any]]:
-    return [run for run in runs["ablations"]["runs"] if run["variant"] == variant]
+    all_runs = runs["ablations"]["runs"]
+    return [run for run in all_runs if run["variant"] == variant]
 
 
 def _spread(found: Iterable[dict[str, Any]], way: str) -> str:
@@ -83,8 +86,10 @@ def _spread(found: Iterable[dict[str, Any]], way: str) -> str:
     if not known:
         return NOTHING
     digits = 3 if max(known) <= 1 else 1
-    spread = f" ± {stdev(known):.{digits}f}" if len(known) > 1 else ""
-    return f"{mean(known):.{digits}f}{spread}"
+    shown = f"{mean(known):.{digits}f}"
+    if len(known) > 1:
+        shown += f" ± {stdev(known):.{digits}f}"
+    return shown
 
 
 def _figure(run: Any, way: str) -> float | None:

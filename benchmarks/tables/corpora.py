@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from ._declare import Across, Columns, Row, Runs, Table, markdown, shown
+from ._declare import NOTHING, Across, Columns, Row, Runs, Table, markdown, shown
 
 METRICS = {
     "cohesion": "cohesion ↑",
@@ -31,7 +31,10 @@ def _share(part: int, whole: int) -> str:
 
 
 def _of(part: int, whole: int) -> str:
-    return f"{part}/{whole} ({100 * part / whole:.0f}%)" if whole else "–"
+    if not whole:
+        return NOTHING
+    percent = 100 * part / whole
+    return f"{part}/{whole} ({percent:.0f}%)"
 
 
 def _nearest(runs: Runs) -> str:
@@ -40,8 +43,10 @@ def _nearest(runs: Runs) -> str:
     sentences = runs["nearest"]["sentences"]
     rows = []
     for name, counts in found.items():
-        rows.append([name, *(_share(n, sentences) for n in counts.values())])
-    return markdown(["embedder", *next(iter(found.values()))], rows)
+        cells = [_share(n, sentences) for n in counts.values()]
+        rows.append([name, *cells])
+        data_sets = list(counts)
+    return markdown(["embedder", *data_sets], rows)
 
 
 STREAMING = {
@@ -57,7 +62,8 @@ def _streaming(runs: Runs) -> str:
     sizes = {row["records"]: row["input_mb"] for row in found}
     rows = []
     for command, name in STREAMING.items():
-        of_size = {row["records"]: row for row in found if row["command"] == command}
+        of_command = [row for row in found if row["command"] == command]
+        of_size = {row["records"]: row for row in of_command}
         cells = []
         for n in sizes:
             milliseconds = of_size[n]["microseconds_per_record"] / 1000
@@ -83,7 +89,10 @@ def _metrics(metrics: Row) -> Row:
 
 def _in_short(version: Row, digits: int) -> str:
     values = [version["metrics"][key] for key in METRICS]
-    means = [value["mean"] if isinstance(value, dict) else value for value in values]
+    means = []
+    for value in values:
+        several = isinstance(value, dict)
+        means.append(value["mean"] if several else value)
     return shown(f"{{:.{digits}f}}", means)
 
 
@@ -128,13 +137,13 @@ def _dynamic_seeds(runs: Runs) -> Iterator[Row]:
 def _dynamic_mini(runs: Runs) -> Iterator[Row]:
     """The embedded corpora."""
     for language, run in runs["dynamic_mini"]["runs"].items():
-        versions = {v: _in_short(run[v], 3) for v in ("base", "random", "dynamic")}
-        lists, skipped = run["dynamic"]["lists"], ", ".join(run["skipped_rounds"])
         yield {
             "language": language,
-            **versions,
-            "lists": lists,
-            "skipped": skipped,
+            "base": _in_short(run["base"], 3),
+            "random": _in_short(run["random"], 3),
+            "dynamic": _in_short(run["dynamic"], 3),
+            "lists": run["dynamic"]["lists"],
+            "skipped": ", ".join(run["skipped_rounds"]),
         }
 
 

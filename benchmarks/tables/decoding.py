@@ -52,7 +52,8 @@ def _fusion_dev(runs: Runs) -> str:
                 known = best.get(point["rounds"], 0.0)
                 best[point["rounds"]] = max(point["f"], known)
     figures = [f"{f:.3f}" for f in best.values()]
-    return markdown(["rounds", *map(str, best)], [["best F1 on dev", *figures]])
+    row = ["best F1 on dev", *figures]
+    return markdown(["rounds", *map(str, best)], [row])
 
 
 def _strategies(runs: Runs) -> Iterator[Row]:
@@ -99,7 +100,8 @@ def _labels(runs: Runs) -> str:
     for form, name in names.items():
         times = list(found[form].values())
         ratio = f"{times[-1] / times[0]:.2f}"
-        rows.append([f"{name}, ms per mention", *(f"{t:.1f}" for t in times), ratio])
+        cells = [f"{time:.1f}" for time in times]
+        rows.append([f"{name}, ms per mention", *cells, ratio])
     sizes = [f"{int(n):,}" for n in found["flat"]]
     return markdown(["types", *sizes, "last to first"], rows)
 
@@ -114,7 +116,8 @@ def _peers(runs: Runs) -> str:
     }
     rows = []
     for key, name in names.items():
-        rows.append([name, *(f"{speed:.0f}" for speed in found[key].values())])
+        speeds = [f"{speed:.0f}" for speed in found[key].values()]
+        rows.append([name, *speeds])
     return markdown(["types", *found["ours"]], rows)
 
 

@@ -33,7 +33,8 @@ def _both(runs: Runs, name: str) -> dict[str, Any]:
     """Scores by group, and by data set under `figures`, of a pipeline; those of
     `others` may stand in a run of their own.
     """
-    found, rest = runs.get(name, {}), runs.get(f"{name}_others", {})
+    found = runs.get(name, {})
+    rest = runs.get(f"{name}_others", {})
     figures = {**rest.get("figures", {}), **found.get("figures", {})}
     return {**rest, **found, "figures": figures}
 
@@ -51,7 +52,10 @@ def _means(rows: Iterable[Row]) -> Row:
     pairs = [_f(row) for row in rows]
     if not pairs:
         return {}
-    return {kind: mean(pair[kind] for pair in pairs) for kind in ("span", "typed")}
+    return {
+        "span": mean(pair["span"] for pair in pairs),
+        "typed": mean(pair["typed"] for pair in pairs),
+    }
 
 
 def _groups(runs: Runs) -> Iterator[Row]:
@@ -94,10 +98,12 @@ def _spacy(runs: Runs) -> Iterator[Row]:
     beaten = best["figures"]["in_domain"]
     for system in systems:
         ours = system["figures"]["in_domain"]
-        won = [ours[name]["typed_f"] > row["typed_f"] for name, row in beaten.items()]
+        won = 0
+        for name, row in beaten.items():
+            won += ours[name]["typed_f"] > row["typed_f"]
         sets = system["in_domain"]["data_sets"]
-        shown = f"{sum(won)} of {sets}" if "cascade" in system["name"] else ""
-        yield {**system, "won": shown}
+        is_ours = "cascade" in system["name"]
+        yield {**system, "won": f"{won} of {sets}" if is_ours else ""}
 
 
 def _single(runs: Runs) -> str:
@@ -138,7 +144,9 @@ def _sets(runs: Runs) -> Iterator[Row]:
 
 def _results(runs: Runs, seed: int | None = 0) -> list[Row]:
     results = runs["few_shot"]["results"].values()
-    return [row for row in results if seed is None or row["seed"] == seed]
+    if seed is None:
+        return list(results)
+    return [row for row in results if row["seed"] == seed]
 
 
 def _shots(runs: Runs) -> list[int]:
@@ -152,7 +160,8 @@ def _few_shot(runs: Runs) -> Iterator[Row]:
         theirs: dict[str, Row] = {}
         for row in _results(runs):
             if row["k"] == k:
-                (theirs if row["system"] == "ner" else ours)[row["set"]] = row
+                system = theirs if row["system"] == "ner" else ours
+                system[row["set"]] = row
         sets = [name for name in ours if not k or name in theirs]
         if sets:
             mine = [ours[name] for name in sets]
@@ -170,7 +179,9 @@ def _few_shot(runs: Runs) -> Iterator[Row]:
 def _costs(rows: list[Row]) -> str | None:
     if not rows:
         return None
-    return f"{rows[0]['steps']} ({mean(row['train_minutes'] for row in rows):.2f})"
+    steps = rows[0]["steps"]
+    minutes = mean(row["train_minutes"] for row in rows)
+    return f"{steps} ({minutes:.2f})"
 
 
 def _few_shot_sets(runs: Runs) -> str:
@@ -180,11 +191,14 @@ def _few_shot_sets(runs: Runs) -> str:
         key = row["set"], row["system"] == "ner", row["k"]
         found[key] = f"{row['typed']['f']:.3f}"
     shots = _shots(runs)
-    columns = [(ner, k) for ner in (False, True) for k in shots if k or not ner]
-    heads = [f"spaCy, {k}" if ner else f"k = {k}" for ner, k in columns]
+    columns = {(False, k): f"k = {k}" for k in shots}
+    columns |= {(True, k): f"spaCy, {k}" for k in shots if k}
+    heads = list(columns.values())
+    names = [row["set"] for row in _results(runs, seed=None)]
     rows = []
-    for name in dict.fromkeys(row["set"] for row in _results(runs, seed=None)):
-        published = [f"{f:.3f}" for f in PUBLISHED.get(name, ())] or [NOTHING, NOTHING]
+    for name in dict.fromkeys(names):
+        known = PUBLISHED.get(name, (None, None))
+        published = [show("{f}", {"f": f}) for f in known]
         cells = [found.get((name, *column), NOTHING) for column in columns]
         rows.append([name, *cells, *published])
     return markdown(["data set", *heads, "published, 7B: zero-shot", "few-shot"], rows)
@@ -195,7 +209,8 @@ def _few_shot_seeds(runs: Runs) -> Iterator[Row]:
     groups: dict[tuple[Any, ...], list[Row]] = {}
     for row in _results(runs, seed=None):
         system = "spaCy `ner`" if row["system"] == "ner" else "cascade"
-        groups.setdefault((row["set"], system, row["k"]), []).append(row)
+        key = row["set"], system, row["k"]
+        groups.setdefault(key, []).append(row)
     for (name, system, k), rows in groups.items():
         if len(rows) > 1:
             kinds = {
@@ -233,7 +248,8 @@ def _error_rows(runs: Runs) -> Iterator[Row]:
 
 
 def _confusions(runs: Runs) -> Iterator[Row]:
-    for gold, found, n in runs["open_errors"]["all"]["confusions"][:15]:
+    confusions = runs["open_errors"]["all"]["confusions"]
+    for gold, found, n in confusions[:15]:
         yield {"gold": gold, "found": found, "n": n}
 
 

@@ -31,7 +31,7 @@ from corpus_tools.embedding import get_embedder
 from corpus_tools.formats import read_records
 from corpus_tools.formats.docs import DocMaker
 from corpus_tools.issues import Report
-from spacy_cascade.doc.annotations import LABELS_KEY
+from spacy_cascade.doc.attributes import LABELS_KEY
 from spacy_cascade.doc.codecs import Codecs
 from spacy_cascade.doc.gold import gold_chars
 from spacy_cascade.taxonomy import Taxonomy, format_path
@@ -89,7 +89,10 @@ class Collections:
         test: int = 75,
         k: int = 40,
     ):
-        self.nlp, self.standard, self.real, self.k = nlp, standard, real, k
+        self.nlp = nlp
+        self.standard = standard
+        self.real = real
+        self.k = k
         self.sizes = {"train": train, "test": test}
         self._known: dict[str, Data] = {}
         self._makers: dict[str, Callable[[], Data]] = {
@@ -119,13 +122,18 @@ class Collections:
             raise SystemExit(
                 f"No DocBin at {path}. Make it with `spacy project run open-data`."
             )
-        docs = [doc for doc in self._docs(path) if 4 <= len(doc) <= LONGEST]
-        n = min(len(docs), factor * self.sizes[split])
+        docs = []
+        for doc in self._docs(path):
+            if 4 <= len(doc) <= LONGEST:
+                docs.append(doc)
+        most = factor * self.sizes[split]
+        n = min(len(docs), most)
         return [docs[i * len(docs) // n] for i in range(n)]
 
     def _docs(self, path: Path) -> list[Doc]:
         with Codecs():
-            return list(DocBin().from_disk(path).get_docs(self.nlp.vocab))
+            stored = DocBin().from_disk(path)
+            return list(stored.get_docs(self.nlp.vocab))
 
     def _names(self) -> Data:
         test = self._read(NAMES, "test", 4)
@@ -201,7 +209,8 @@ class Collections:
         def raw(docs: Sequence[Doc]) -> list[Doc]:
             return [found[doc.text] for doc in docs]
 
-        own, new = raw(data.tests["own"]), raw(data.tests["new"])
+        own = raw(data.tests["own"])
+        new = raw(data.tests["new"])
         tests = {
             "own": own,
             "parts": self._reduced(own),
@@ -216,7 +225,8 @@ class Collections:
         files += [(name, "test") for name in NEW]
         found: dict[str, Doc] = {}
         for name, split in files:
-            for record in read_records(self.real / name / f"{split}.json", Report()):
+            path = self.real / name / f"{split}.json"
+            for record in read_records(path, Report()):
                 if len(record.text) < 40 * LONGEST:
                     found.setdefault(record.text, maker(record))
         return found

@@ -46,7 +46,7 @@ from benchmarks.suites.ablations._variants import (
     Variant,
     train,
 )
-from spacy_cascade.doc.annotations import LABELS_KEY
+from spacy_cascade.doc.attributes import LABELS_KEY
 from spacy_cascade.doc.gold import gold_chars, mention_lists, unannotated
 
 EXTRACTION: dict[str, dict[str, Any]] = {
@@ -71,6 +71,10 @@ def run(
     test: Annotated[int, "most test texts of each of several sets"] = 75,
     output: options.AddedTo = None,
 ) -> dict[str, Any]:
+    """Run each variant with each seed, unless the output has it.
+
+    RETURNS (dict): What the output holds: `settings`, and `runs` as a list.
+    """
     unknown = sorted({*variants} - {*VARIANTS})
     if unknown:
         raise SystemExit(f"No such variants: {', '.join(unknown)}")
@@ -141,6 +145,10 @@ def result(
     seed: int,
     steps: int,
 ) -> dict[str, Any]:
+    """Train a variant and score it on all tests of its collection.
+
+    steps (int): Of training.
+    """
     with tempfile.TemporaryDirectory() as tmp:
         nlp, out = train(variant, data, seed, steps, Path(tmp))
         start = time.process_time()
@@ -170,8 +178,10 @@ def find(
 
 
 def f1(nlp: Language, gold: Sequence[Doc]) -> dict[str, float]:
+    """Strict F1 of boundaries, and with types."""
     found = find(nlp, gold)
-    span, typed = (hits(found, gold, typed=kind) for kind in (False, True))
+    span = hits(found, gold, typed=False)
+    typed = hits(found, gold, typed=True)
     return {
         "docs": len(gold),
         "mentions": int(span[:, 2].sum()),

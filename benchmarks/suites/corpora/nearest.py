@@ -36,9 +36,13 @@ def run(
         Sequence[str], "sentence-transformers models, by hub name or directory"
     ] = (),
 ) -> dict[str, Any]:
+    """Count for every embedder and data set.
+
+    RETURNS (dict): `embedders` has counts by data set.
+    """
     embedders = {DEFAULT: get_embedder("hash"), FILTER: get_filter_embedder("hash")}
     embedders |= {Path(name).name: get_embedder(name) for name in models}
-    found: dict[str, dict[str, int]] = {name: {} for name in embedders}
+    found: dict[str, Any] = {name: {} for name in embedders}
     for data_set in sets:
         folder = real_data_set(data, data_set)
         train = texts(folder / "train.json")[:sentences]

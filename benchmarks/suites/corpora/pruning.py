@@ -43,6 +43,11 @@ def run(
     batch: int = 24,
     seeds: Annotated[int, "samples and trainings per method"] = 2,
 ) -> dict[str, Any]:
+    """Train on every sample.
+
+    RETURNS (dict): `results` has for each data set and method the size of the last sample,
+        and the scores of all runs.
+    """
     start = time.process_time()
     results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as tmp:
@@ -51,12 +56,14 @@ def run(
             test = read(source / "test.json")
             results[name] = {method: {"runs": []} for method in METHODS}
             for seed in range(seeds):
-                folder, cache = Path(tmp) / name, Path(tmp) / "cache"
+                folder = Path(tmp) / name
+                cache = Path(tmp) / "cache"
                 found = samples(source, folder, k, seed, cache)
                 for method, train in found.items():
                     row = results[name][method]
                     row |= about(train)
-                    row["runs"].append(score(train, test, steps, batch, seed))
+                    scores = score(train, test, steps, batch, seed)
+                    row["runs"].append(scores)
             for method in METHODS:
                 print(name, method, results[name][method], flush=True)
     return {

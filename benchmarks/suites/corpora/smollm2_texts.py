@@ -170,11 +170,16 @@ def run(
     output: Annotated[Path, "directory"],
     seed: options.Seed = 0,
 ) -> dict[str, Any]:
+    """Write both files.
+
+    RETURNS (dict): Texts and tokens of each file.
+    """
     texts = Texts(random.Random(seed))
     output.mkdir(parents=True, exist_ok=True)
     sizes = {}
     for split in ("train", "dev"):
-        docs = split_texts(texts, split, Folders(raw, standard, geic, b2nerd))
+        folders = Folders(raw, standard, geic, b2nerd)
+        docs = split_texts(texts, split, folders)
         DocBin(store_user_data=True, docs=docs).to_disk(output / f"{split}.spacy")
         sizes[split] = {"texts": len(docs), "tokens": sum(map(len, docs))}
     return sizes
@@ -188,7 +193,8 @@ class Texts:
         self.nlp = blank()
 
     def read(self, path: Path) -> list[Doc]:
-        return list(DocBin().from_disk(path).get_docs(self.nlp.vocab))
+        stored = DocBin().from_disk(path)
+        return list(stored.get_docs(self.nlp.vocab))
 
     def make(
         self,
@@ -211,7 +217,8 @@ class Texts:
         docs = [doc for doc in docs if SHORTEST <= len(doc) <= longest]
         self.rng.shuffle(docs)
         pool = [doc for doc in docs if mentions_of(doc)]
-        negative = [doc for doc in docs if not mentions_of(doc)][: n // 6]
+        negative = [doc for doc in docs if not mentions_of(doc)]
+        negative = negative[: n // 6]
         seen: Counter[tuple[str, ...]] = Counter()
         chosen: list[Doc] = []
         while pool and len(chosen) < n - len(negative):
@@ -234,11 +241,15 @@ class Texts:
                 label: self.rng.choice(SYNONYMS.get(label, [label])) for label in labels
             }
             if len(set(other.values())) == len(labels):
-                mentions = [(s, e, (other.get(p[0], p[0]),)) for s, e, p in mentions]
+                renamed = []
+                for start, end, (label,) in mentions:
+                    renamed.append((start, end, (other.get(label, label),)))
+                mentions = renamed
                 labels = [other[label] for label in labels]
         if self.rng.random() < 0.3:
             far = FAR[name in SCIENCE]
-            drawn = self.rng.sample(far, self.rng.randint(1, 4))
+            number = self.rng.randint(1, 4)
+            drawn = self.rng.sample(far, number)
             labels += [label for label in drawn if label not in labels]
         self.rng.shuffle(labels)
         return mentions, labels
@@ -251,10 +262,14 @@ class Texts:
     ) -> tuple[Mentions, list[str]]:
         draw = self.rng.random()
         if name == COARSE_SET and draw < 0.45:
-            coarse = [(s, e, path[:1]) for s, e, path in mentions_of(standard)]
+            coarse = []
+            for start, end, path in mentions_of(standard):
+                coarse.append((start, end, path[:1]))
             if all(path[0] in COARSE for *_, path in coarse):
                 return coarse, list(COARSE)
-            own = [(s, e, path[-1:]) for s, e, path in mentions_of(raw)]
+            own = []
+            for start, end, path in mentions_of(raw):
+                own.append((start, end, path[-1:]))
             return own, list(raw.user_data["cascade_labels"])
         doc = raw if draw < 0.7 else standard
         return mentions_of(doc), list(doc.user_data["cascade_labels"])
@@ -274,9 +289,10 @@ class Texts:
             right = {at_level(path) for *_, path in mentions}
             most = min(len(labels), self.rng.randint(4, 16))
             labels = sorted(right | set(self.rng.sample(labels, most)))
-        return self.make(
-            doc.text, [(s, e, (at_level(p),)) for s, e, p in mentions], labels
-        )
+        cut = []
+        for start, end, path in mentions:
+            cut.append((start, end, (at_level(path),)))
+        return self.make(doc.text, cut, labels)
 
 
 def least_seen(seen: Counter[tuple[str, ...]], doc: Doc) -> int:
@@ -290,8 +306,11 @@ def mentions_of(doc: Doc) -> Mentions:
     if group is None:
         return []
     paths = group.attrs.get("paths") or [span.label_ for span in group]
-    pairs = zip(group, paths, strict=True)
-    return [(span.start_char, span.end_char, parse_path(path)) for span, path in pairs]
+    out = []
+    for span, path in zip(group, paths, strict=True):
+        place = span.start_char, span.end_char
+        out.append((*place, parse_path(path)))
+    return out
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,10 @@ def run(
     ] = None,
     seed: options.Seed = 0,
 ) -> dict[str, Any]:
+    """Measure every command at every size.
+
+    RETURNS (dict): `runs` is a list with time and memory of each command and size.
+    """
     results: list[dict[str, Any]] = []
     for n in sizes:
         with tempfile.TemporaryDirectory(dir=work) as temp:

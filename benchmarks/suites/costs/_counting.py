@@ -34,6 +34,11 @@ class Costs:
     run: int = 0
 
     def call(self, prompt: int, output: int) -> None:
+        """Count a call of plain `generate`.
+
+        prompt (int): Tokens of the prompt.
+        output (int): Tokens written.
+        """
         self.calls += 1
         self.prompt += prompt
         self.output += output
@@ -54,6 +59,11 @@ class Counted:
         return getattr(self.lm, name)
 
     def expect(self, prompt: Sequence[int], answer: str) -> None:
+        """Tell what is to be written.
+
+        prompt (Sequence[int]): Token ids.
+        answer (str): What follows the prompt.
+        """
         self._answers[tuple(prompt)] = answer.encode("utf8")
         self._lengths.add(len(prompt))
 
@@ -140,6 +150,11 @@ class Asking:
         *args: Any,
         **options: Any,
     ) -> Any:
+        """A job of the template, whose answer the model is told.
+
+        args: What the template takes besides text and model: nothing, the label set, or the
+            label set and the index of one type.
+        """
         job = self.template.job(lm, unit, *args, **options)
         self.asked.append(job)
         if self.gold is not None:
@@ -154,6 +169,10 @@ class Asking:
         spans: list[Span],
         *args: Any,
     ) -> str:
+        """What a model that makes no mistake would write.
+
+        spans (list): Gold mentions of the text.
+        """
         if isinstance(job, ListJob):
             return self._list(job.unit, spans, args[0])
         if len(args) == 2:  # one type only
@@ -169,6 +188,7 @@ class Asking:
         spans: list[Span],
         labels: LabelSet,
     ) -> str:
+        """Mentions as open NER and PromptNER list them."""
         pairs = []
         for start, end, path in spans:
             first, behind = _characters(unit, start, end)
@@ -187,6 +207,11 @@ class Asking:
     def verification(
         self, lm: Any, unit: Unit, span: tuple[int, int], labels: LabelSet, index: int
     ) -> LabelJob:
+        """Whether a mention has a type: the answer is yes or no.
+
+        span (tuple): First token, and behind its last token.
+        index (int): Of the type in the label set.
+        """
         job: LabelJob = self.template.verification(lm, unit, span, labels, index)
         self.asked.append(job)
         if self.gold is not None:
@@ -199,6 +224,11 @@ class Asking:
     def prompt(
         self, lm: Any, asked: MentionQuery, parent: TypePath, types: list[str]
     ) -> tuple[list[int], Any]:
+        """The question for the type of a mention, below `parent`.
+
+        parent (TypePath): Types known so far.
+        types (list[str]): What is asked for.
+        """
         prompt, depths = self.template.prompt(lm, asked, parent, types)
         self.counted.costs.call(len(prompt), 0)
         if self.gold is not None:
@@ -224,6 +254,7 @@ class Asking:
                     self._count_types(parse_path(path))
 
     def _count_types(self, path: TypePath) -> None:
+        """Each type of a path is written, and then the end."""
         for name in path:
             tokens = self.template.answer(self.counted, name)
             self.counted.costs.output += len(tokens) + 1
@@ -242,6 +273,10 @@ def _marked(
     before: str,
     behind: str,
 ) -> str:
+    """The text with marks around mentions.
+
+    before (str), behind (str): The marks.
+    """
     out, at = "", 0
     for start, end, _ in spans:
         first, last = _characters(unit, start, end)

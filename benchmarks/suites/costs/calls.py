@@ -86,6 +86,10 @@ def run(
     systems: Annotated[Sequence[str], "only these, such as cascade 'open NER'"] = (),
     pipeline: Annotated[Path | None, "a trained pipeline to measure, too"] = None,
 ) -> dict[str, Any]:
+    """Count what all systems ask for.
+
+    RETURNS (dict): `systems` has the costs per sentence of each.
+    """
     deepest = LabelSet.build(builtin("dynamicner"), level=level)
     names = ["->".join(path) for path in deepest.paths]
     taxonomy = Taxonomy.from_labels(names)
@@ -101,8 +105,9 @@ def run(
                 report(**{name: rows[name]})
     if pipeline is not None:
         trained = spacy.load(pipeline)
-        lm = next(pipe.lm for _, pipe in trained.pipeline if hasattr(pipe, "template"))
-        rows[f"trained: {pipeline.name}"] = measure(trained, lm, gold, gold=False)
+        pipes = [pipe for _, pipe in trained.pipeline if hasattr(pipe, "template")]
+        name = f"trained: {pipeline.name}"
+        rows[name] = measure(trained, pipes[0].lm, gold, gold=False)
     return {
         "sentences": len(gold),
         "mentions": sum(len(spans) for _, spans in gold),
@@ -193,14 +198,18 @@ def measure(
     counted = Counted(lm, costs)
     told = None
     if gold:
-        told = {make_unit(doc, 0, len(doc)).text: spans for doc, spans in sentences}
+        told = {}
+        for doc, spans in sentences:
+            unit = make_unit(doc, 0, len(doc))
+            told[unit.text] = spans
     asking = []
     for _, pipe in nlp.pipeline:
         if hasattr(pipe, "template"):
             pipe.weights.lm = counted
             pipe.template = Asking(pipe.template, counted, told)
             asking.append(pipe.template)
-    docs = list(nlp.pipe([doc.text for doc, _ in sentences], batch_size=16))
+    texts = [doc.text for doc, _ in sentences]
+    docs = list(nlp.pipe(texts, batch_size=16))
     for template in asking:
         template.finish(docs)
     out = {k: v / len(docs) for k, v in vars(costs).items()}

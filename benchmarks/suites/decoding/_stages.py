@@ -40,6 +40,10 @@ class Engine:
         batch: Sequence[Gold],
         keep: bool = False,
     ) -> list[Job]:
+        """Decode marked copies, all at once.
+
+        keep (bool): Keep the rows of the copies for the classifier.
+        """
         jobs = []
         for unit, spans in batch:
             known = spans if isinstance(self.drafter, EntsDrafter) else ()
@@ -102,6 +106,10 @@ class Engine:
 
 
 def mentions(gold: Sequence[Gold]) -> list[MentionQuery]:
+    """The gold mentions as the classifier is asked for them.
+
+    Each comes with those before it.
+    """
     out = []
     for unit, spans in gold:
         for k, (start, end) in enumerate(spans):
@@ -149,6 +157,10 @@ def whole_answers(
 def ratios(
     published: tuple[float, float], fastest: tuple[float, float], ours: float
 ) -> dict[str, float]:
+    """How many times as fast both stages are together.
+
+    published, fastest (tuple): Seconds of both stages, one by one and in the best way.
+    """
     return {
         "vs_published": sum(published) / ours,
         "vs_best_generate": sum(fastest) / ours,

@@ -36,6 +36,11 @@ def run(
     limit: options.Limit = 0,
     plot: options.Plot = None,
 ) -> dict[str, Any]:
+    """Fit all maps of both stages.
+
+    RETURNS (dict): For each stage the number of scores, the share that is right, and what
+        `reliability` says of the scores as they are and through each map.
+    """
     nlp = spacy.load(model)
     fitted_on, shown_on = (
         examples(read(path, nlp, limit), nlp) for path in (dev, test)
@@ -139,6 +144,11 @@ def draw(results: dict[str, dict[str, Any]], path: Path) -> None:
 def _draw_method(
     ax: Any, below: Any, i: int, method: str, found: dict[str, Any]
 ) -> None:
+    """A curve, and its bars below.
+
+    below (Axes): Where the numbers of scores stand.
+    i (int): Which of the bars of a bin it is.
+    """
     n, score, share = np.array(found["bins"]).T
     seen = n >= FEWEST
     color = COLORS[method]

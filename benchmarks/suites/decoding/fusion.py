@@ -61,6 +61,11 @@ def run(
     seed: options.Seed = 0,
     plot: options.Plot = None,
 ) -> dict[str, Any]:
+    """Score all settings on dev and test.
+
+    RETURNS (dict): `dev` and `test` have the curves, each a list of points with setting,
+        scores and costs. `on_test` compares what dev has chosen with the defaults.
+    """
     nlp = spacy.load(model)
     gold = {
         "dev": read(dev, nlp, limit),
@@ -246,6 +251,7 @@ def compare(
 
 
 def show(split: str, curves: Curves) -> None:
+    """Print all points of all curves."""
     for name, points in curves.items():
         for p in points:
             print(f"{split:5}{name:24}", POINT.format(**p))

@@ -34,6 +34,11 @@ def run(
     limit: options.Limit = 0,
     seed: options.Seed = 0,
 ) -> dict[str, Any]:
+    """Measure one strategy after the other.
+
+    RETURNS (dict): Under the name of each strategy accuracies by level (`acc1`, `acc2` ...),
+        gains over the first strategy with their intervals, and costs per mention.
+    """
     nlp = spacy.load(model)
     pipe: Any = nlp.get_pipe("cascade_classifier")
     pipe.beam_width = beam

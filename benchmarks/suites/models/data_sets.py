@@ -54,12 +54,18 @@ def run(
     limit: Annotated[int, "sentences per data set; 0: all"] = 0,
     note: Annotated[str, "kept with the results: how the pipeline was trained"] = "",
 ) -> dict[str, Any]:
+    """Score a pipeline on each data set.
+
+    RETURNS (dict): `figures` has scores by group and data set; the name of each group has
+        their means.
+    """
     nlp = spacy.load(model)
     trained = set(json.loads(sources.read_text("utf8")))
     figures: dict[str, dict[str, Any]] = {group: {} for group in groups}
     start = time.perf_counter()
     for file in sorted(data.glob(f"*/*/{split}.spacy")):
-        name = f"{file.parent.parent.name}/{file.parent.name}"
+        folder = file.parent
+        name = f"{folder.parent.name}/{folder.name}"
         group = group_of(name, trained)
         if group not in figures:
             continue

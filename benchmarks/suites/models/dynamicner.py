@@ -66,6 +66,11 @@ def run(
     limit: options.Limit = 0,
     seed: options.Seed = 0,
 ) -> dict[str, Any]:
+    """Score a pipeline as it is, and with --folds after training.
+
+    RETURNS (dict): Precision, recall and F1 by level, under `zero_shot` and under
+        `cross_validation_N`.
+    """
     if folds == 1 or folds < 0:
         raise SystemExit("--folds must be 0, or 2 and more")
     if not data.is_file():
@@ -85,16 +90,20 @@ def run(
         start = time.time()
         parts = Parts(model, adapter, settings, docs, seed)
         after = parts.cross_validate(folds)
-        rows = hits(after["found"], docs, typed=True), hits(before, docs, typed=True)
+        found = after["found"]
+        rows = (
+            hits(found, docs, typed=True),
+            hits(before, docs, typed=True),
+        )
         out[f"cross_validation_{folds}"] = {
-            **levels(after["found"], docs),
+            **levels(found, docs),
             "folds": after["folds"],
             "gain_over_zero_shot": gain(*rows, seed),
             "minutes": round((time.time() - start) / 60, 2),
             "settings": {"adapter": adapter, **settings},
         }
     for name, result in out.items():
-        shown = "  ".join(f"{k} {result[k]['f']:.3f}" for k in SCORES)
+        shown = {level: result[level]["f"] for level in SCORES}
         print(f"{name:20}{shown}")
     return {
         **out,
@@ -143,11 +152,14 @@ def find(nlp: Language, gold: list[Doc]) -> list[Doc]:
 
 def levels(found: list[Doc], gold: list[Doc]) -> dict[str, Any]:
     """Strict scores by level, and the accuracy of types where boundaries are right."""
-    scores = cascade_score([Example(a, b) for a, b in zip(found, gold, strict=True)])
+    pairs = zip(found, gold, strict=True)
+    scores = cascade_score([Example(mine, right) for mine, right in pairs])
     out: dict[str, Any] = {}
     for name in SCORES:
-        values = {k: scores.get(f"cascade_{name}_{k}") or 0.0 for k in "prf"}
-        out[name] = {k: round(value, 4) for k, value in values.items()}
+        out[name] = {}
+        for key in "prf":
+            value = scores.get(f"cascade_{name}_{key}") or 0.0
+            out[name][key] = round(value, 4)
     accuracy = scores["cascade_accuracy"]
     out["accuracy"] = None if accuracy is None else round(accuracy, 4)
     return out
@@ -164,7 +176,10 @@ class Parts:
         docs: list[Doc],
         seed: int,
     ):
-        self.model, self.adapter, self.docs, self.seed = model, adapter, docs, seed
+        self.model = model
+        self.adapter = adapter
+        self.docs = docs
+        self.seed = seed
         self.settings = {
             "learn_rate": settings["rate"],
             "max_steps": settings["steps"],

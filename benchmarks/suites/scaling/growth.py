@@ -89,6 +89,11 @@ def run(
     plot: Annotated[Path | None, "directory for scaling.png"] = None,
     clock: options.Clock = "wall",
 ) -> dict[str, Any]:
+    """Measure the parts that are asked for.
+
+    RETURNS (dict): Under the name of each part its figures by size. Times of a document are
+        microseconds per token, all others milliseconds.
+    """
     set_clock(clock)
     gold = read_gold(blank(), MINI_ALL)
     words = lower_words(gold)
@@ -190,6 +195,11 @@ class Growth:
         docs: Sequence[Doc],
         size: int,
     ) -> float:
+        """Of the fastest run over copies of these Docs.
+
+        size (int): Docs at a time.
+        """
+
         def run() -> None:
             copies = [doc.copy() for doc in docs]
             self.consume(copies, size)
@@ -258,6 +268,7 @@ class Growth:
         return {**by_size, "hierarchy_growth": times[-1] / times[0]}
 
     def _per_mention(self, doc: Doc) -> float | str:
+        """Milliseconds, or why it can't be done."""
         try:
             seconds = best(lambda: self.classifier.predict([doc]), self.repeat)
         except CascadeError as err:
@@ -301,6 +312,10 @@ class Growth:
 
 
 def draw(found: dict[str, Any], folder: Path) -> None:
+    """Write a figure with a quarter for each part.
+
+    folder (Path): Where `scaling.png` goes.
+    """
     figure, axes = pyplot().subplots(2, 2, figsize=(9, 6.4))
     (a, b), (c, d) = axes
     if "document" in found:
@@ -353,6 +368,7 @@ def _draw_labels(axis: Any, found: dict[str, Any]) -> None:
 
 
 def _draw_line(axis: Any, found: dict[str, float]) -> None:
+    """Figures by number."""
     numbers = [int(key) for key in found]
     axis.plot(numbers, list(found.values()), "o-")
     axis.set(ylim=(0, None))

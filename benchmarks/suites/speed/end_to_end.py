@@ -33,7 +33,7 @@ from benchmarks.suites.decoding._stages import (
     questions,
     ratios,
 )
-from spacy_cascade.pipeline import extractor as stage1
+from benchmarks.suites.speed._watch import decoded_jobs
 from spacy_cascade.pipeline.typer import Typer
 
 WARM = 32
@@ -46,20 +46,30 @@ def run(
     slow: Annotated[int, "how many of them for `generate`"] = 60,
     batch: options.Batch = (8, 32),
 ) -> dict[str, Any]:
+    """Time the pipeline and `generate` on the same sentences.
+
+    RETURNS (dict): `extraction` and `cascade` have the ratios of times, published algorithm
+        to pipeline. `profile` has shares of the pipeline's time.
+    """
     nlp = spacy.load(model)
     extractor: Any = nlp.get_pipe("cascade_extractor")
     lm = extractor.lm
     gold = read(data, nlp, sentences + WARM)
     others, texts = _parted([doc.text for doc in gold])
-    some = texts[:: max(1, len(texts) // slow)][:slow]
+    step = max(1, len(texts) // slow)
+    some = texts[::step][:slow]
     copies, asks, mentions = collect(nlp, some)
 
-    whole, few = seconds(model, others, texts), seconds(model, others, some)
+    whole = seconds(model, others, texts)
+    few = seconds(model, others, some)
     stage = seconds(model, others, some, disable=["cascade_classifier"])
     kept, lm.prefixes.tokens = lm.prefixes.tokens, 0
     alone = seconds(model, others, texts)
     lm.prefixes.tokens = kept
-    published = generate(lm, copies, 1), generate(lm, asks, 1)
+    published = (
+        generate(lm, copies, 1),
+        generate(lm, asks, 1),
+    )
     batched = [by_length(lm, copies, asks, size) for size in batch]
     fastest = best_of(published, batched)
     out = {
@@ -86,7 +96,8 @@ def run(
 def _parted(texts: list[str]) -> tuple[list[str], list[str]]:
     """Texts to warm up with, spread over all, and the others."""
     step = max(1, len(texts) // WARM)
-    return texts[::step], [text for i, text in enumerate(texts) if i % step]
+    others = [text for i, text in enumerate(texts) if i % step]
+    return texts[::step], others
 
 
 def seconds(
@@ -114,39 +125,26 @@ def collect(nlp: Any, texts: list[str]) -> tuple[list[Pair], list[Pair], int]:
 
     RETURNS: both lists, and the number of mentions.
     """
-    copies: list[Pair] = []
     asks: list[Pair] = []
     mentions = 0
-    classifier = nlp.get_pipe("cascade_classifier")
-
-    def decode(
-        plain: Any,
-        lm: Any,
-        jobs: Any,
-        *args: Any,
-        **kwargs: Any,
-    ) -> None:
-        plain(lm, jobs, *args, **kwargs)
-        copies.extend((job.prompt, list(job.tokens)) for job in jobs)
-
+    template = nlp.get_pipe("cascade_classifier").template
     call = Typer.__call__
 
     def typer(self: Any, lm: Any, items: Any) -> Any:
         nonlocal mentions
         found = call(self, lm, items)
         for (mention, taxonomy), result in zip(items, found, strict=True):
-            asks.extend(
-                questions(lm, classifier.template, [mention], [result], taxonomy)
-            )
+            asks.extend(questions(lm, template, [mention], [result], taxonomy))
             mentions += 1
         return found
 
     Typer.__call__ = typer  # type: ignore[method-assign]
     try:
-        with wrapped(stage1, "decode", decode):
+        with decoded_jobs() as jobs:
             list(nlp.pipe(texts))
     finally:
         Typer.__call__ = call  # type: ignore[method-assign]
+    copies = [(job.prompt, list(job.tokens)) for job in jobs]
     return copies, asks, mentions
 
 
@@ -174,7 +172,8 @@ def profile(nlp: Any, texts: list[str]) -> dict[str, float]:
         start = time.perf_counter()
         list(nlp.pipe(texts))
         total = time.perf_counter() - start
-    model, predict = spent["model"] / total, spent["predict"] / total
+    model = spent["model"] / total
+    predict = spent["predict"] / total
     return {
         "model": model,
         "decoding": predict - model,

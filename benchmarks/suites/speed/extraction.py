@@ -34,9 +34,15 @@ def run(
     generate_limit: Annotated[int, "sentences for generate, of the same sample"] = 96,
     check: Annotated[int, "sentences to compare with step-by-step decoding"] = 48,
 ) -> dict[str, Any]:
+    """Compare at both batch sizes.
+
+    RETURNS (dict): Names that end on `_b1` and `_b16` are figures of a batch size.
+        `passes` and `tokens` are means over sentences.
+    """
     nlp = spacy.load(model)
     pipe: Any = nlp.get_pipe("cascade_extractor")
-    docs = [nlp.make_doc(doc.text) for doc in read(data, nlp)]
+    gold = read(data, nlp)
+    docs = [nlp.make_doc(doc.text) for doc in gold]
     filled = [doc for doc in docs if len(doc)][:limit]
     units = [make_unit(doc, 0, len(doc)) for doc in filled]
     # Neighbours of like length, as users of nlp.pipe would batch; both ways get the same.
@@ -93,6 +99,7 @@ def checked(pipe: Any, sample: list[Any]) -> str:
 
 
 def jobs_of(pipe: Any, units: list[Any]) -> list[Job]:
+    """Jobs without a draft: every mark has to be found."""
     out = []
     for unit in units:
         guess = Guess(unit)
@@ -105,6 +112,11 @@ def copy_verified(
     units: list[Any],
     size: int,
 ) -> tuple[list[Job], float]:
+    """Decode in batches.
+
+    size (int): Sentences at a time.
+    RETURNS (tuple): What was decoded, and seconds.
+    """
     done: list[Job] = []
     start = time.perf_counter()
     with pipe.weights.active():

@@ -43,6 +43,10 @@ def run(
     seed: options.Seed = 0,
     output: options.AddedTo = None,
 ) -> dict[str, Any]:
+    """Score, train, choose a threshold, and score again.
+
+    RETURNS (dict): What the output holds: `results` by kind of training, steps and seed.
+    """
     journal = Journal(output, {"data": "CoNLL-2003, train file"})
     lora = {
         "rank": rank,

@@ -74,6 +74,10 @@ def run(
     limit: Annotated[int, "test texts per data set; 0: all"] = 200,
     output: options.AddedTo = None,
 ) -> dict[str, Any]:
+    """Train each system on each sample that has no result yet.
+
+    RETURNS (dict): What the output holds: `results` by data set, system, k and seed.
+    """
     if not len(shots) == len(steps) == len(ner_steps):
         raise SystemExit("--shots, --steps and --ner-steps must be of one length")
     settings = {
@@ -86,13 +90,16 @@ def run(
     }
     trial = Trial(model, data, split, limit, settings)
     journal = Journal(output, {"split": split, "limit": limit})
-    plan = plan_of(systems, zip(shots, steps, ner_steps, strict=True), seeds)
+    sizes = zip(shots, steps, ner_steps, strict=True)
+    plan = plan_of(systems, sizes, seeds)
     cells = [(name, row) for row in plan for name in sets]
     for name, row in tqdm(cells, disable=None):
         key = f"{name} {row.system} {row.k} {row.seed}"
-        if not journal.has(key, steps=row.steps, **trial.made_with(row.system)):
-            journal.add(key, trial.result(name, row))
-            tqdm.write(f"{key:40}{journal.data['results'][key]}")
+        settings_of = trial.made_with(row.system)
+        if not journal.has(key, steps=row.steps, **settings_of):
+            result = trial.result(name, row)
+            journal.add(key, result)
+            tqdm.write(f"{key:40}{result}")
     return journal.data
 
 
@@ -161,8 +168,9 @@ class Trial:
         name: str,
         row: Row,
     ) -> dict[str, Any]:
-        gold = read(self.data / name / f"{self.split}.spacy", self.nlp, self.limit)
-        train = read(self.data / name / "train.spacy", self.nlp)
+        folder = self.data / name
+        gold = read(folder / f"{self.split}.spacy", self.nlp, self.limit)
+        train = read(folder / "train.spacy", self.nlp)
         docs = sample(train, row.k, row.seed)
         nlp, minutes = self.trained(row, docs)
         start = time.process_time()

@@ -42,6 +42,10 @@ def run(
     seed: options.Seed = 0,
     output: options.AddedTo = None,
 ) -> dict[str, Any]:
+    """Train on each data set that has no result yet.
+
+    RETURNS (dict): What the output holds: `results` by data set.
+    """
     about = {
         "epochs": epochs,
         "least": least,
@@ -55,8 +59,9 @@ def run(
     for name in tqdm(names, disable=None):
         if not journal.has(name):
             size = (epochs, least, most)
-            journal.add(name, trained(data / name, size, limit, seed))
-            tqdm.write(f"{name:30}{journal.data['results'][name]}")
+            result = trained(data / name, size, limit, seed)
+            journal.add(name, result)
+            tqdm.write(f"{name:30}{result}")
     return journal.data
 
 
