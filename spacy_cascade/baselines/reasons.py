@@ -15,18 +15,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..decoding.answers import (
+from ..decoding.answers import AnswerAutomaton
+from ..decoding.listing import Listed, ListJob
+from ..decoding.native import Vocabulary
+from ..decoding.readings import (
     DONE,
     LABEL,
     MENTION,
-    AnswerAutomaton,
     Found,
     Grammar,
     Reading,
     State,
 )
-from ..decoding.listing import Listed, ListJob
-from ..decoding.native import Vocabulary
 from ..decoding.symbols import Labels, TextIndex
 
 NUMBER, BAR, VERDICT, REASON, BRACKET, CLOSED = range(DONE + 1, DONE + 7)

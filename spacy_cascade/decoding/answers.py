@@ -14,90 +14,29 @@ the same steps, and so comes to the same mentions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 from .native import Vocabulary
-from .symbols import Labels, Node, TextIndex
+from .readings import (
+    COLON,
+    DONE,
+    EMPTY,
+    LABEL,
+    LEAD,
+    MENTION,
+    SEPARATOR,
+    Found,
+    Grammar,
+    Move,
+    Reading,
+    State,
+    bits_of,
+)
+from .symbols import Labels, TextIndex
 
 # Readings that are followed at the same time. Texts that look like answers would have
 # too many.
 _READINGS = 8
-# The phases of a reading.
-LEAD, LABEL, COLON, MENTION, SEPARATOR, EMPTY, DONE = range(7)
-
-
-@dataclass(frozen=True)
-class Grammar:
-    """The fixed parts of an answer, as symbols.
-
-    lead (Sequence[int]): Before the first label.
-    colon (Sequence[int]): Between label and mention.
-    separator (Sequence[int]): Between two mentions.
-    empty (Sequence[int]): The answer if there is no mention. It stands behind `lead`.
-    """
-
-    lead: Sequence[int]
-    colon: Sequence[int]
-    separator: Sequence[int]
-    empty: Sequence[int]
-
-
-class Found(NamedTuple):
-    """A finished mention, linked to the one before it.
-
-    label (int): Index of its label.
-    start, end (int): Its tokens, end exclusive.
-    begun, ended (int): Where its text stands in the answer, in symbols.
-    used (int): Bits of the tokens that mentions so far cover.
-    number (int): How many mentions there are so far.
-    """
-
-    before: Found | None
-    label: int
-    start: int
-    end: int
-    begun: int
-    ended: int
-    used: int
-    number: int
-
-    def all(self) -> list[Found]:
-        """This mention and those before it, in the order they were written."""
-        out: list[Found] = [self]
-        while out[-1].before is not None:
-            out.append(out[-1].before)
-        return out[::-1]
-
-
-class Reading(NamedTuple):
-    """One way to read what was written.
-
-    phase (int): The part of the answer that comes next.
-    at (int): Index in a fixed part, or node of the label trie, depending on `phase`.
-    found (Found | None): The mention that was finished last.
-    label (int): Index of the label that was read for the mention to come.
-    node (Node): What was read of a mention.
-    begun (int): Where that mention stands in the answer, in symbols.
-    """
-
-    phase: int
-    at: int
-    found: Found | None
-    label: int = -1
-    node: Node = Node(0, 0, 0)
-    begun: int = 0
-
-
-class State(NamedTuple):
-    """written (int): Symbols so far. readings (tuple): All readings, the best first."""
-
-    written: int
-    readings: tuple[Reading, ...]
-
-
-# A symbol that may follow, and the reading it leaves.
-Move = tuple[int, Reading]
 
 
 class AnswerAutomaton:
@@ -148,7 +87,11 @@ class AnswerAutomaton:
         return state.readings[0].phase == DONE
 
     def allowed(self, state: State) -> tuple[int, ...]:
-        """Token ids that may follow, sorted. Empty only if the vocabulary can't write the text."""
+        """Token ids that may follow, sorted. Empty only if the vocabulary can't write the text.
+
+        state (State): Where the answer stands.
+        RETURNS (tuple[int, ...]): With the end token, if the answer may end.
+        """
         out = {self.end} if self._ends(state) else set()
         if self.vocabulary is None:
             out.update(self._next(state))
@@ -168,7 +111,12 @@ class AnswerAutomaton:
         return tuple(sorted(out))
 
     def step(self, state: State, token: int) -> State:
-        """The state behind a token. RAISES KeyError: if the token is not allowed."""
+        """The state behind a token. RAISES KeyError: if the token is not allowed.
+
+        state (State): Where the answer stands.
+        token (int): What is written.
+        RETURNS (State): Where the answer stands then.
+        """
         if token == self.end:
             complete = self._ends(state)[0]
             return State(state.written, (Reading(DONE, 0, complete.found),))
@@ -178,13 +126,21 @@ class AnswerAutomaton:
         return state
 
     def symbols_of(self, token: int) -> Sequence[int]:
-        """The symbols that a token writes."""
+        """The symbols that a token writes.
+
+        token (int): A token id.
+        RETURNS (Sequence[int]): None for the end token, if symbols are bytes.
+        """
         if self.vocabulary is None:
             return (token,)
         return self.vocabulary.table[token] or b""
 
     def read(self, symbols: Iterable[int]) -> list[Found]:
-        """The mentions of a complete answer. RAISES KeyError: if it is none."""
+        """The mentions of a complete answer. RAISES KeyError: if it is none.
+
+        symbols (Iterable[int]): The answer, without the end token.
+        RETURNS (list[Found]): In the order they were written.
+        """
         state = self.start()
         for symbol in symbols:
             state = State(state.written + 1, self._next(state)[symbol])
@@ -196,7 +152,11 @@ class AnswerAutomaton:
         return found.all() if found is not None else []
 
     def mentions(self, state: State) -> list[Found]:
-        """The finished mentions of the preferred reading."""
+        """The finished mentions of the preferred reading.
+
+        state (State): Where the answer stands.
+        RETURNS (list[Found]): In the order they were written.
+        """
         found = state.readings[0].found
         return found.all() if found is not None else []
 
@@ -205,6 +165,9 @@ class AnswerAutomaton:
 
         In a mention it is that of its original, else that of the text behind the
         mention before.
+
+        state (State): Where the answer stands.
+        RETURNS (int): A position in the text.
         """
         reading = state.readings[0]
         if reading.phase == MENTION and reading.node.length:
@@ -218,7 +181,11 @@ class AnswerAutomaton:
     # -- Over symbols
 
     def _next(self, state: State) -> dict[int, tuple[Reading, ...]]:
-        """The symbols that may follow, and the readings they leave."""
+        """The symbols that may follow, and the readings they leave.
+
+        state (State): Where the answer stands.
+        RETURNS (dict): By symbol, the best reading first.
+        """
         found: dict[int, list[Reading]] = {}
         for reading in state.readings:
             for symbol, behind in self._moves(reading, state.written):
@@ -232,7 +199,11 @@ class AnswerAutomaton:
         return out
 
     def _ends(self, state: State) -> list[Reading]:
-        """Readings that are complete answers, finished."""
+        """Readings that are complete answers, finished.
+
+        state (State): Where the answer stands.
+        RETURNS (list[Reading]): None if the answer may not end here.
+        """
         out = []
         for reading in state.readings:
             if reading.phase == EMPTY and reading.at == len(self.grammar.empty):
@@ -244,7 +215,12 @@ class AnswerAutomaton:
         return out
 
     def _moves(self, reading: Reading, written: int) -> Iterator[Move]:
-        """The symbols that may follow in one reading, the preferred first."""
+        """The symbols that may follow in one reading, the preferred first.
+
+        reading (Reading): One way to read what was written.
+        written (int): How many symbols were written.
+        YIELDS (Move): A symbol, and the reading behind it.
+        """
         return self._RULES[reading.phase](self, reading, written)
 
     def _moves_in_fixed(self, reading: Reading, written: int) -> Iterator[Move]:
@@ -300,7 +276,13 @@ class AnswerAutomaton:
     def _fixed(
         self, phase: int, at: int, symbols: Sequence[int], reading: Reading
     ) -> Iterator[Reading]:
-        """Readings inside of a fixed part, or behind it if it is complete."""
+        """Readings inside of a fixed part, or behind it if it is complete.
+
+        phase (int): The phase of the part.
+        at (int): How many of its symbols are read.
+        symbols (Sequence[int]): The part.
+        reading (Reading): What was read before.
+        """
         if at < len(symbols):
             yield reading._replace(phase=phase, at=at)
         elif phase == COLON:
@@ -313,11 +295,16 @@ class AnswerAutomaton:
     # -- Occurrences
 
     def _free(self, start: int, end: int, found: Found | None) -> bool:
-        """Whether tokens [start, end) may become a mention."""
+        """Whether tokens [start, end) may become a mention.
+
+        start, end (int): The tokens.
+        found (Found | None): The mentions so far.
+        RETURNS (bool): Nested mentions are free unless they were listed before.
+        """
         if found is None:
             return True
         if not self.nested:
-            return not found.used & _bits(start, end)
+            return not found.used & bits_of(start, end)
 
         here: Found | None = found
         while here is not None:
@@ -327,7 +314,11 @@ class AnswerAutomaton:
         return True
 
     def _alive(self, reading: Reading) -> bool:
-        """Whether some occurrence can become a mention, now or when it is longer."""
+        """Whether some occurrence can become a mention, now or when it is longer.
+
+        reading (Reading): A begun mention.
+        RETURNS (bool): False: no answer can go on that way.
+        """
         text = self.text
         low, high, length = reading.node
         for begin in text.substrings.order[low:high]:
@@ -346,7 +337,11 @@ class AnswerAutomaton:
         return False
 
     def _candidates(self, reading: Reading) -> list[int]:
-        """Occurrences, the next behind the mention before first, then those before it."""
+        """Occurrences, the next behind the mention before first, then those before it.
+
+        reading (Reading): A begun mention.
+        RETURNS (list[int]): Offsets where it begins in the text.
+        """
         found = reading.found
         begins = self.text.substrings.starts(reading.node)
         if found is None:
@@ -357,7 +352,11 @@ class AnswerAutomaton:
         return sorted(begins, key=lambda begin: (token_at[begin] < behind, begin))
 
     def _begin(self, reading: Reading) -> int:
-        """Where the occurrence stands that a begun mention is taken for."""
+        """Where the occurrence stands that a begun mention is taken for.
+
+        reading (Reading): A begun mention.
+        RETURNS (int): The first free occurrence, or else the first.
+        """
         text = self.text
         candidates = self._candidates(reading)
         for begin in candidates:
@@ -367,7 +366,12 @@ class AnswerAutomaton:
         return candidates[0]
 
     def _finish(self, reading: Reading, written: int) -> Found | None:
-        """The mention that ends here, tied to the next free occurrence."""
+        """The mention that ends here, tied to the next free occurrence.
+
+        reading (Reading): A begun mention.
+        written (int): How many symbols were written.
+        RETURNS (Found | None): None if no mention may end here.
+        """
         text = self.text
         before = reading.found
         length = reading.node.length
@@ -378,7 +382,7 @@ class AnswerAutomaton:
             start = text.token_at[begin]
             if not (length and start < end and self._free(start, end, before)):
                 continue
-            used = (before.used if before else 0) | _bits(start, end)
+            used = (before.used if before else 0) | bits_of(start, end)
             number = before.number + 1 if before else 1
             label, begun = reading.label, reading.begun
             return Found(before, label, start, end, begun, written, used, number)
@@ -394,8 +398,3 @@ class AnswerAutomaton:
 def _mark(reading: Reading, written: int) -> Reading:
     """The reading, with the place where its mention begins if it is just before one."""
     return reading._replace(begun=written) if reading.phase == MENTION else reading
-
-
-def _bits(start: int, end: int) -> int:
-    """The tokens [start, end) as bits."""
-    return (1 << end) - (1 << start)

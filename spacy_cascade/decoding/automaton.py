@@ -33,20 +33,33 @@ class Choice(NamedTuple):
 class CopyAutomaton(Protocol):
     """What copy-verified and step-by-step decoding share."""
 
-    def start(self) -> CopyState: ...
+    def start(self) -> CopyState:
+        """The state before the copy."""
 
-    def done(self, state: CopyState) -> bool: ...
+    def done(self, state: CopyState) -> bool:
+        """Whether the copy is complete in this state."""
 
     def allowed(self, state: CopyState) -> Sequence[int]:
         """Token ids that may follow. A single one needs no model."""
 
-    def step(self, state: CopyState, token: int) -> CopyState: ...
+    def step(self, state: CopyState, token: int) -> CopyState:
+        """The state behind an allowed token."""
 
     def choices(self, state: CopyState, token: int) -> list[Choice]:
-        """The places for markers that this token comes by, in order."""
+        """The places for markers that this token comes by, in order.
+
+        state (CopyState): Where the copy stands.
+        token (int): An allowed token.
+        RETURNS (list[Choice]): Marked or not.
+        """
 
     def draft(self, state: CopyState, guess: Guess) -> list[int]:
-        """A complete continuation from this state, marked as guessed."""
+        """A complete continuation from this state, marked as guessed.
+
+        state (CopyState): Where the copy stands.
+        guess (Guess): What is believed about the markers.
+        RETURNS (list[int]): Token ids, with the end.
+        """
 
     def offset(self, state: CopyState) -> int:
         """How much of the sentence was copied before this state, in tokens or bytes."""
@@ -92,7 +105,10 @@ class Guess:
                 self.known["close", i] = False
 
     def learn(self, choices: Iterable[Choice]) -> None:
-        """What the model has decided."""
+        """What the model has decided.
+
+        choices (Iterable[Choice]): Marked or not.
+        """
         for kind, token, marked in choices:
             self.known[kind, token] = marked
             if kind == "close" and not marked and token in self._ends:
@@ -115,10 +131,11 @@ class Guess:
         return found
 
     def _continues(self, i: int) -> bool:
+        """Whether nothing that is known speaks for an end before token i."""
         last, times = self._refused.get(self._start, (0, 0))
         if times > 1:
             # The model has gone on beyond a drafted end again: the next one is twice as far.
-            return i < last + 2**times
+            return i < last + (1 << times)
         if i - self._start >= self.longest:
             return False
         return i < len(self._goes_on) and self._goes_on[i]
@@ -181,7 +198,11 @@ class SegmentAutomaton:
         return state[0] > self.n
 
     def allowed(self, state: _State) -> Sequence[int]:
-        """The next token of the sentence, the marker, or both."""
+        """The next token of the sentence, the marker, or both.
+
+        state (tuple): Where the copy stands.
+        RETURNS (Sequence[int]): One or two token ids.
+        """
         i, written, inside, fresh = state
         if i == self.n:
             return (self.marker,) if inside else (self.end,)
@@ -192,7 +213,12 @@ class SegmentAutomaton:
         return (token, self.marker)
 
     def step(self, state: _State, token: int) -> _State:
-        """The state behind an allowed token."""
+        """The state behind an allowed token.
+
+        state (tuple): Where the copy stands.
+        token (int): What is written.
+        RETURNS (tuple): Where the copy stands then.
+        """
         i, written, inside, fresh = state
         if i == self.n:
             behind = i if inside else i + 1
@@ -204,7 +230,12 @@ class SegmentAutomaton:
         return (i + 1, 0, inside, False)
 
     def choices(self, state: _State, token: int) -> list[Choice]:
-        """The place for a marker before this token, if there is one."""
+        """The place for a marker before this token, if there is one.
+
+        state (tuple): Where the copy stands.
+        token (int): An allowed token.
+        RETURNS (list[Choice]): One choice, or none.
+        """
         i, written, inside, fresh = state
         if written or fresh or (i == self.n and not inside):
             return []
@@ -219,7 +250,12 @@ class SegmentAutomaton:
         return self._offsets[state[0]] + state[1]
 
     def draft(self, state: _State, guess: Guess) -> list[int]:
-        """The rest of the copy, with markers where the guess has them."""
+        """The rest of the copy, with markers where the guess has them.
+
+        state (tuple): Where the copy stands.
+        guess (Guess): What is believed about the markers.
+        RETURNS (list[int]): Token ids, with the end.
+        """
         i, written, inside, fresh = state
         if i > self.n:
             return []
@@ -241,7 +277,12 @@ class SegmentAutomaton:
 
 
 def spans_of(unit: Unit, choices: Iterable[Choice]) -> list[tuple[int, int]]:
-    """Character spans of the mentions that the marked choices open and close."""
+    """Character spans of the mentions that the marked choices open and close.
+
+    unit (Unit): The text.
+    choices (Iterable[Choice]): In text order.
+    RETURNS (list): (start, end) in characters.
+    """
     out = []
     begin = 0
     for kind, token, marked in choices:

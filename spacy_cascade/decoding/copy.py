@@ -81,19 +81,44 @@ def decode(
     waiting = sorted(runs, key=lambda run: (run.size, run.job.prompt))
     live: list[_Run] = []
     while waiting or live:
-        room = budget - sum(run.size for run in live)
-        while waiting and (not live or waiting[-1].size <= room):
-            run = waiting.pop()
-            room -= run.size
+        for run in _admitted(waiting, live, budget):
             if pool is not None and run.row is None:
                 run.row = pool.row()
             live.append(run)
         live = _run_pass(lm, live)
 
 
+def _admitted(
+    waiting: list[_Run],
+    live: Sequence[_Run],
+    budget: float,
+) -> list[_Run]:
+    """Take as many waiting runs as there is room for, the longest first.
+
+    One is taken in any case if nothing is under way.
+
+    waiting (list[_Run]): Sorted by size. Those that are taken are removed.
+    live (Sequence[_Run]): The runs under way.
+    budget (float): Tokens that there is room for in all.
+    RETURNS (list[_Run]): Those that are taken.
+    """
+    room = budget - sum(run.size for run in live)
+    out: list[_Run] = []
+    while waiting:
+        size = waiting[-1].size
+        is_first = not live and not out
+        if size > room and not is_first:
+            break
+        room -= size
+        out.append(waiting.pop())
+    return out
+
+
 def _run_pass(lm: CausalLM, live: Sequence[_Run]) -> list[_Run]:
     """Run the drafts of all jobs under way, equal ones once.
 
+    lm (CausalLM): The model.
+    live (Sequence[_Run]): The runs under way.
     RETURNS (list[_Run]): The runs that are not finished yet.
     """
     queries = [run.query() for run in live]
@@ -120,6 +145,7 @@ def _run_pass(lm: CausalLM, live: Sequence[_Run]) -> list[_Run]:
 
 
 def _key(query: Query) -> _Key:
+    """What a query asks, hashable."""
     candidates = map(tuple, query.candidates)
     depths = query.depths or ()
     return (*query.ids, *query.positions, *candidates, *depths)
@@ -135,7 +161,12 @@ class _Run:
     size (int): Tokens of the prompt and of the first draft.
     """
 
-    def __init__(self, job: Job, sampling: Sampling, keep: bool = False):
+    def __init__(
+        self,
+        job: Job,
+        sampling: Sampling,
+        keep: bool = False,
+    ):
         self.job = job
         self.sampling = sampling
         self.keep = keep
@@ -150,7 +181,10 @@ class _Run:
         self.size = len(job.prompt) + len(self._draft)
 
     def beginning(self) -> Beginning:
-        """The prompt. Its last token is asked, so it is not shared."""
+        """The prompt. Its last token is asked, so it is not shared.
+
+        RETURNS (Beginning): What the run may share with others.
+        """
         prompt = self.job.prompt
         return Beginning(prompt, self.job.depths, len(prompt) - 1)
 
@@ -175,7 +209,10 @@ class _Run:
         self._questions = questions
 
     def query(self) -> Query:
-        """Prompt, final tokens and draft, with all questions at once."""
+        """Prompt, final tokens and draft, with all questions at once.
+
+        RETURNS (Query): Each question asks what follows the token before it.
+        """
         job = self.job
         before = len(job.prompt) + len(job.tokens) - 1
         states = self._states + self._drafted_states
@@ -233,7 +270,11 @@ class _Run:
         return chosen
 
     def _count_agreed(self, chosen: Sequence[int]) -> int:
-        """How many choices are as drafted, before the first that is not."""
+        """How many choices are as drafted, before the first that is not.
+
+        chosen (Sequence[int]): A token id for every question.
+        RETURNS (int): The number of questions if all are as drafted.
+        """
         draft = self._draft
         questions = self._questions
         for n, token in enumerate(chosen):
@@ -242,7 +283,10 @@ class _Run:
         return len(chosen)
 
     def _complete(self) -> None:
-        """The whole draft is confirmed."""
+        """The whole draft is confirmed.
+
+        Reads the mentions off it, and leaves the cache to the job if it is to be kept.
+        """
         job = self.job
         job.tokens = job.tokens + self._draft
         states = self._states + self._drafted_states
@@ -261,25 +305,34 @@ class _Run:
         chosen (Sequence[int]): All choices.
         """
         job = self.job
+        automaton = job.automaton
         draft = self._draft
-        open_questions = self._questions[agreed:]
-        for (at, state, _), token in zip(open_questions, chosen[agreed:], strict=True):
-            learned = _learned(job.automaton, state, draft[at], token)
+        questions = self._questions[agreed:]
+        for (at, state, _), token in zip(questions, chosen[agreed:], strict=True):
+            learned = _learned(automaton, state, draft[at], token)
             job.guess.learn(learned)
 
-        at, state, _ = open_questions[0]
+        at, state, _ = questions[0]
         token = chosen[agreed]
         job.tokens = [*job.tokens, *draft[:at], token]
         self._states += self._drafted_states[: at + 1]
         if self.row is not None:
-            self.row.truncate(len(job.prompt) + len(job.tokens) - 1)
+            written = len(job.prompt) + len(job.tokens)
+            self.row.truncate(written - 1)
+        self._check_progress()
+        self._redraft(automaton.step(state, token))
 
-        # every pass confirms a token or more
-        size = len(job.unit.text.encode())
-        if job.passes > 4 * size + 16:
-            message = Errors.C026.format(passes=job.passes, n=len(job.unit.text))
+    def _check_progress(self) -> None:
+        """Every pass confirms a token or more, so there can't be many.
+
+        RAISES CascadeError: C026 if the job does not settle.
+        """
+        text = self.job.unit.text
+        passes = self.job.passes
+        most = 4 * len(text.encode()) + 16
+        if passes > most:
+            message = Errors.C026.format(passes=passes, n=len(text))
             raise CascadeError(message)
-        self._redraft(job.automaton.step(state, token))
 
 
 def _learned(
@@ -295,6 +348,8 @@ def _learned(
 
     state (CopyState): Where the copy stood.
     drafted, chosen (int): The token of the draft, and that of the model.
+    automaton (CopyAutomaton): What may be written.
+    RETURNS (list[Choice]): What is decided about places for markers.
     """
     found = automaton.choices(state, chosen)
     if chosen == drafted:

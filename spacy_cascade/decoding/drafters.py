@@ -53,6 +53,7 @@ class EntsDrafter(CuesDrafter):
     """The entities of earlier components."""
 
     def guess(self, unit: Unit, known: Spans) -> Guess:
+        """Draft the entities that are already there."""
         return Guess(unit, known)
 
 
@@ -72,6 +73,12 @@ class TaggerDrafter(CuesDrafter):
         self._learned = False
 
     def guess(self, unit: Unit, known: Spans) -> Guess:
+        """Draft those entities, or what the tagger finds.
+
+        unit (Unit): The text.
+        known (Spans): Entities that earlier components set.
+        RETURNS (Guess): Where the first draft has markers.
+        """
         if not self._learned:
             return Guess(unit, known)
         spans, probabilities = self.tagger.spans(unit)
@@ -79,22 +86,30 @@ class TaggerDrafter(CuesDrafter):
         return Guess(unit, known or spans, goes_on)
 
     def learn(self, unit: Unit, spans: Spans) -> None:
+        """Take one step towards what the language model marked."""
         if self.online:
             self.tagger.learn(unit, spans)
             self._learned = True
 
     def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
+        """Learn from gold, or from a part if there is very much of it."""
         step = max(1, math.ceil(len(gold) / _MOST_FITTED))
         self.tagger.fit(gold[::step])
         self._learned = self._learned or bool(gold)
 
     def to_disk(self, path: Path) -> None:
+        """Write the tagger's weights in half precision, if it has learned."""
         if not self._learned:
             return
         weights = self.tagger.weights.astype(np.float16)
         save_file({"weights": weights}, str(path / "drafter.safetensors"))
 
     def from_disk(self, path: Path) -> None:
+        """Read the tagger's weights, if there are any.
+
+        path (Path): The directory.
+        RAISES CascadeError: C018 if the file is damaged.
+        """
         file = path / "drafter.safetensors"
         self.tagger = Tagger()
         self._learned = file.is_file()

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
@@ -17,78 +16,9 @@ import numpy as np
 from ..types import CachedPrefix, CachePool, CausalLM, Query
 from .prefix import Beginning, common, run_beginnings
 from .tree import TokenTree
+from .trie import LabelJob, LabelTrie
 
-
-class LabelTrie:
-    """The tokens of a list of labels.
-
-    Each label is closed by an end token, so that none is the beginning of another.
-
-    answers (Sequence[Sequence[int]]): Token ids of every label, all different.
-    end (int): Id of the token that may follow a complete label.
-    """
-
-    def __init__(self, answers: Sequence[Sequence[int]], end: int):
-        self._paths: dict[int, list[int]] | None = None
-        # for every node, the node behind each token
-        self.children: list[dict[int, int]] = [{}]
-        # for every label, the nodes on its way and the tokens that leave them
-        self.steps: list[list[tuple[int, int]]] = []
-
-        for answer in answers:
-            node = 0
-            steps = []
-            for token in (*answer, end):
-                steps.append((node, token))
-                children = self.children[node]
-                if token not in children:
-                    children[token] = len(self.children)
-                    self.children.append({})
-                node = children[token]
-            self.steps.append(steps)
-
-    def branching(self) -> list[int]:
-        """Nodes with more than one child: only there the model is asked."""
-        return [
-            node for node, children in enumerate(self.children) if len(children) > 1
-        ]
-
-    def paths(self) -> dict[int, list[int]]:
-        """Token ids from the root to every branching node."""
-        if self._paths is not None:
-            return self._paths
-
-        out: dict[int, list[int]] = {}
-        stack: list[tuple[int, list[int]]] = [(0, [])]
-        while stack:
-            node, ids = stack.pop()
-            children = self.children[node]
-            if len(children) > 1:
-                out[node] = ids
-            for token, child in children.items():
-                stack.append((child, [*ids, token]))
-        self._paths = out
-        return out
-
-
-@dataclass
-class LabelJob:
-    """A prompt and the list to choose from.
-
-    prompt (list[int]): Token ids.
-    trie (LabelTrie): The labels.
-    depths (list[int] | None): Positions of the prompt's tokens. None: counted on.
-    text (Hashable): Equal for jobs that are about the same text, and so may share a
-        row.
-    log_probs (np.ndarray): Filled by scoring: one value per label, normalized over the
-        list.
-    """
-
-    prompt: list[int]
-    trie: LabelTrie
-    depths: list[int] | None = None
-    text: Hashable = None
-    log_probs: np.ndarray = field(default_factory=lambda: np.zeros(0))
+__all__ = ["LabelJob", "LabelScorer", "LabelTrie", "score_labels"]
 
 
 def score_labels(
@@ -97,7 +27,12 @@ def score_labels(
     *,
     max_nodes: int = 1024,
 ) -> None:
-    """Fill `log_probs` of all jobs. Nothing is remembered."""
+    """Fill `log_probs` of all jobs. Nothing is remembered.
+
+    lm (CausalLM): The model.
+    jobs (Sequence[LabelJob]): The prompts and lists.
+    max_nodes (int): Largest tree.
+    """
     scorer = LabelScorer(lm, remember=False, max_nodes=max_nodes)
     scorer(jobs)
 
@@ -140,22 +75,28 @@ class LabelScorer:
         """Fill `log_probs` of all jobs.
 
         Those of one text that share at least half of their prompt share a tree.
+
+        jobs (Sequence[LabelJob]): The prompts and lists.
         """
         rows = self._assign_rows(jobs)
         asked = [row for row in rows if row.query.positions]
         if asked and self.remember:
             self._give_caches(asked)
 
-        alone = []
+        empty = []
         for row in asked:
             if not row.fresh:
                 continue
             row.stop_recalling()
             cache = row.query.row
-            begins_empty = not self.remember if cache is None else not cache
-            if begins_empty:
-                alone.append(row)
-        self._run_beginnings(alone)
+            if cache is None:
+                # with `remember`, there was no room for it
+                is_empty = not self.remember
+            else:
+                is_empty = len(cache) == 0
+            if is_empty:
+                empty.append(row)
+        self._run_beginnings(empty)
 
         queries = [row.query for row in asked]
         answers = self.lm.candidate_logits(queries)
@@ -167,6 +108,7 @@ class LabelScorer:
     def _assign_rows(self, jobs: Sequence[LabelJob]) -> list[_Row]:
         """Add every job to the row of its text, or to a new one where it does not fit.
 
+        jobs (Sequence[LabelJob]): The prompts and lists.
         RETURNS (list[_Row]): The rows of this call.
         """
         rows: dict[int, _Row] = {}
@@ -185,12 +127,19 @@ class LabelScorer:
         return list(rows.values())
 
     def _take_back(self, row: _Row) -> None:
-        """Count the room of a row that nothing is added to any more."""
-        if row.query.row is not None:
-            self._room += len(row.query.row)
+        """Count the room of a row that nothing is added to any more.
+
+        row (_Row): The row that another one takes the place of.
+        """
+        cache = row.query.row
+        if cache is not None:
+            self._room += len(cache)
 
     def _give_caches(self, rows: Sequence[_Row]) -> None:
-        """Give new trees a cache, as long as there is room."""
+        """Give new trees a cache, as long as there is room.
+
+        rows (Sequence[_Row]): The rows that are asked in this call.
+        """
         if self._pool is None:
             wanted = sum(3 * len(row.tree) // 2 for row in rows)
             self._pool = self.lm.cache_pool(wanted)
@@ -205,7 +154,10 @@ class LabelScorer:
                 row.query.row = self._pool.row()
 
     def _run_beginnings(self, rows: Sequence[_Row]) -> None:
-        """Run what several rows begin with once, and let them go on from there."""
+        """Run what several rows begin with once, and let them go on from there.
+
+        rows (Sequence[_Row]): Rows of which nothing was run yet.
+        """
         if self._pool is None:
             wanted = sum(len(row.tree) for row in rows)
             self._pool = self.lm.cache_pool(wanted)
@@ -217,24 +169,42 @@ class LabelScorer:
             rows[i].query.row = found
 
     def _recall(self, jobs: Iterable[LabelJob]) -> dict[Hashable, _Recalled]:
-        """What an earlier stage has run of these texts, and how much of it is of use."""
+        """What an earlier stage has run of these texts, and how much of it is of use.
+
+        jobs (Iterable[LabelJob]): The prompts.
+        RETURNS (dict): By text. Nothing for texts of which nothing was kept.
+        """
         store = self.lm.prefixes
         if store is None or not len(store):
             return {}
 
         out: dict[Hashable, _Recalled] = {}
         for job in jobs:
-            known = out.get(job.text)
-            prefix = store.take(job.text) if known is None else known.prefix
+            text = job.text
+            known = out.get(text)
+            prefix = store.take(text) if known is None else known.prefix
             if prefix is None:
                 continue
-            kept = Beginning(prefix.ids, prefix.depths, len(prefix.ids))
-            prompt = Beginning(job.prompt, job.depths, len(job.prompt) - 1)
-            tokens = common(kept, prompt)
+
+            tokens = _shared_tokens(prefix, job)
             if known is not None:
                 tokens = max(tokens, known.tokens)
-            out[job.text] = _Recalled(prefix, tokens)
+            out[text] = _Recalled(prefix, tokens)
         return out
+
+
+def _shared_tokens(prefix: CachedPrefix, job: LabelJob) -> int:
+    """How many tokens of a prompt were run by an earlier stage.
+
+    The last token of the prompt is asked, so it is run anew.
+
+    prefix (CachedPrefix): What the stage has left.
+    job (LabelJob): The prompt.
+    """
+    ids = prefix.ids
+    kept = Beginning(ids, prefix.depths, most=len(ids))
+    prompt = Beginning(job.prompt, job.depths, most=len(job.prompt) - 1)
+    return common(kept, prompt)
 
 
 # A node of a tree, and the tokens that may follow it.
@@ -266,17 +236,20 @@ class _Row:
         """Whether a job may be added.
 
         max_nodes (int): Largest tree.
+        job (LabelJob): A job about the same text.
+        RETURNS (bool): At least half of its prompt is in the tree, and the tree stays small.
         """
-        prompt = job.prompt
-        shared = self.tree.shared(prompt)
-        if 2 * shared < len(prompt):
+        size = len(job.prompt)
+        shared = self.tree.shared(job.prompt)
+        if 2 * shared < size:
             return False
 
         paths = job.trie.paths()
-        new = len(prompt) - shared + sum(map(len, paths.values()))
+        lengths = map(len, paths.values())
+        new = size - shared + sum(lengths)
         if len(self.tree) + new > max_nodes:
             return False
-        if self.fresh or shared < len(prompt):
+        if self.fresh or shared < size:
             return True
         return self._knows_answers(job, paths)
 
@@ -285,21 +258,28 @@ class _Row:
 
         All of the prompt was run. So where answers were run, too, their questions must
         have been asked.
+
+        job (LabelJob): A job whose prompt was run.
+        paths (Mapping): The paths of its trie, by node.
         """
-        prompt = job.prompt
-        stem = self.tree.insert(prompt)
+        tree = self.tree
+        stem = tree.insert(job.prompt)
         for node, ids in paths.items():
-            whole = len(prompt) + len(ids)
-            if self.tree.shared([*prompt, *ids]) < whole:
+            whole = [*job.prompt, *ids]
+            if tree.shared(whole) < len(whole):
                 continue
-            at = self.tree.insert(ids, stem)
-            question = (at, tuple(job.trie.children[node]))
-            if at < self._run and question not in self._asked:
+
+            at = tree.insert(ids, stem)
+            candidates = tuple(job.trie.children[node])
+            if at < self._run and (at, candidates) not in self._asked:
                 return False
         return True
 
     def begin(self, recalled: _Recalled) -> None:
-        """Go on from what an earlier stage has run."""
+        """Go on from what an earlier stage has run.
+
+        recalled (_Recalled): Its first tokens are those of all prompts.
+        """
         prefix, n = recalled
         depths = None if prefix.depths is None else prefix.depths[:n]
         self.tree.insert(prefix.ids[:n], depths=depths)
@@ -315,7 +295,10 @@ class _Row:
             row.truncate(min(self.query.positions))
 
     def beginning(self) -> Beginning:
-        """The nodes that stand in one line before the first question and the first branch."""
+        """The nodes that stand in one line before the first question and the first branch.
+
+        RETURNS (Beginning): What the row may share with others.
+        """
         tree = self.tree
         n = 1
         while n < len(tree) and tree.parents[n] == n - 1:
@@ -324,18 +307,24 @@ class _Row:
         return Beginning(tree.ids, tree.depths, most)
 
     def add(self, job: LabelJob) -> None:
-        """Add the prompt of a job to the tree, and its questions to the query."""
+        """Add the prompt of a job to the tree, and its questions to the query.
+
+        job (LabelJob): A job that fits.
+        """
+        trie = job.trie
+        query = self.query
+        asked = self._asked
         stem = self.tree.insert(job.prompt, depths=job.depths)
         answers = {}
-        for node, ids in job.trie.paths().items():
+        for node, ids in trie.paths().items():
             at = self.tree.insert(ids, stem)
-            candidates = tuple(job.trie.children[node])
+            candidates = tuple(trie.children[node])
             question = (at, candidates)
-            if question not in self._asked:
-                self._asked[question] = len(self._asked)
-                self.query.positions.append(at)
-                self.query.candidates.append(candidates)
-            answers[node] = self._asked[question]
+            if question not in asked:
+                asked[question] = len(asked)
+                query.positions.append(at)
+                query.candidates.append(candidates)
+            answers[node] = asked[question]
         self._jobs.append((job, answers))
 
     def take(self, logits: np.ndarray) -> None:
@@ -350,24 +339,46 @@ class _Row:
         self.query.candidates = []
 
     def read(self) -> None:
-        """Fill `log_probs` of the jobs that were added."""
-        for job, answers in self._jobs:
-            log_probs: dict[tuple[int, int], float] = {}
-            for node, answer in answers.items():
-                tokens = job.trie.children[node]
-                values = _normalized(self._answers[answer][: len(tokens)])
-                for token, value in zip(tokens, values, strict=True):
-                    log_probs[node, token] = value
+        """Fill `log_probs` of the jobs that were added.
 
+        All their questions are answered, in this call or in an earlier one.
+        """
+        for job, answers in self._jobs:
+            log_probs = self._step_log_probs(job.trie, answers)
             sums = []
             for steps in job.trie.steps:
-                sums.append(sum(log_probs.get(step, 0.0) for step in steps))
+                # where there is one way only, nothing was asked
+                values = [log_probs.get(step, 0.0) for step in steps]
+                sums.append(sum(values))
             job.log_probs = np.array(sums)
         self._jobs = []
 
+    def _step_log_probs(
+        self,
+        trie: LabelTrie,
+        answers: Mapping[int, int],
+    ) -> dict[tuple[int, int], float]:
+        """The log-probability of every step at which the model was asked.
+
+        trie (LabelTrie): The labels.
+        answers (Mapping[int, int]): Index of the answer for every branching node.
+        RETURNS (dict): By node and token.
+        """
+        out: dict[tuple[int, int], float] = {}
+        for node, answer in answers.items():
+            tokens = trie.children[node]
+            logits = self._answers[answer][: len(tokens)]
+            values = _normalized(logits)
+            for token, value in zip(tokens, values, strict=True):
+                out[node, token] = value
+        return out
+
 
 def _normalized(logits: np.ndarray) -> list[float]:
-    """Log-probabilities. Shape of the logits: (candidates,)."""
+    """Log-probabilities. Shape of the logits: (candidates,).
+
+    RETURNS (list[float]): They add up to one as probabilities.
+    """
     values = logits.astype(np.float64)
     top = values.max()
     total = top + math.log(np.exp(values - top).sum())

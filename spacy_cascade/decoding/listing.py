@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from ..types import CacheRow, CausalLM, Query, Unit
-from .answers import AnswerAutomaton, State
+from .answers import AnswerAutomaton
+from .readings import State
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class ListJob:
         """Add a token to the answer.
 
         log_prob (float): Its log-probability under the constraint.
+        token (int): An allowed token.
         """
         state = self.automaton.step(self.state, token)
         self._state = state
@@ -96,7 +98,11 @@ class ListJob:
             self._depths.append(self.origin + self.automaton.offset(state))
 
     def query(self, candidates: Sequence[int]) -> Query:
-        """The question which of these tokens follows."""
+        """The question which of these tokens follows.
+
+        candidates (Sequence[int]): Token ids.
+        RETURNS (Query): Over prompt and answer.
+        """
         ids = self.prompt + self.tokens
         return Query(
             ids,
@@ -148,6 +154,9 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
     Each pass asks for one more token of every unfinished job, in batches. Tokens
     without an alternative need no pass. What was run is remembered, as far as there is
     room.
+
+    lm (CausalLM): The model.
+    jobs (Sequence[ListJob]): Their `tokens`, `mentions`, `complete` and `passes` are filled.
     """
     pool = lm.cache_pool(2 * sum(len(job.prompt) for job in jobs))
     room = 0 if pool is None else pool.room
@@ -164,6 +173,8 @@ def list_mentions(lm: CausalLM, jobs: Sequence[ListJob]) -> None:
 def _run_pass(lm: CausalLM, live: Sequence[ListJob]) -> list[ListJob]:
     """Write one more token of every job.
 
+    lm (CausalLM): The model.
+    live (Sequence[ListJob]): The jobs under way.
     RETURNS (list[ListJob]): Those that are not finished yet.
     """
     asked = []
@@ -193,6 +204,7 @@ def _advance(job: ListJob, limit: int) -> tuple[int, ...]:
     """Write tokens that have no alternative.
 
     limit (int): Most tokens of prompt and answer.
+    job (ListJob): A job under way.
     RETURNS (tuple[int, ...]): The candidates for the next one. None if the job is over.
     """
     automaton = job.automaton

@@ -26,6 +26,7 @@ class Vocabulary:
         self.table = table
         self.ids: dict[bytes, int] = {}
         self.prefixes: set[bytes] = set()
+        # what `free` and `written` have found
         self._free: dict[bytes, tuple[int, ...]] = {}
         self._writes: dict[str, bytes] = {}
 
@@ -33,11 +34,14 @@ class Vocabulary:
             if not data:
                 continue
             self.ids.setdefault(data, token)
-            self.prefixes.update(data[:n] for n in range(1, len(data)))
+            for n in range(1, len(data)):
+                self.prefixes.add(data[:n])
 
     def longest(self, data: bytes) -> list[int]:
         """Greedy longest-match tokens of `data`.
 
+        data (bytes): What is written.
+        RETURNS (list[int]): Token ids.
         RAISES KeyError: if the vocabulary can't write it.
         """
         out = []
@@ -57,6 +61,9 @@ class Vocabulary:
         """The bytes of a character.
 
         None if no tokens write it: some vocabularies lack rare bytes.
+
+        char (str): The character.
+        RETURNS (bytes): Its bytes in UTF-8, or none.
         """
         found = self._writes.get(char)
         if found is None:
@@ -69,7 +76,11 @@ class Vocabulary:
         return found
 
     def free(self, stops: bytes) -> tuple[int, ...]:
-        """Tokens, sorted, that write none of these bytes."""
+        """Tokens, sorted, that write none of these bytes.
+
+        stops (bytes): The bytes.
+        RETURNS (tuple[int, ...]): Token ids.
+        """
         found = self._free.get(stops)
         if found is None:
             tokens = []
@@ -84,6 +95,10 @@ class Vocabulary:
 
         The model's own way is taken if it writes the text exactly. Characters that no
         token writes are left out.
+
+        text (str): The text.
+        tokenize (Callable): Text to token ids, in the model's own way.
+        RETURNS (list[int]): Token ids.
         """
         data = b"".join(map(self.written, text))
         tokens = tokenize(text)
@@ -132,9 +147,11 @@ class NativeAutomaton:
         self.closes: dict[int, int] = {}
         borders = zip(unit.tokens, unit.spaces, strict=True)
         for i, ((start, stop), is_space) in enumerate(borders):
-            if at[start] < at[stop] and not is_space:
-                self.opens[at[start]] = i
-                self.closes[at[stop]] = i + 1
+            first = at[start]
+            last = at[stop]
+            if first < last and not is_space:
+                self.opens[first] = i
+                self.closes[last] = i + 1
         self._allowed: dict[_State, tuple[int, ...]] = {}
 
     def start(self) -> _State:
@@ -146,37 +163,60 @@ class NativeAutomaton:
         return state == _END
 
     def _may_mark(self, state: _State) -> bool:
+        """Whether a marker may begin in a state.
+
+        Where the sentence goes on with the marker's first character, it may not.
+        """
         offset, inside, begun, fresh = state
-        if begun or self.text[offset : offset + 1] == self.markers[inside][:1]:
+        if begun:
+            return False
+        marker = self.markers[inside]
+        if self.text[offset : offset + 1] == marker[:1]:
             return False
         if inside:
             return offset in self.closes and not fresh
         return offset in self.opens
 
     def _bytes(self, state: _State) -> list[tuple[int, _State]]:
-        """The bytes that may follow, and where they lead."""
+        """The bytes that may follow, and where they lead.
+
+        state (tuple): Where the copy stands.
+        RETURNS (list): Each byte with the state behind it.
+        """
         offset, inside, begun, fresh = state
+        text = self.text
         out: list[tuple[int, _State]] = []
-        if not begun and offset < len(self.text):
+        if not begun and offset < len(text):
+            byte = text[offset]
             copied = (offset + 1, inside, 0, False)
-            out.append((self.text[offset], copied))
+            out.append((byte, copied))
 
         if begun or self._may_mark(state):
             marker = self.markers[inside]
+            byte = marker[begun]
             behind = (offset, inside, begun + 1, fresh)
             if begun + 1 == len(marker):
                 behind = (offset, not inside, 0, not inside)
-            out.append((marker[begun], behind))
+            out.append((byte, behind))
         return out
 
     def allowed(self, state: _State) -> Sequence[int]:
-        """Token ids that may follow, sorted."""
+        """Token ids that may follow, sorted.
+
+        state (tuple): Where the copy stands.
+        RETURNS (Sequence[int]): Never empty.
+        """
         found = self._allowed.get(state)
         if found is None:
             found = self._allowed[state] = self._find(state)
         return found
 
     def _find(self, state: _State) -> tuple[int, ...]:
+        """Search the vocabulary for tokens whose bytes may follow.
+
+        state (tuple): Where the copy stands.
+        RETURNS (tuple[int, ...]): Token ids, sorted.
+        """
         offset, inside, begun, _ = state
         if offset == len(self.text) and not inside and not begun:
             return (self.end,)
@@ -196,24 +236,38 @@ class NativeAutomaton:
         return tuple(sorted(out))
 
     def step(self, state: _State, token: int) -> _State:
-        """The state behind a token. RAISES KeyError: if the token is not allowed."""
+        """The state behind a token. RAISES KeyError: if the token is not allowed.
+
+        state (tuple): Where the copy stands.
+        token (int): What is written.
+        RETURNS (tuple): Where the copy stands then.
+        """
         offset, inside, _, _ = state
         if token == self.end and offset == len(self.text) and not inside:
             return _END
 
-        for byte in self.vocabulary.table[token] or b"":
-            state = dict(self._bytes(state))[byte]
+        data = self.vocabulary.table[token] or b""
+        for byte in data:
+            moves = dict(self._bytes(state))
+            state = moves[byte]
         return state
 
     def choices(self, state: _State, token: int) -> list[Choice]:
-        """The places for markers that this token comes by, in order."""
+        """The places for markers that this token comes by, in order.
+
+        state (tuple): Where the copy stands.
+        token (int): An allowed token.
+        RETURNS (list[Choice]): Marked or not.
+        """
         if token == self.end:
             return []
 
         out = []
-        for byte in self.vocabulary.table[token] or b"":
+        data = self.vocabulary.table[token] or b""
+        for byte in data:
             offset, inside, _, _ = state
-            behind = dict(self._bytes(state))[byte]
+            moves = dict(self._bytes(state))
+            behind = moves[byte]
             if self._may_mark(state):
                 # a byte of the sentence moves on, one of a marker does not
                 marked = behind[0] == offset
@@ -228,7 +282,12 @@ class NativeAutomaton:
         return state[0] if state != _END else len(self.text)
 
     def draft(self, state: _State, guess: Guess) -> list[int]:
-        """The rest of the copy, with markers where the guess has them."""
+        """The rest of the copy, with markers where the guess has them.
+
+        state (tuple): Where the copy stands.
+        guess (Guess): What is believed about the markers.
+        RETURNS (list[int]): Token ids, with the end.
+        """
         if state == _END:
             return []
 
@@ -240,13 +299,10 @@ class NativeAutomaton:
             inside = fresh = not inside
 
         while True:
-            here = (offset, inside, 0, fresh)
-            if inside and self._may_mark(here) and self._closes(offset, guess):
+            if inside and self._drafts_end(offset, fresh, guess):
                 out += closing
                 inside = False
-
-            here = (offset, inside, 0, False)
-            if not inside and self._may_mark(here) and guess.opens(self.opens[offset]):
+            if not inside and self._drafts_start(offset, guess):
                 out += opening
                 inside = fresh = True
 
@@ -257,15 +313,36 @@ class NativeAutomaton:
             fresh = False
         return [*self._tokens(bytes(out)), self.end]
 
-    def _closes(self, offset: int, guess: Guess) -> bool:
+    def _drafts_end(self, offset: int, fresh: bool, guess: Guess) -> bool:
+        """Whether the open mention is drafted to end here.
+
+        offset (int): Bytes of the sentence that were copied.
+        fresh (bool): Whether the mention is still empty.
+        guess (Guess): What is believed about the markers.
+        """
+        if not self._may_mark((offset, True, 0, fresh)):
+            return False
         at_end = offset == len(self.text)
         return at_end or guess.closes(self.closes[offset])
+
+    def _drafts_start(self, offset: int, guess: Guess) -> bool:
+        """Whether a mention is drafted to begin here.
+
+        offset (int): Bytes of the sentence that were copied.
+        guess (Guess): What is believed about the markers.
+        """
+        if not self._may_mark((offset, False, 0, False)):
+            return False
+        return guess.opens(self.opens[offset])
 
     def _tokens(self, data: bytes) -> list[int]:
         """The model's own tokens of the continuation, if they spell it.
 
         Otherwise the longest matches: where the state lies inside a character, some
         tokens end there.
+
+        data (bytes): What is written.
+        RETURNS (list[int]): Token ids.
         """
         try:
             return self.vocabulary.spell(data.decode("utf8"), self.tokenize)

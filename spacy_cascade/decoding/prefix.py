@@ -26,7 +26,11 @@ class Beginning:
 
 
 def common(a: Beginning, b: Beginning) -> int:
-    """How many tokens two sequences have in common, positions included."""
+    """How many tokens two sequences have in common, positions included.
+
+    a, b (Beginning): The sequences.
+    RETURNS (int): No more than may be shared of both.
+    """
     most = min(a.most, b.most, len(a.ids), len(b.ids))
     n = _alike(a.ids, b.ids, most)
     if a.depths is None and b.depths is None:
@@ -38,7 +42,11 @@ def common(a: Beginning, b: Beginning) -> int:
 
 
 def _alike(a: Sequence[int], b: Sequence[int], most: int) -> int:
-    """How many of the first values are equal, `most` at most."""
+    """How many of the first values are equal, `most` at most.
+
+    a, b (Sequence[int]): `most` values or more.
+    RETURNS (int): At most `most`.
+    """
     n = 0
     while n < most and a[n] == b[n]:
         n += 1
@@ -58,13 +66,7 @@ def run_beginnings(
     YIELDS (tuple[int, CacheRow]): Index of a sequence, and a row that holds its
         beginning. Nothing for sequences that share none.
     """
-    groups: dict[tuple[int, ...], list[int]] = {}
-    for i, sequence in enumerate(sequences):
-        if sequence.most >= SHORTEST:
-            key = tuple(sequence.ids[:SHORTEST])
-            groups.setdefault(key, []).append(i)
-
-    for group in groups.values():
+    for group in _groups(sequences):
         first = sequences[group[0]]
         n = min(common(first, sequences[i]) for i in group)
         if len(group) < 2 or n < SHORTEST:
@@ -76,3 +78,18 @@ def run_beginnings(
         lm.candidate_logits([query])
         for i in group:
             yield i, row.fork(n)
+
+
+def _groups(sequences: Sequence[Beginning]) -> list[list[int]]:
+    """Indices of sequences whose first tokens are the same.
+
+    sequences (Sequence[Beginning]): Those that may share too little are left out.
+    RETURNS (list[list[int]]): Groups of one or more.
+    """
+    groups: dict[tuple[int, ...], list[int]] = {}
+    for i, sequence in enumerate(sequences):
+        if sequence.most < SHORTEST:
+            continue
+        key = tuple(sequence.ids[:SHORTEST])
+        groups.setdefault(key, []).append(i)
+    return list(groups.values())

@@ -65,6 +65,7 @@ def choose(
 
 
 def _opens(automaton: CopyAutomaton, state: CopyState, token: int) -> bool:
+    """Whether a token opens a mention."""
     for choice in automaton.choices(state, token):
         if choice.kind == "open" and choice.marked:
             return True
@@ -82,6 +83,10 @@ def gumbel(
     Adding it to logits and taking the argmax samples from their softmax. It is keyed by
     what is decided and not by when, so any batch size gives the same samples.
 
+    text (str): The text that is copied.
+    round (int): Number of the sample.
+    state (CopyState): Where the copy stands.
+    candidates (Sequence[int]): Token ids.
     RETURNS (np.ndarray): Shape (candidates,).
     """
     decided = repr((round, state)).encode()

@@ -26,6 +26,7 @@ def decode_stepwise(
 
 
 def _decode_one(lm: CausalLM, job: Job, sampling: Sampling) -> None:
+    """Decode one job. The arguments are those of `decode_stepwise`."""
     automaton = job.automaton
     text = job.unit.text
     job.tokens = []

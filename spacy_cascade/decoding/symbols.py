@@ -31,7 +31,8 @@ class Labels:
         for index, name in enumerate(names):
             node = 0
             for symbol in name:
-                child = self.children[node].get(symbol)
+                children = self.children[node]
+                child = children.get(symbol)
                 if child is None:
                     child = self._add_node(node, symbol)
                 node = child
@@ -39,6 +40,7 @@ class Labels:
                 self.label[node] = index
 
     def _add_node(self, parent: int, symbol: int) -> int:
+        """Add a node. RETURNS (int): Its index."""
         node = len(self.children)
         self.children[parent][symbol] = node
         self.children.append({})
@@ -75,7 +77,11 @@ class Substrings:
         self.root = Node(0, len(self.order), 0)
 
     def steps(self, node: Node) -> Iterator[tuple[int, Node]]:
-        """The symbols that may follow, in order, and where they lead."""
+        """The symbols that may follow, in order, and where they lead.
+
+        node (Node): A substring.
+        YIELDS (tuple[int, Node]): A symbol, and the substring that is longer by it.
+        """
         low, high, length = node
         while low < high and self.order[low] + length == len(self.symbols):
             low += 1
@@ -93,12 +99,25 @@ class Substrings:
             low = behind
 
     def starts(self, node: Node) -> list[int]:
-        """Where the node's substring begins, in text order."""
+        """Where the node's substring begins, in text order.
+
+        node (Node): A substring.
+        RETURNS (list[int]): Offsets, sorted.
+        """
         return sorted(self.order[node.low : node.high])
 
 
 class TextIndex:
     """The text as mentions see it.
+
+    symbols (list[int]): The whole text.
+    token_at (dict[int, int]): Tokens by the offset where a mention may begin.
+    end_at (dict[int, int]): Ends of mentions, in tokens, by offset.
+    end_of (dict[int, int]): Offsets by the end of a mention, in tokens.
+    substrings (Substrings): The stretches that begin where a mention may.
+    words (int): Bits of the tokens that are no white space.
+    next_end (list[int]): For every offset, the end of the shortest mention that goes
+        that far.
 
     segments (Sequence[Sequence[int]]): Symbols of every token.
     gaps (Sequence[int]): For every token, how many of its first symbols are no part of
@@ -113,12 +132,14 @@ class TextIndex:
         spaces: Sequence[bool],
     ):
         symbols: list[int] = []
+        # where mentions begin and end: offset -> token
         self.token_at: dict[int, int] = {}
         self.end_at: dict[int, int] = {}
         parts = zip(segments, gaps, spaces, strict=True)
         for i, (segment, gap, is_space) in enumerate(parts):
             if not is_space:
-                self.token_at[len(symbols) + gap] = i
+                begin = len(symbols) + gap
+                self.token_at[begin] = i
             symbols += segment
             if not is_space:
                 self.end_at[len(symbols)] = i + 1
@@ -133,6 +154,8 @@ class TextIndex:
         """For every offset, the end of the shortest mention that goes that far.
 
         Ends are counted in tokens. 0: no mention goes that far.
+
+        RETURNS (list[int]): One more than there are symbols.
         """
         out = [0] * (len(self.symbols) + 1)
         end = 0
@@ -144,12 +167,20 @@ class TextIndex:
 
 @lru_cache(maxsize=256)
 def byte_labels(names: tuple[str, ...]) -> Labels:
-    """Names in UTF-8."""
+    """Names in UTF-8.
+
+    names (tuple[str, ...]): The label names.
+    RETURNS (Labels): The same for the same names.
+    """
     return Labels([name.encode("utf8") for name in names])
 
 
 def byte_index(unit: Unit) -> TextIndex:
-    """A text in UTF-8, whose mentions are written without the white space before them."""
+    """A text in UTF-8, whose mentions are written without the white space before them.
+
+    unit (Unit): The text.
+    RETURNS (TextIndex): Over bytes.
+    """
     segments = [segment.encode("utf8") for segment in unit.segments()]
     words = [unit.text[start:end].encode("utf8") for start, end in unit.tokens]
     gaps = [

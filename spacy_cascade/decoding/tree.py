@@ -18,6 +18,7 @@ class TokenTree:
     """
 
     def __init__(self) -> None:
+        """Begin without any node."""
         self.ids: list[int] = []
         self.parents: list[int] = []
         self.depths: list[int] = []
@@ -59,7 +60,11 @@ class TokenTree:
         return node
 
     def shared(self, ids: Sequence[int]) -> int:
-        """How many leading tokens of a sequence are in the tree already."""
+        """How many leading tokens of a sequence are in the tree already.
+
+        ids (Sequence[int]): Token ids.
+        RETURNS (int): At most all of them.
+        """
         node = -1
         for n, token in enumerate(ids):
             child = self._children.get((node, token))
@@ -103,7 +108,12 @@ def ancestor_mask(parents: Sequence[int], start: int = 0) -> np.ndarray:
 
 
 def path_to(parents: Sequence[int], node: int) -> list[int]:
-    """The nodes from the root to this one."""
+    """The nodes from the root to this one.
+
+    parents (Sequence[int]): Index of every node's parent, -1 for the root.
+    node (int): The node.
+    RETURNS (list[int]): The node itself is the last.
+    """
     out = []
     while node >= 0:
         out.append(node)

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..decoding.answers import AnswerAutomaton, Grammar
+from ..decoding.answers import AnswerAutomaton
 from ..decoding.listing import ListJob
+from ..decoding.readings import Grammar
 from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts

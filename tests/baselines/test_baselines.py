@@ -23,13 +23,13 @@ from benchmarks.suites.costs import calls
 from spacy_cascade.baselines.components import GPTNER, PromptNER
 from spacy_cascade.baselines.prompts import gptner, promptner
 from spacy_cascade.baselines.reasons import ReasonAutomaton
-
-# the entry points do this for users
-from spacy_cascade.decoding.answers import State
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.listing import list_mentions
 from spacy_cascade.decoding.native import NativeAutomaton, Vocabulary
+
+# the entry points do this for users
+from spacy_cascade.decoding.readings import State
 from spacy_cascade.decoding.stepwise import decode_stepwise
 from spacy_cascade.decoding.symbols import Labels, byte_index
 from spacy_cascade.doc.corpus import create_corpus

@@ -15,9 +15,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from spacy.language import Language
 
-from spacy_cascade.decoding.answers import AnswerAutomaton, Grammar, State
+from spacy_cascade.decoding.answers import AnswerAutomaton
 from spacy_cascade.decoding.listing import ListJob, list_mentions
 from spacy_cascade.decoding.native import Vocabulary
+from spacy_cascade.decoding.readings import Grammar, State
 from spacy_cascade.decoding.symbols import Labels, Substrings, TextIndex, byte_index
 from spacy_cascade.prompts.labelset import LabelSet
 from spacy_cascade.prompts.open import B2NEROpen, CompactOpen

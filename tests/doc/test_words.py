@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from spacy_cascade.decoding import tagger
+from spacy_cascade.decoding import features
 from spacy_cascade.doc import words
 from spacy_cascade.prompts.demonstrations import marked
 from spacy_cascade.scoring.scorers import normalize_string
@@ -109,8 +109,8 @@ def test_invented_names_keep_letters_and_their_marks_together() -> None:
 
 @pytest.mark.parametrize("accent", ["Hélène", "दिल्ली"])
 def test_the_shape_of_a_word_is_that_of_its_letters(accent: str) -> None:
-    composed = tagger._attributes(unicodedata.normalize("NFC", accent))
-    assert composed[3] == tagger._attributes(unicodedata.normalize("NFD", accent))[3]
+    composed = features._attributes(unicodedata.normalize("NFC", accent))
+    assert composed[3] == features._attributes(unicodedata.normalize("NFD", accent))[3]
 
 
 @pytest.mark.parametrize(
