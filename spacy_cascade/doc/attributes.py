@@ -55,6 +55,8 @@ def store(doc: Doc, name: str, values: Iterable[tuple[int, int, object]]) -> Non
     """Set an attribute of character ranges, in place of all values that are there.
 
     values (Iterable): (start, end, value). None is no value.
+    doc (Doc): The text.
+    name (str): The attribute.
     """
     for start, end, _ in list(_stored(doc, name)):
         del doc.user_data[_key(name, start, end)]
@@ -64,7 +66,12 @@ def store(doc: Doc, name: str, values: Iterable[tuple[int, int, object]]) -> Non
 
 
 def _stored(doc: Doc, name: str) -> Iterator[tuple[int, int, Any]]:
-    """All values of an attribute, with their character ranges."""
+    """All values of an attribute, with their character ranges.
+
+    doc (Doc): The text.
+    name (str): The attribute.
+    YIELDS (tuple): (start, end, value).
+    """
     key: object
     for key, value in doc.user_data.items():
         if isinstance(key, tuple) and len(key) == 4 and key[:2] == ("._.", name):
@@ -76,7 +83,12 @@ def _stored(doc: Doc, name: str) -> Iterator[tuple[int, int, Any]]:
 
 
 def candidates(doc: Doc, key: str = SPANS_KEY) -> list[tuple[int, int]] | None:
-    """Characters of the candidates in `doc.spans[key]`. None if there is no such group."""
+    """Characters of the candidates in `doc.spans[key]`. None if there is no such group.
+
+    doc (Doc): The text.
+    key (str): The group.
+    RETURNS (list | None): (start, end) in the order of the group.
+    """
     group = doc.spans.get(key)
     if group is None:
         return None
@@ -89,7 +101,11 @@ def candidates(doc: Doc, key: str = SPANS_KEY) -> list[tuple[int, int]] | None:
 
 
 def _lookup(span: Span, attr: str) -> Any:
-    """The value of a candidate, from a list that its group has. None if there is none."""
+    """The value of a candidate, from a list that its group has. None if there is none.
+
+    span (Span): A span of the Doc, not of its group.
+    attr (str): The name of the list.
+    """
     group = span.doc.spans.get(SPANS_KEY)
     values = group.attrs.get(attr) if group is not None else None
     if group is None or not values:
@@ -138,6 +154,9 @@ def get_score(span: Span) -> float | None:
     """Probability of the boundaries times that of the label path.
 
     None if the span is not of the cascade.
+
+    span (Span): A span of the Doc, not of its group.
+    RETURNS (float | None): In [0, 1].
     """
     score = candidate_score(span)
     if score is not None:
@@ -163,6 +182,8 @@ def labels_of(doc: Doc) -> Taxonomy | None:
     `nlp.pipe(..., as_tuples=True)` was given, if that is a dict with the key
     "cascade_labels".
 
+    doc (Doc): The text.
+    RETURNS (Taxonomy | None): None if it brings no labels.
     RAISES CascadeError: C024 for anything else, C003 for an empty list.
     """
     found = doc.user_data.get(LABELS_KEY)
@@ -228,6 +249,8 @@ def set_entities(doc: Doc, entities: Sequence[Entity]) -> None:
 
     That is how `Doc.from_json` reads them back.
 
+    doc (Doc): The text.
+    entities (Sequence[Entity]): The entities, with their characters.
     RAISES CascadeError: C075 for anything else.
     """
     is_list = isinstance(entities, (list, tuple))
@@ -245,6 +268,7 @@ def set_entities(doc: Doc, entities: Sequence[Entity]) -> None:
 
 
 def _is_entity(value: object) -> bool:
+    """Whether a value has the keys of `Entity`, as far as they are needed."""
     if not isinstance(value, Mapping):
         return False
     return (

@@ -49,7 +49,11 @@ class MentionList(NamedTuple):
 
 
 def label_set(nlp: Language) -> Taxonomy | None:
-    """The labels that a pipeline's entities have: those of its last component that has any."""
+    """The labels that a pipeline's entities have: those of its last component that has any.
+
+    nlp (Language): The pipeline.
+    RETURNS (Taxonomy | None): None if no component has labels.
+    """
     for _, pipe in reversed(nlp.components):
         taxonomy = getattr(pipe, "taxonomy", None)
         if isinstance(taxonomy, Taxonomy):
@@ -58,7 +62,12 @@ def label_set(nlp: Language) -> Taxonomy | None:
 
 
 def unannotated(nlp: Language, gold: Doc) -> Doc:
-    """The text of a gold Doc, to run a pipeline on, with the label set that it brings."""
+    """The text of a gold Doc, to run a pipeline on, with the label set that it brings.
+
+    nlp (Language): Its tokenizer is taken.
+    gold (Doc): The reference.
+    RETURNS (Doc): A new one.
+    """
     doc = nlp.make_doc(gold.text)
     if LABELS_KEY in gold.user_data:
         doc.user_data[LABELS_KEY] = gold.user_data[LABELS_KEY]
@@ -96,7 +105,12 @@ def gold_chars(doc: Doc) -> list[LabeledSpan]:
 
 
 def _aligned(example: Example, start: int, end: int) -> Span | None:
-    """The tokens of `example.predicted` that hold these characters of the reference."""
+    """The tokens of `example.predicted` that hold these characters of the reference.
+
+    example (Example): The texts.
+    start, end (int): Characters of the reference.
+    RETURNS (Span | None): None if there is no such token.
+    """
     span = example.predicted.char_span(start, end, alignment_mode="expand")
     return span if span is not None and len(span) else None
 
@@ -105,6 +119,9 @@ def gold_mentions(example: Example) -> list[GoldMention]:
     """Gold mentions as tokens of `example.predicted`.
 
     One that does not align is widened to whole tokens.
+
+    example (Example): The reference and the predicted Doc.
+    RETURNS (list[GoldMention]): In the order of the annotation.
     """
     out = []
     for start, end, path in gold_chars(example.reference):
@@ -115,7 +132,11 @@ def gold_mentions(example: Example) -> list[GoldMention]:
 
 
 def missing_tokens(example: Example) -> set[int]:
-    """Tokens of `example.predicted` of which the gold annotation says nothing."""
+    """Tokens of `example.predicted` of which the gold annotation says nothing.
+
+    example (Example): The reference and the predicted Doc.
+    RETURNS (set[int]): Token indices.
+    """
     out: set[int] = set()
     for start, end in missing_ranges(example.reference):
         span = _aligned(example, start, end)
@@ -144,6 +165,9 @@ def mention_lists(example: Example) -> dict[GoldMention, MentionList]:
     """Answer and type list of every gold mention that brings its own list.
 
     `corpus_tools dynamic` writes such lists.
+
+    example (Example): The reference and the predicted Doc.
+    RETURNS (dict): By gold mention, as tokens.
     """
     group = example.reference.spans.get(GOLD_KEY)
     lists = group.attrs.get("type_lists") if group is not None else None
@@ -241,6 +265,9 @@ def known_path(taxonomy: Taxonomy, path: TypePath) -> TypePath | None:
 
     A label set may name types without their ancestors: for 'organization > company'
     also 'company' will do.
+
+    taxonomy (Taxonomy): The label set.
+    path (TypePath): As the gold annotation spells it.
     """
     for level in range(len(path)):
         found = taxonomy.find(path[level:])
@@ -257,6 +284,9 @@ def known_mentions(example: Example, taxonomy: Taxonomy) -> list[GoldMention]:
 
     Their paths are those of the text's own label set, or of this taxonomy if it brings
     none.
+
+    example (Example): The reference and the predicted Doc.
+    taxonomy (Taxonomy): For texts without labels of their own.
     """
     known = labels_of(example.reference) or taxonomy
     out = []
@@ -268,13 +298,21 @@ def known_mentions(example: Example, taxonomy: Taxonomy) -> list[GoldMention]:
 
 
 def flat_gold(example: Example) -> list[tuple[int, int]]:
-    """What one marked copy can hold: of overlapping mentions the longest."""
+    """What one marked copy can hold: of overlapping mentions the longest.
+
+    example (Example): The reference and the predicted Doc.
+    RETURNS (list): (start, end) in tokens.
+    """
     mentions = gold_mentions(example)
     spans = sorted({(mention.start, mention.end) for mention in mentions})
     return longest(spans)
 
 
 def longest(spans: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
-    """Of overlapping spans the longest, in text order."""
+    """Of overlapping spans the longest, in text order.
+
+    spans (Sequence): (start, end).
+    RETURNS (list): Those that do not overlap.
+    """
     kept = fuse((start, end, 1.0) for start, end in spans)
     return [spans[i] for i in kept]

@@ -59,7 +59,11 @@ def missing_ranges(doc: Doc) -> list[Range]:
 
 
 def touches(start: int, end: int, ranges: Iterable[Range]) -> bool:
-    """Whether [start, end) shares a character with one of the ranges."""
+    """Whether [start, end) shares a character with one of the ranges.
+
+    start, end (int): Characters.
+    ranges (Iterable[Range]): The ranges, in any order.
+    """
     return any(start < e and s < end for s, e in ranges)
 
 
@@ -67,6 +71,9 @@ def trim(text: str, start: int, end: int) -> Range:
     """A range without the white space at its edges.
 
     Start and end are equal if there is nothing else in it.
+
+    text (str): The text.
+    start, end (int): The range.
     """
     inner = text[start:end]
     start += len(inner) - len(inner.lstrip())
@@ -117,7 +124,10 @@ def other_groups(docs: Iterable[Doc], *, read: str = "") -> Counter[str]:
 
 
 def name_groups(groups: Counter[str]) -> str:
-    """For messages: 'sc' (3 spans), 'ruler' (1 span)."""
+    """For messages: 'sc' (3 spans), 'ruler' (1 span).
+
+    groups (Counter[str]): How many spans each group holds.
+    """
     names = []
     for key, n in groups.most_common():
         plural = "s" if n > 1 else ""

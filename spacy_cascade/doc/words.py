@@ -44,7 +44,11 @@ _is_flag = re.compile(_FLAG).match
 
 
 def _classes(codes: Iterable[int]) -> str:
-    """Sorted code points as the inside of a character class."""
+    """Sorted code points as the inside of a character class.
+
+    codes (Iterable[int]): The code points.
+    RETURNS (str): With a range for each run of code points.
+    """
     # (first, last) of runs of successive code points
     runs: list[tuple[int, int]] = []
     for code in codes:
@@ -61,6 +65,7 @@ def _classes(codes: Iterable[int]) -> str:
 
 
 def _is_combining(code: int) -> bool:
+    """Whether a code point is that of a combining mark."""
     return unicodedata.category(chr(code)).startswith("M")
 
 
@@ -120,6 +125,10 @@ def splits_character(text: str, at: int) -> bool:
 
     That is before a mark, in an emoji of several parts, in a conjunct or a Korean
     syllable (UAX #29, grapheme clusters).
+
+    text (str): The text.
+    at (int): The offset.
+    RETURNS (bool): False at both ends of the text.
     """
     if not 0 < at < len(text):
         return False
@@ -144,6 +153,9 @@ def _flags_before(text: str, at: int) -> int:
     """How many regional indicators stand directly before an offset.
 
     Two of them are one flag.
+
+    text (str): The text.
+    at (int): The offset.
     """
     n = 0
     while n < at and _is_flag(text[at - n - 1]):
@@ -152,7 +164,11 @@ def _flags_before(text: str, at: int) -> int:
 
 
 def characters(text: str) -> list[str]:
-    """A text in pieces that a reader takes for one character each."""
+    """A text in pieces that a reader takes for one character each.
+
+    text (str): The text.
+    RETURNS (list[str]): Joined they give the text.
+    """
     if not text:
         return []
     inner = [at for at in range(1, len(text)) if not splits_character(text, at)]
@@ -165,6 +181,10 @@ def inside_word(text: str, at: int) -> bool:
 
     Scripts without spaces have no such inside, nor has Korean, where particles follow a
     name without a space.
+
+    text (str): The text.
+    at (int): The offset.
+    RETURNS (bool): False at both ends of the text.
     """
     if not 0 < at < len(text):
         return False
@@ -195,4 +215,5 @@ def find_name(text: str, name: str, start: int = 0) -> int:
 
 
 def _holds_together(char: str) -> bool:
+    """Whether a word does not end between two such characters."""
     return is_word_character(char) and not is_unspaced(char) and not is_hangul(char)

@@ -136,6 +136,7 @@ class Analysis:
             tally.found += sum(_coarse(item) == coarse for item in predicted)
 
     def _group(self, by: str, name: str) -> Tally:
+        """The counts of a group, begun if there are none yet."""
         return self.groups[by].setdefault(name, Tally())
 
     def _offer(
@@ -151,6 +152,8 @@ class Analysis:
 
         doc (Doc): The text.
         gold, found (Sequence[Item]): All its mentions.
+        judged (Judged): The error.
+        language, dataset (str): Where it comes from.
         """
         start, end = _sentence(doc, judged)
         if end - start > MAX_SAMPLE:
@@ -179,6 +182,9 @@ class Analysis:
         """Where to put another error of this kind and language. None: nowhere.
 
         Reservoir sampling: every error seen so far is equally likely to be kept.
+
+        key (tuple): Kind and language.
+        RETURNS (int | None): An index of what was drawn, or the index behind.
         """
         self._seen[key] += 1
         kept = self._drawn.setdefault(key, [])
@@ -189,7 +195,12 @@ class Analysis:
         return at if at < self.size else None
 
     def samples(self, kind: str, n: int) -> list[Sample]:
-        """At most n errors of a kind, one per language in turn."""
+        """At most n errors of a kind, one per language in turn.
+
+        kind (str): One of the judgements.
+        n (int): How many are wanted.
+        RETURNS (list[Sample]): Sorted by language.
+        """
         by_language = []
         for (drawn_kind, _), drawn in sorted(self._drawn.items()):
             if drawn_kind == kind:
@@ -229,7 +240,11 @@ def _moved(item: Item, start: int) -> Item:
 
 
 def _inside(items: Iterable[Item], start: int, end: int) -> list[Item]:
-    """The mentions that lie in a sentence, with offsets of that sentence."""
+    """The mentions that lie in a sentence, with offsets of that sentence.
+
+    items (Iterable[Item]): Mentions of the whole text.
+    start, end (int): Characters of the sentence.
+    """
     found = [item for item in items if start <= item.start and item.end <= end]
     return [_moved(item, start) for item in found]
 
@@ -238,6 +253,10 @@ def _sentence(doc: Doc, judged: Judged) -> tuple[int, int]:
     """Character offsets of the sentence or sentences that hold an error.
 
     Those of the whole text where there are none.
+
+    doc (Doc): The text.
+    judged (Judged): The error.
+    RETURNS (tuple[int, int]): Never within a mention of the error.
     """
     if not doc.has_annotation("SENT_START"):
         return 0, len(doc.text)

@@ -86,7 +86,12 @@ def _shared(a: Item, b: Item) -> int:
 
 
 def _closest(item: Item, found: Sequence[Item]) -> Item | None:
-    """The prediction that shares most characters, of several the first in the text."""
+    """The prediction that shares most characters, of several the first in the text.
+
+    item (Item): A gold mention.
+    found (Sequence[Item]): All predictions.
+    RETURNS (Item | None): None if no prediction shares a character.
+    """
     touching = [other for other in found if _shared(item, other) > 0]
     return max(
         touching,
@@ -96,6 +101,10 @@ def _closest(item: Item, found: Sequence[Item]) -> Item | None:
 
 
 def _kind(gold: Item, found: Item) -> str:
+    """The judgement of a prediction that touches a gold mention.
+
+    gold, found (Item): They share a character.
+    """
     if gold[:2] == found[:2]:
         return RIGHT if gold.path == found.path else TYPE
     if found.start <= gold.start and gold.end <= found.end:
@@ -225,6 +234,7 @@ class Tally:
         """Unequal pairs of (gold, predicted) path.
 
         level (int): Cut the paths there. 0: whole paths.
+        RETURNS (Counter): How often each pair occurs.
         """
         cut = level or None
         out: Counter[tuple[TypePath, TypePath]] = Counter()

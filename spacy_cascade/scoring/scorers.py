@@ -29,6 +29,8 @@ _LEVEL_NAMES = {
 }
 # A mention in characters. Without a type its path is empty.
 Item = LabeledSpan
+# Scores by name: numbers, None, or tables of scores.
+Scores = dict[str, Any]
 
 
 class Scored(NamedTuple):
@@ -51,10 +53,11 @@ class PRF(NamedTuple):
 
 
 @scorers("spacy-cascade.CascadeScorer.v1")
-def make_cascade_scorer(nested: bool = False) -> Callable[..., dict[str, Any]]:
+def make_cascade_scorer(nested: bool = False) -> Callable[..., Scores]:
     """Registered factory for a pipeline's `scorer`.
 
     nested (bool): Score all mentions, nested ones included, instead of the flat entities.
+    RETURNS (Callable): Examples -> scores.
     """
     return partial(cascade_score, nested=nested)
 
@@ -65,7 +68,7 @@ def cascade_score(
     nested: bool = False,
     taxonomy: Taxonomy | None = None,
     **_: object,
-) -> dict[str, Any]:
+) -> Scores:
     """Micro-averaged strict scores.
 
     A mention counts only with exactly the gold's character offsets. As in spaCy's
@@ -97,7 +100,7 @@ def cascade_score(
         reference, predicted = example.reference, example.predicted
         pairs.append(scored_items(reference, predicted, nested, taxonomy))
 
-    out: dict[str, Any] = {}
+    out: Scores = {}
     _put(out, "extraction", _strict(pairs, lambda item: (item.start, item.end)))
     for level, name in enumerate(_level_names(pairs), 1):
         _put(out, name, _strict(pairs, partial(_down_to, level)))
@@ -110,7 +113,7 @@ def cascade_score(
     return out
 
 
-def _put(scores: dict[str, Any], name: str, prf: PRF) -> None:
+def _put(scores: Scores, name: str, prf: PRF) -> None:
     """Add three scores under their names."""
     for key, value in prf._asdict().items():
         scores[f"cascade_{name}_{key}"] = value
@@ -169,6 +172,7 @@ def _spelled(item: Item, own: Taxonomy | None, taxonomy: Taxonomy | None) -> Ite
 
     own (Optional[Taxonomy]): The text's own label set.
     taxonomy (Optional[Taxonomy]): The pipeline's, for texts that have none.
+    item (Item): A mention.
     """
     path = item.path
     if own is not None:
@@ -184,7 +188,11 @@ def _spelled(item: Item, own: Taxonomy | None, taxonomy: Taxonomy | None) -> Ite
 
 
 def _gold(doc: Doc, nested: bool) -> list[Item]:
-    """The gold mentions of a Doc, flat unless `nested`."""
+    """The gold mentions of a Doc, flat unless `nested`.
+
+    doc (Doc): The reference.
+    nested (bool): All mentions, nested ones included.
+    """
     items = list(dict.fromkeys(gold_chars(doc)))
     if nested:
         return items
@@ -199,7 +207,11 @@ def _gold(doc: Doc, nested: bool) -> list[Item]:
 
 
 def _predicted(doc: Doc, nested: bool) -> list[Item]:
-    """The mentions that a pipeline found, flat unless `nested`."""
+    """The mentions that a pipeline found, flat unless `nested`.
+
+    doc (Doc): What a pipeline made of a text.
+    nested (bool): All mentions, nested ones included.
+    """
     offsets = candidates(doc)
     known: dict[tuple[int, int], TypePath] = {}
     if offsets is not None:
@@ -244,12 +256,16 @@ class _Counts:
         self.n_gold = 0
 
     def add(self, gold: set[Hashable], found: set[Hashable]) -> None:
-        """Count what both sets hold."""
+        """Count what both sets hold.
+
+        gold, found (set): What is compared, of one text.
+        """
         self.tp += len(gold & found)
         self.n_pred += len(found)
         self.n_gold += len(gold)
 
     def prf(self) -> PRF:
+        """The scores of what was counted."""
         return prf(self.tp, self.n_pred, self.n_gold)
 
 
@@ -257,7 +273,10 @@ def _strict(
     pairs: Sequence[Scored],
     key: Callable[[Item], Hashable | None],
 ) -> PRF:
-    """Scores of mentions by a key. key (Callable): None: the mention does not count."""
+    """Scores of mentions by a key. key (Callable): None: the mention does not count.
+
+    pairs (Sequence[Scored]): The mentions of all texts.
+    """
     tp = n_pred = n_gold = 0
     for gold, found in pairs:
         gold_keys = Counter(map(key, gold))
@@ -271,7 +290,10 @@ def _strict(
 
 
 def _hierarchical(pairs: Sequence[Scored]) -> PRF:
-    """Scores of all nodes of all paths."""
+    """Scores of all nodes of all paths.
+
+    pairs (Sequence[Scored]): The mentions of all texts.
+    """
     counts = _Counts()
     for gold, found in pairs:
         counts.add(_nodes(gold), _nodes(found))
@@ -288,7 +310,11 @@ def _nodes(items: Sequence[Item]) -> set[Hashable]:
 
 
 def _accuracy(pairs: Sequence[Scored]) -> float | None:
-    """How many paths are right, of the mentions whose boundaries are right."""
+    """How many paths are right, of the mentions whose boundaries are right.
+
+    pairs (Sequence[Scored]): The mentions of all texts.
+    RETURNS (float | None): None if there are no such mentions.
+    """
     right = 0
     bounded = 0
     for gold, found in pairs:
@@ -310,6 +336,9 @@ def normalize_string(text: str) -> str:
     """A name as the scripts of UniNER and GNER compare it.
 
     In lower case, without ASCII punctuation and articles, with single spaces.
+
+    text (str): The name.
+    RETURNS (str): Empty if nothing is left.
     """
     chars = [char for char in text.lower() if char not in string.punctuation]
     words = _ARTICLES.sub(" ", "".join(chars)).split()
@@ -320,7 +349,11 @@ def _string_set_f(
     examples: Sequence[Example],
     pairs: Sequence[Scored],
 ) -> float | None:
-    """F1 of sets of (string, type) pairs, one set per text."""
+    """F1 of sets of (string, type) pairs, one set per text.
+
+    examples (Sequence[Example]): The texts.
+    pairs (Sequence[Scored]): Their mentions.
+    """
     counts = _Counts()
     for example, (gold, found) in zip(examples, pairs, strict=True):
         text = example.reference.text
@@ -329,7 +362,11 @@ def _string_set_f(
 
 
 def _strings(text: str, items: Sequence[Item]) -> set[Hashable]:
-    """The strings of mentions with their finest types."""
+    """The strings of mentions with their finest types.
+
+    text (str): The text.
+    items (Sequence[Item]): Its mentions.
+    """
     out: set[Hashable] = set()
     for start, end, path in items:
         out.add((normalize_string(text[start:end]), path[-1:]))
@@ -337,7 +374,11 @@ def _strings(text: str, items: Sequence[Item]) -> set[Hashable]:
 
 
 def _per_type(pairs: Sequence[Scored]) -> dict[str, dict[str, float | None]]:
-    """Scores by gold path."""
+    """Scores by gold path.
+
+    pairs (Sequence[Scored]): The mentions of all texts.
+    RETURNS (dict): p, r and f by path string.
+    """
     tp: Counter[TypePath] = Counter()
     n_pred: Counter[TypePath] = Counter()
     n_gold: Counter[TypePath] = Counter()

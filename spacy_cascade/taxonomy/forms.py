@@ -13,8 +13,10 @@ from .names import SEP, correct_name, parse_path
 
 # Nested names: children by name.
 NestedNames = dict[str, "NestedNames"]
+# What JSON or YAML holds, by key.
+Table = Mapping[str, Any]
 # What users write for a tree: nested mappings, lists of names, or names joined with commas.
-Tree = Mapping[str, Any] | Sequence[str] | str
+Tree = Table | Sequence[str] | str
 
 
 class TaxonomyArgs(TypedDict, total=False):
@@ -34,6 +36,8 @@ def nest_labels(labels: Iterable[object]) -> NestedNames:
     'parent->child' and 'parent > child' entries make deeper levels. Entries that are
     the same, letter by letter, collapse.
 
+    labels (Iterable): The names.
+    RETURNS (NestedNames): In the order of the list.
     RAISES CascadeError: C006 for a name that can't be used.
     """
     tree: NestedNames = {}
@@ -53,15 +57,22 @@ def nest_labels(labels: Iterable[object]) -> NestedNames:
 
 
 def split_names(text: str) -> list[str]:
-    """The names of a string that are joined with commas."""
+    """The names of a string that are joined with commas.
+
+    text (str): The names.
+    RETURNS (list[str]): Without empty ones.
+    """
     names = [name.strip() for name in text.split(",")]
     return list(filter(None, names))
 
 
-def nest_flat(data: Mapping[str, Any]) -> dict[str, dict[str, list[str]]]:
+def nest_flat(data: Table) -> dict[str, dict[str, list[str]]]:
     """The tree of DynamicNER's flat JSON.
 
     Its levels are comma-separated strings, keyed by their parent's name.
+
+    data (Mapping): Has the keys "first-level", "second-level" and "third-level".
+    RETURNS (dict): Lists of the finest types, by medium and coarse type.
     """
     first: str = data["first-level"]
     second: Mapping[str, str] = data.get("second-level", {})
@@ -82,6 +93,7 @@ def read_form(data: object, *, source: str, name: str) -> TaxonomyArgs:
     data (object): What users give.
     source (str): What messages call the data.
     name (str): Of the taxonomy, where the data have none.
+    RETURNS (TaxonomyArgs): To be unpacked.
     RAISES CascadeError: C004 if the form is unknown.
     """
     if isinstance(data, Mapping):
@@ -92,7 +104,13 @@ def read_form(data: object, *, source: str, name: str) -> TaxonomyArgs:
     raise CascadeError(Errors.C004.format(source=source, why=why))
 
 
-def _read_mapping(data: Mapping[str, Any], name: str) -> TaxonomyArgs:
+def _read_mapping(data: Table, name: str) -> TaxonomyArgs:
+    """Arguments of `Taxonomy` from a dict.
+
+    data (Mapping): A flat or nested one, or one with the key "tree".
+    name (str): Of the taxonomy, where the data have none.
+    RETURNS (TaxonomyArgs): To be unpacked.
+    """
     if "first-level" in data:
         return {"tree": nest_flat(data), "name": str(data.get("dataset") or name)}
 
@@ -114,6 +132,8 @@ def _read_mapping(data: Mapping[str, Any], name: str) -> TaxonomyArgs:
 def read_file(path: Path) -> object:
     """What a file of JSON, YAML or plain text (one label per line) holds.
 
+    path (Path): The file.
+    RETURNS (object): What `read_form` reads.
     RAISES CascadeFileNotFoundError: C004 if there is no such file.
     RAISES CascadeError: C004 if it can't be read.
     """

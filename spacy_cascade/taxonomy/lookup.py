@@ -36,6 +36,7 @@ class NameIndex:
     def add(self, path: TypePath) -> None:
         """Add a node.
 
+        path (TypePath): As it is spelled.
         RAISES CascadeError: C005 if a sibling differs in nothing but case or white space.
         """
         twin = self._spelled.setdefault(normalize_path(path), path)
@@ -47,16 +48,28 @@ class NameIndex:
         self._by_name.setdefault(normalize_name(path[-1]), []).append(path)
 
     def add_localized(self, names: Mapping[str, str]) -> None:
-        """Add names in another language, by path string."""
+        """Add names in another language, by path string.
+
+        names (Mapping[str, str]): The names.
+        """
         for path, name in names.items():
             self._localized[normalize_name(name)] = path
 
     def find(self, path: Sequence[str]) -> TypePath | None:
-        """The whole path of a node as it is spelled, or None."""
+        """The whole path of a node as it is spelled, or None.
+
+        path (Sequence[str]): Its case and white space don't matter.
+        RETURNS (TypePath | None): As it was added.
+        """
         return self._spelled.get(normalize_path(path))
 
     def resolve(self, name: str, *, finest: bool = False) -> TypePath:
-        """Path of a name, an alias or a path string. See `Taxonomy.resolve`."""
+        """Path of a name, an alias or a path string. See `Taxonomy.resolve`.
+
+        name (str): What is looked up.
+        finest (bool): It is known to be the name of a finest type.
+        RETURNS (TypePath): As it was added.
+        """
         if not isinstance(name, str):
             self._refuse(name, "")
         spelled = parse_path(name)
@@ -118,7 +131,12 @@ class NameIndex:
         logger.warning(warning)
 
     def _alike(self, name: str, key: str) -> list[TypePath]:
-        """The nodes with this name: those spelled just so, else those with the key."""
+        """The nodes with this name: those spelled just so, else those with the key.
+
+        name (str): What is looked up.
+        key (str): The same, normalized.
+        RETURNS (list[TypePath]): In the order of the tree.
+        """
         found = self._by_name.get(key, [])
         return [path for path in found if path[-1] == name] or found
 
@@ -126,6 +144,9 @@ class NameIndex:
         """The nodes with the last of these names that have the others above them.
 
         Nodes that are spelled just so come first.
+
+        spelled (TypePath): What is looked up.
+        RETURNS (list[TypePath]): In the order of the tree.
         """
         parts = normalize_path(spelled)
         found = []
@@ -139,7 +160,11 @@ class NameIndex:
         return exact or found
 
     def _refuse(self, name: object, key: str) -> NoReturn:
-        """RAISES CascadeError: C001, with the names that come close."""
+        """RAISES CascadeError: C001, with the names that come close.
+
+        name (object): What is looked up.
+        key (str): The same, normalized.
+        """
         names = {known: paths[0][-1] for known, paths in self._by_name.items()}
         close = [names[known] for known in difflib.get_close_matches(key, names, 3)]
         message = Errors.C001.format(
@@ -153,6 +178,10 @@ class NameIndex:
 
 
 def _is_subsequence(parts: TypePath, path: TypePath) -> bool:
-    """Whether a path has all these parts, in this order."""
+    """Whether a path has all these parts, in this order.
+
+    parts (TypePath): What is looked for.
+    path (TypePath): What is searched.
+    """
     rest = iter(path)
     return all(part in rest for part in parts)

@@ -29,13 +29,21 @@ def normalize_name(name: str) -> str:
 
 
 def correct_name(name: str) -> str:
-    """The name as it is spelled, unless it holds a known spelling slip."""
+    """The name as it is spelled, unless it holds a known spelling slip.
+
+    name (str): As users spell it.
+    RETURNS (str): Normalized, if it holds a slip.
+    """
     right = normalize_name(name)
     return name if right == single_spaced(name).lower() else right
 
 
 def single_spaced(name: str) -> str:
-    """The name as prompts write it: one space between words, none at the ends."""
+    """The name as prompts write it: one space between words, none at the ends.
+
+    name (str): As users spell it.
+    RETURNS (str): In the same case.
+    """
     return _WHITE_SPACE.sub(" ", name.strip())
 
 
@@ -50,6 +58,10 @@ def format_path(path: Sequence[str]) -> str:
 
 
 def parse_path(text: str) -> TypePath:
-    """Reads 'a > b' as well as B2NERD's 'a->b'."""
+    """Reads 'a > b' as well as B2NERD's 'a->b'.
+
+    text (str): A name or a path string.
+    RETURNS (TypePath): The names as they are spelled, without empty ones.
+    """
     parts = [part.strip() for part in _ARROW.split(text.strip())]
     return tuple(filter(None, parts))

@@ -85,7 +85,11 @@ class Taxonomy:
             self._index.add_localized(table)
 
     def _add(self, tree: object, parent: TypePath) -> None:
-        """Add the children of a node, and theirs."""
+        """Add the children of a node, and theirs.
+
+        tree (object): The children, in any form.
+        parent (TypePath): The node. (): the root.
+        """
         items: Iterable[tuple[object, object]]
         if isinstance(tree, Mapping):
             items = tree.items()
@@ -103,7 +107,11 @@ class Taxonomy:
                 self._add(children, path)
 
     def _add_node(self, raw: object, parent: TypePath) -> TypePath:
-        """Add one node. RETURNS (TypePath): Its path."""
+        """Add one node. RETURNS (TypePath): Its path.
+
+        raw (object): The name, as users give it.
+        parent (TypePath): The node above.
+        """
         if not isinstance(raw, str) or not raw.strip() or "\n" in raw or ">" in raw:
             raise CascadeError(Errors.C006.format(name=raw, sep=SEP.strip()))
         name = correct_name(raw)
@@ -160,6 +168,7 @@ class Taxonomy:
     def from_file(cls, path: str | Path) -> Taxonomy:
         """Reads JSON, YAML or plain text (one label per line).
 
+        path (str | Path): The file. Its name is that of the taxonomy, unless it holds one.
         RAISES CascadeFileNotFoundError: C004 if there is no such file.
         RAISES CascadeError: C004 if it can't be read.
         """
@@ -170,6 +179,7 @@ class Taxonomy:
     def read(cls, source: object) -> Taxonomy:
         """From whatever users give: a Taxonomy, a list of names, a nested dict, or a file.
 
+        source (object): What users give.
         RAISES CascadeTypeError: C004 if its form is unknown.
         RAISES CascadeError: C003 if it is empty, C006 for a name that can't be used.
         """
@@ -182,7 +192,7 @@ class Taxonomy:
             raise CascadeTypeError(Errors.C004.format(source=repr(source), why=why))
         return cls.from_object(source)
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """JSON-serializable. `from_object` reads it back."""
         return {
             "name": self.name,
@@ -203,9 +213,11 @@ class Taxonomy:
     # -- Looking up
 
     def __contains__(self, path: object) -> bool:
+        """Whether a whole path, as it is spelled here, is a node."""
         return bool(path) and path in self._children
 
     def __len__(self) -> int:
+        """The number of nodes."""
         return len(self._children) - 1
 
     def __iter__(self) -> Iterator[TypePath]:
@@ -213,6 +225,7 @@ class Taxonomy:
         return (p for p in self._children if p)
 
     def __eq__(self, other: object) -> bool:
+        """Taxonomies are equal if their trees are."""
         if not isinstance(other, Taxonomy):
             return False
         return self._nested(()) == other._nested(())
@@ -225,11 +238,19 @@ class Taxonomy:
         return f"Taxonomy({self.name!r}, {counts})"
 
     def children(self, path: TypePath = ()) -> tuple[TypePath, ...]:
-        """Paths of the children of a node, in order. Those of the root are the coarse types."""
+        """Paths of the children of a node, in order. Those of the root are the coarse types.
+
+        path (TypePath): A node, as it is spelled here.
+        RETURNS (tuple[TypePath, ...]): Whole paths.
+        """
         return tuple((*path, name) for name in self._children[path])
 
     def paths(self, level: int) -> tuple[TypePath, ...]:
-        """All paths of a level. 1 is the coarsest."""
+        """All paths of a level. 1 is the coarsest.
+
+        level (int): The number of names in a path.
+        RETURNS (tuple[TypePath, ...]): In the order of the tree.
+        """
         return tuple(p for p in self._children if len(p) == level)
 
     @property
@@ -243,12 +264,20 @@ class Taxonomy:
         return tuple(p for p, children in self._children.items() if p and not children)
 
     def description(self, path: TypePath) -> str:
-        """What was told of a type. '' if that is nothing."""
+        """What was told of a type. '' if that is nothing.
+
+        path (TypePath): Its case and white space don't matter.
+        RETURNS (str): That of the path, or else that of its last name.
+        """
         key = normalize_path(path)
         return self._described.get(key) or self._described.get(key[-1:], "")
 
     def localized(self, path: TypePath, language: str) -> str:
-        """Name of a node in a language. '' if the taxonomy has none."""
+        """Name of a node in a language. '' if the taxonomy has none.
+
+        path (TypePath): Its case and white space don't matter.
+        language (str): A key of `names`.
+        """
         return self._local.get(language, {}).get(normalize_path(path), "")
 
     def find(self, path: Sequence[str]) -> TypePath | None:
@@ -278,6 +307,8 @@ class Taxonomy:
 
         Their ancestors and descendants are in it, too.
 
+        names (Iterable[str]): What `resolve` reads.
+        RETURNS (Taxonomy): With the descriptions of this one.
         RAISES CascadeError: C001, C002 for names that don't resolve, C003 without names.
         """
         wanted = [self.resolve(name) for name in names]
@@ -291,7 +322,11 @@ class Taxonomy:
         )
 
     def _nested_subset(self, path: TypePath, wanted: Sequence[TypePath]) -> NestedNames:
-        """The names below a node that lead to wanted ones, or stand below them."""
+        """The names below a node that lead to wanted ones, or stand below them.
+
+        path (TypePath): The node.
+        wanted (Sequence[TypePath]): Whole paths.
+        """
         out = {}
         for child in self.children(path):
             if any(_is_related(child, other) for other in wanted):
@@ -300,7 +335,10 @@ class Taxonomy:
 
 
 def _by_path(table: Mapping[str, str]) -> dict[TypePath, str]:
-    """A table that is keyed by path strings, keyed by normalized paths."""
+    """A table that is keyed by path strings, keyed by normalized paths.
+
+    table (Mapping[str, str]): The table.
+    """
     out = {}
     for path, value in table.items():
         out[normalize_path(parse_path(path))] = value
@@ -314,7 +352,11 @@ def _is_related(a: TypePath, b: TypePath) -> bool:
 
 
 def builtin(name: str) -> Taxonomy:
-    """A taxonomy that ships with the package: 'dynamicner' or 'universal'."""
+    """A taxonomy that ships with the package: 'dynamicner' or 'universal'.
+
+    name (str): Of the file.
+    RETURNS (Taxonomy): Read anew.
+    """
     return Taxonomy.from_file(Path(__file__).parent / "data" / f"{name}.json")
 
 
@@ -326,7 +368,7 @@ def dynamicner_taxonomy() -> Taxonomy:
 
 @taxonomies("spacy-cascade.File.v1")
 def file_taxonomy(path: str) -> Taxonomy:
-    """Any file that `Taxonomy.from_file` reads.
+    """A file that `Taxonomy.from_file` reads.
 
     path (str): A file of JSON, YAML or plain text.
     """
