@@ -31,6 +31,7 @@ from .readings import (
     Reading,
     State,
     bits_of,
+    mentions_of,
 )
 from .symbols import Labels, TextIndex
 
@@ -97,8 +98,7 @@ class AnswerAutomaton:
             out.update(self._next(state))
             return tuple(sorted(out))
 
-        ids = self.vocabulary.ids
-        prefixes = self.vocabulary.prefixes
+        ids, prefixes = self.vocabulary.ids, self.vocabulary.prefixes
         stack = [(state, b"")]
         while stack:
             here, data = stack.pop()
@@ -111,11 +111,12 @@ class AnswerAutomaton:
         return tuple(sorted(out))
 
     def step(self, state: State, token: int) -> State:
-        """The state behind a token. RAISES KeyError: if the token is not allowed.
+        """The state behind a token.
 
         state (State): Where the answer stands.
         token (int): What is written.
         RETURNS (State): Where the answer stands then.
+        RAISES KeyError: If the token is not allowed.
         """
         if token == self.end:
             complete = self._ends(state)[0]
@@ -136,10 +137,11 @@ class AnswerAutomaton:
         return self.vocabulary.table[token] or b""
 
     def read(self, symbols: Iterable[int]) -> list[Found]:
-        """The mentions of a complete answer. RAISES KeyError: if it is none.
+        """The mentions of a complete answer.
 
         symbols (Iterable[int]): The answer, without the end token.
         RETURNS (list[Found]): In the order they were written.
+        RAISES KeyError: If the answer is not complete.
         """
         state = self.start()
         for symbol in symbols:
@@ -148,8 +150,7 @@ class AnswerAutomaton:
         complete = self._ends(state)
         if not complete:
             raise KeyError("the answer is not complete")
-        found = complete[0].found
-        return found.all() if found is not None else []
+        return mentions_of(complete[0].found)
 
     def mentions(self, state: State) -> list[Found]:
         """The finished mentions of the preferred reading.
@@ -157,8 +158,7 @@ class AnswerAutomaton:
         state (State): Where the answer stands.
         RETURNS (list[Found]): In the order they were written.
         """
-        found = state.readings[0].found
-        return found.all() if found is not None else []
+        return mentions_of(state.readings[0].found)
 
     def offset(self, state: State) -> int:
         """The text offset, in symbols, of the symbol written last.

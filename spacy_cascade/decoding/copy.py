@@ -145,7 +145,11 @@ def _run_pass(lm: CausalLM, live: Sequence[_Run]) -> list[_Run]:
 
 
 def _key(query: Query) -> _Key:
-    """What a query asks, hashable."""
+    """What a query asks, hashable.
+
+    query (Query): That of a run.
+    RETURNS (tuple): Equal for queries that get equal answers.
+    """
     candidates = map(tuple, query.candidates)
     depths = query.depths or ()
     return (*query.ids, *query.positions, *candidates, *depths)

@@ -42,7 +42,7 @@ class Vocabulary:
 
         data (bytes): What is written.
         RETURNS (list[int]): Token ids.
-        RAISES KeyError: if the vocabulary can't write it.
+        RAISES KeyError: If the vocabulary can't write it.
         """
         out = []
         while data:
@@ -236,11 +236,12 @@ class NativeAutomaton:
         return tuple(sorted(out))
 
     def step(self, state: _State, token: int) -> _State:
-        """The state behind a token. RAISES KeyError: if the token is not allowed.
+        """The state behind a token.
 
         state (tuple): Where the copy stands.
         token (int): What is written.
         RETURNS (tuple): Where the copy stands then.
+        RAISES KeyError: If the token is not allowed.
         """
         offset, inside, _, _ = state
         if token == self.end and offset == len(self.text) and not inside:

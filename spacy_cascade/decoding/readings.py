@@ -88,3 +88,8 @@ Move = tuple[int, Reading]
 def bits_of(start: int, end: int) -> int:
     """The tokens [start, end) as bits of an integer."""
     return (1 << end) - (1 << start)
+
+
+def mentions_of(found: Found | None) -> list[Found]:
+    """All mentions up to this one, in the order they were written."""
+    return found.all() if found is not None else []

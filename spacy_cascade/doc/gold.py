@@ -161,7 +161,7 @@ def report_missing(examples: Iterable[Example]) -> None:
         logger.warning(Warnings.W015.format(none=none, some=some, n=n))
 
 
-def mention_lists(example: Example) -> dict[GoldMention, MentionList]:
+def mention_lists(example: Example) -> dict[tuple[int, int, TypePath], MentionList]:
     """Answer and type list of every gold mention that brings its own list.
 
     `corpus_tools dynamic` writes such lists.
@@ -174,7 +174,7 @@ def mention_lists(example: Example) -> dict[GoldMention, MentionList]:
     if not lists:
         return {}
 
-    out = {}
+    out: dict[tuple[int, int, TypePath], MentionList] = {}
     spans, paths = gold_spans(example.reference)
     for span, path, names in zip(spans, paths, lists, strict=True):
         found = _aligned(example, span.start_char, span.end_char)

@@ -160,10 +160,11 @@ class NameIndex:
         return exact or found
 
     def _refuse(self, name: object, key: str) -> NoReturn:
-        """RAISES CascadeError: C001, with the names that come close.
+        """Say that a name is unknown, and which names come close.
 
         name (object): What is looked up.
         key (str): The same, normalized.
+        RAISES CascadeError: C001.
         """
         names = {known: paths[0][-1] for known, paths in self._by_name.items()}
         close = [names[known] for known in difflib.get_close_matches(key, names, 3)]

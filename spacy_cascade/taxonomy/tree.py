@@ -132,7 +132,10 @@ class Taxonomy:
         labels: Iterable[str],
         *,
         name: str = "labels",
-        **kwargs: Any,
+        levels: Sequence[str] = (),
+        descriptions: Mapping[str, str] | None = None,
+        aliases: Mapping[str, str] | None = None,
+        names: Mapping[str, Mapping[str, str]] | None = None,
     ) -> Taxonomy:
         """The taxonomy of a plain list.
 
@@ -140,10 +143,16 @@ class Taxonomy:
         collapse.
 
         labels (Iterable[str]): The names.
-        name (str): Used in messages.
-        **kwargs: Further arguments of `Taxonomy`.
+        name, levels, descriptions, aliases, names: See `Taxonomy`.
         """
-        return cls(nest_labels(labels), name=name, **kwargs)
+        return cls(
+            nest_labels(labels),
+            name=name,
+            levels=levels,
+            descriptions=descriptions,
+            aliases=aliases,
+            names=names,
+        )
 
     @classmethod
     def from_object(
@@ -192,7 +201,7 @@ class Taxonomy:
             raise CascadeTypeError(Errors.C004.format(source=repr(source), why=why))
         return cls.from_object(source)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """JSON-serializable. `from_object` reads it back."""
         return {
             "name": self.name,
