@@ -10,8 +10,9 @@ follows, no opening bracket; a candidate ends where a verdict follows it.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from ..decoding.readings import (
     MENTION,
     Found,
     Grammar,
+    Move,
     Reading,
     State,
 )
@@ -129,68 +131,102 @@ class ReasonAutomaton(AnswerAutomaton):
             or (r.phase == NUMBER and r.found is None and not r.at)
         ]
 
-    def _moves(self, reading: Reading, written: int) -> Iterator[tuple[int, Reading]]:
-        phase, at, found = reading.phase, reading.at, reading.found
-        if phase == NUMBER:
-            number = b"\n%d. " % (found.number + 1) if found else b"1. "
-            inside = Reading(
-                MENTION, 0, found, node=self.text.substrings.root, begun=written + 1
-            )
-            yield (
-                number[at],
-                reading._replace(at=at + 1) if at + 1 < len(number) else inside,
-            )
-        elif phase == MENTION:
-            ended = self._finish(reading, written) if reading.node.length else None
-            if ended is not None:
-                yield _BAR[0], Reading(BAR, 1, ended)
-            for symbol, node in self.text.substrings.steps(reading.node):
-                longer = reading._replace(node=node)
-                if self._alive(longer):
-                    yield symbol, longer
-        elif phase == BAR:
-            yield (
-                _BAR[at],
-                reading._replace(at=at + 1)
-                if at + 1 < len(_BAR)
-                else Reading(VERDICT, 0, found),
-            )
-        elif phase == VERDICT:
-            for verdict, word in enumerate(VERDICTS):
-                if at == 0 or reading.label == verdict:
-                    judged = reading._replace(at=at + 1, label=verdict)
-                    yield (
-                        word[at],
-                        judged if at + 1 < len(word) else self._judged(judged),
-                    )
-        elif phase == REASON:
-            if self.reasons:
-                yield from (
-                    (symbol, reading)
-                    for symbol in range(256)
-                    if symbol not in (b"\n(" if reading.label else b"\n")
-                )
-            elif reading.label:
-                yield _BRACKET[0], reading._replace(phase=BRACKET, at=1)
-            yield from self._moves(
-                reading._replace(phase=BRACKET if reading.label else CLOSED, at=1),
-                written,
-            )
-        elif phase == BRACKET:
-            yield (
-                _BRACKET[at],
-                reading._replace(at=at + 1) if at == 0 else Reading(LABEL, 0, found),
-            )
-        elif phase == LABEL:
-            for symbol, child in self.labels.children[at].items():
-                yield symbol, reading._replace(at=child)
-            if self.labels.label[at] >= 0 and found is not None:
-                yield (
-                    ord(")"),
-                    Reading(CLOSED, 0, found._replace(label=self.labels.label[at])),
-                )
-        elif phase == CLOSED and found is not None and self._room(found):
+    def _moves(self, reading: Reading, written: int) -> Iterator[Move]:
+        """The symbols that may follow in one reading, the preferred first."""
+        return self._RULES_OF_REASONS[reading.phase](self, reading, written)
+
+    def _moves_in_number(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In `1. `, or behind a line break in the number of the next candidate."""
+        at = reading.at
+        found = reading.found
+        number = b"\n%d. " % (found.number + 1) if found else b"1. "
+        if at + 1 < len(number):
+            behind = reading._replace(at=at + 1)
+        else:
+            root = self.text.substrings.root
+            behind = Reading(MENTION, 0, found, node=root, begun=written + 1)
+        yield number[at], behind
+
+    def _moves_in_mention(self, reading: Reading, written: int) -> Iterator[Move]:
+        """The bar if the candidate may end here, or a longer candidate."""
+        found = self._finish(reading, written) if reading.node.length else None
+        if found is not None:
+            yield _BAR[0], Reading(BAR, 1, found)
+
+        for symbol, node in self.text.substrings.steps(reading.node):
+            longer = reading._replace(node=node)
+            if self._alive(longer):
+                yield symbol, longer
+
+    def _moves_in_bar(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In ` | ` before a verdict."""
+        at = reading.at
+        if at + 1 < len(_BAR):
+            yield _BAR[at], reading._replace(at=at + 1)
+        else:
+            yield _BAR[at], Reading(VERDICT, 0, reading.found)
+
+    def _moves_in_verdict(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In `True |` or `False |`. The first letter decides."""
+        at = reading.at
+        for verdict, word in enumerate(VERDICTS):
+            if at > 0 and reading.label != verdict:
+                continue
+            judged = reading._replace(at=at + 1, label=verdict)
+            if at + 1 == len(word):
+                judged = self._judged(judged)
+            yield word[at], judged
+
+    def _moves_in_reason(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In free text, or at its end: a label follows a true candidate."""
+        stops = b"\n(" if reading.label else b"\n"
+        if self.reasons:
+            for symbol in range(256):
+                if symbol not in stops:
+                    yield symbol, reading
+        elif reading.label:
+            yield _BRACKET[0], reading._replace(phase=BRACKET, at=1)
+
+        behind = BRACKET if reading.label else CLOSED
+        yield from self._moves(reading._replace(phase=behind, at=1), written)
+
+    def _moves_in_bracket(self, reading: Reading, written: int) -> Iterator[Move]:
+        """In ` (` before a label."""
+        at = reading.at
+        if at == 0:
+            yield _BRACKET[at], reading._replace(at=at + 1)
+        else:
+            yield _BRACKET[at], Reading(LABEL, 0, reading.found)
+
+    def _moves_in_label(self, reading: Reading, written: int) -> Iterator[Move]:
+        """A longer label, or the closing bracket if one ends here."""
+        at = reading.at
+        for symbol, child in self.labels.children[at].items():
+            yield symbol, reading._replace(at=child)
+
+        label = self.labels.label[at]
+        if label >= 0 and reading.found is not None:
+            named = reading.found._replace(label=label)
+            yield ord(")"), Reading(CLOSED, 0, named)
+
+    def _moves_when_closed(self, reading: Reading, written: int) -> Iterator[Move]:
+        """A line break, if there is room for another candidate."""
+        found = reading.found
+        if found is not None and self._room(found):
             yield ord("\n"), Reading(NUMBER, 1, found)
+
+    _RuleOfReasons = Callable[["ReasonAutomaton", Reading, int], Iterator[Move]]
+    _RULES_OF_REASONS: ClassVar[Mapping[int, _RuleOfReasons]] = {
+        NUMBER: _moves_in_number,
+        MENTION: _moves_in_mention,
+        BAR: _moves_in_bar,
+        VERDICT: _moves_in_verdict,
+        REASON: _moves_in_reason,
+        BRACKET: _moves_in_bracket,
+        LABEL: _moves_in_label,
+        CLOSED: _moves_when_closed,
+        DONE: lambda automaton, reading, written: iter(()),
+    }
 
     def _judged(self, reading: Reading) -> Reading:
         found = reading.found
