@@ -117,9 +117,9 @@ def create_multilingual_tokenizer(
     language has no rule for it. Everything else follows the language's own rules. No
     character is lost. A saved pipeline keeps the rules that it was saved with.
 
-    whole (bool): URLs, e-mail addresses and what else the language protects
-        ("Aix-en-Provence" in French) stay whole, if they hold no characters of the
-        scripts above.
+    whole (bool): Keep URLs, e-mail addresses and other words that the language protects
+        ("Aix-en-Provence" in French) in one token. Those that hold characters of scripts
+        without spaces are split.
     RETURNS (Callable): Language -> MultilingualTokenizer.
     """
 
