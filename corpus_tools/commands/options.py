@@ -81,9 +81,8 @@ Embedder = Annotated[
     typer.Option(help="'hash', or a sentence-transformers model by name or directory"),
 ]
 Licence = Annotated[str, typer.Option(help="Licence of the corpus, for the datasheet")]
-Seed = Annotated[
-    int, typer.Option(help="As other commands have; nothing here is drawn at random")
-]
+# Of commands that draw nothing at random: accepted, since older scripts may give it.
+Seed = Annotated[int, typer.Option(hidden=True, help="Without effect")]
 Limit = Annotated[int | None, typer.Option(min=1, help="Records per file")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace earlier output")]
 DryRun = Annotated[
