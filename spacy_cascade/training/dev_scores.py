@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from spacy.language import Language
 from spacy.training import Example
 
-from ..doc.gold import known_mentions, label_set, unannotated
+from ..doc.gold import GoldMention, known_mentions, label_set, unannotated
 from ..pipeline.classifier import CascadeClassifier
 from ..pipeline.component import LMPipe
 from ..pipeline.open_ner import OpenNER
 from ..scoring.scorers import cascade_score
+from ..types import Candidate
 
 
 def dev_scores(
@@ -63,6 +64,10 @@ def _batches(
         yield [Example(unannotated(nlp, gold), gold) for gold in references]
 
 
+def _certain(mentions: Iterable[GoldMention]) -> list[Candidate]:
+    return [Candidate(start, end, 1.0) for start, end, _ in mentions]
+
+
 def _accuracy(
     nlp: Language,
     pipe: CascadeClassifier,
@@ -74,7 +79,7 @@ def _accuracy(
     for batch in _batches(nlp, examples, batch_size):
         docs = [example.predicted for example in batch]
         gold = [known_mentions(example, pipe.taxonomy) for example in batch]
-        asked = [[(start, end, 1.0) for start, end, _ in found] for found in gold]
+        asked = [_certain(mentions) for mentions in gold]
         answers = pipe.classify(docs, asked)
         for mentions, typed in zip(gold, answers, strict=True):
             for (_, _, path), (*_, result) in zip(mentions, typed, strict=True):
