@@ -26,25 +26,22 @@ def describe(
     """Counts by data set and type, before and after.
 
     vectors (ndarray[float32], shape (records, dimensions)), compare (int): With both,
-    mean nearest-neighbour similarities:
-        of the pool, of all kept records with the type, and of as many random ones with
-        it (mean of `compare` samples).
+        mean nearest-neighbour similarities: of the pool, of all kept records with the
+        type, and of as many random ones with it (mean of `compare` samples).
     """
     found: dict[str, Any] = {}
     kept_pairs = selection.keep[incidence.record]
     mentions = np.bincount(incidence.key, incidence.mentions)
     kept_mentions = np.bincount(incidence.key, incidence.mentions * kept_pairs)
-    for number, (key, rows) in enumerate(
-        zip(incidence.keys, incidence.by_key(), strict=True)
-    ):
+    keys = zip(incidence.keys, incidence.by_key(), strict=True)
+    for number, (key, rows) in enumerate(keys):
         kept = rows[selection.keep[rows]]
-        counts = (
-            len(rows),
-            len(kept),
-            int(mentions[number]),
-            int(kept_mentions[number]),
-        )
-        one: dict[str, Any] = dict(zip(COUNTS, counts, strict=True))
+        one: dict[str, Any] = {
+            "records": len(rows),
+            "kept": len(kept),
+            "mentions": int(mentions[number]),
+            "kept_mentions": int(kept_mentions[number]),
+        }
         chosen = {"kept": kept}
         if key in selection.pools:
             one["pool"] = len(selection.pools[key])
@@ -52,18 +49,19 @@ def describe(
         for what, part in chosen.items():
             if vectors is not None and compare and 1 < len(part) < len(rows):
                 rng = random(seed, "compare", what, *key)
-                samples = [
-                    rng.choice(rows, len(part), replace=False) for _ in range(compare)
-                ]
+                others = []
+                for _ in range(compare):
+                    drawn = rng.choice(rows, len(part), replace=False)
+                    others.append(mean_nearest(vectors, drawn))
                 one[f"nearest_{what}"] = mean_nearest(vectors, part)
-                one[f"nearest_{what}_random"] = float(
-                    np.mean([mean_nearest(vectors, s) for s in samples])
-                )
+                one[f"nearest_{what}_random"] = float(np.mean(others))
         _place(found, key, one)
+
     for name, rows in incidence.groups().items():
-        types = found[name]["types"].values()
         total = {"records": len(rows), "kept": int(selection.keep[rows].sum())}
-        total.update({c: sum(t[c] for t in types) for c in COUNTS[2:]})
+        for count in ("mentions", "kept_mentions"):
+            types = found[name]["types"].values()
+            total[count] = sum(figures[count] for figures in types)
         found[name] = {**total, **found[name]}
     return found
 
@@ -84,17 +82,17 @@ def mean_nearest(vectors: np.ndarray, rows: np.ndarray) -> float:
     return float(nearest_of(np.asarray(vectors[np.sort(rows)])).mean())
 
 
-def totals(datasets: Mapping[str, Any]) -> dict[str, Any]:
+def totals(datasets: Mapping[str, Any]) -> dict[str, int]:
     """Sums over data sets."""
-    found: dict[str, Any] = {c: sum(d[c] for d in datasets.values()) for c in COUNTS}
-    negatives = [d["negatives"] for d in datasets.values()]
-    found.update(
-        negatives=sum(n["records"] for n in negatives),
-        kept_negatives=sum(n["kept"] for n in negatives),
-    )
-    found.update(
-        datasets=len(datasets), types=sum(len(d["types"]) for d in datasets.values())
-    )
+    found = dict.fromkeys((*COUNTS, "negatives", "kept_negatives"), 0)
+    found["datasets"] = len(datasets)
+    found["types"] = 0
+    for one in datasets.values():
+        for count in COUNTS:
+            found[count] += one[count]
+        found["negatives"] += one["negatives"]["records"]
+        found["kept_negatives"] += one["negatives"]["kept"]
+        found["types"] += len(one["types"])
     return found
 
 
@@ -102,19 +100,18 @@ def mentions_by_type(datasets: Mapping[str, Any]) -> Counter[str]:
     """Kept mentions by label, over all data sets."""
     found: Counter[str] = Counter()
     for one in datasets.values():
-        found.update(
-            {label: counts["kept_mentions"] for label, counts in one["types"].items()}
-        )
+        for label, counts in one["types"].items():
+            found[label] += counts["kept_mentions"]
     return found
 
 
 def by_language(datasets: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """The data sets by the first part of their names, if all names have more than one."""
+    nested = all("/" in name for name in datasets)
     groups: dict[str, dict[str, Any]] = defaultdict(dict)
     for name, one in datasets.items():
-        groups[name.split("/")[0] if all("/" in n for n in datasets) else name][
-            name
-        ] = one
+        group = name.split("/")[0] if nested else name
+        groups[group][name] = one
     return dict(groups)
 
 

@@ -9,13 +9,12 @@ import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
+from typing import NamedTuple
 
 from spacy_cascade.taxonomy import TypePath
 
-HEADERS = (
-    19.0,
-    14.0,
-)  # height of the title bar of inner nodes, by level; deeper ones have none
+# Height of the title bar of inner nodes, by level; deeper ones have none.
+HEADERS = (19.0, 14.0)
 LEAF_FONT, HEADER_FONTS = 11.0, (12.5, 10.5)
 SMALL = 0.00065  # share of the picture; siblings smaller than that are put together
 GAP = 1.5
@@ -24,7 +23,11 @@ Box = tuple[float, float, float, float]  # x, y, width, height
 
 @dataclass
 class Node:
-    """A type. own (int): Mentions of the type itself; total (int): those of its descendants too."""
+    """A type.
+
+    own (int): Mentions of the type itself.
+    total (int): Those of its descendants too.
+    """
 
     path: TypePath
     own: int = 0
@@ -58,22 +61,24 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
     while areas:
         side = min(width, height)
         n = 1
-        while n < len(areas) and _worst(areas[: n + 1], side) <= _worst(
-            areas[:n], side
-        ):
+        while n < len(areas):
+            longer = _worst(areas[: n + 1], side)
+            if longer > _worst(areas[:n], side):
+                break
             n += 1
         row, areas = areas[:n], areas[n:]
+
         depth = sum(row) / side if side else 0.0
+        upright = width >= height
         at = 0.0
         for area in row:
             length = area / depth if depth else 0.0
-            boxes.append(
-                (x, y + at, depth, length)
-                if width >= height
-                else (x + at, y, length, depth)
-            )
+            if upright:
+                boxes.append((x, y + at, depth, length))
+            else:
+                boxes.append((x + at, y, length, depth))
             at += length
-        if width >= height:
+        if upright:
             x, width = x + depth, width - depth
         else:
             y, height = y + depth, height - depth
@@ -82,8 +87,8 @@ def squarify(values: Sequence[float], box: Box) -> list[Box]:
 
 def _worst(row: Sequence[float], side: float) -> float:
     """Highest ratio of the sides of the boxes of a row."""
-    total = sum(row)
-    return max(side * side * max(row) / total**2, total**2 / (side * side * min(row)))
+    square, total = side * side, sum(row) ** 2
+    return max(square * max(row) / total, total / (square * min(row)))
 
 
 def draw(
@@ -112,61 +117,55 @@ def _draw(
     node: Node, box: Box, level: int, depth: int, colors: Mapping[str, str], total: int
 ) -> Iterator[str]:
     """The boxes of the children of a node."""
-    shown = sorted(node.children.values(), key=lambda c: (-c.total, c.path))
-    small = [c for c in shown if c.total < SMALL * total]
-    shown = shown[: len(shown) - len(small)] if len(small) > 1 else shown
-    rest = sum(c.total for c in small) if len(small) > 1 else 0
-    # mentions of the type itself, where it has subtypes, are a box like these
-    parts: list[tuple[int, Node | None, str]] = [
-        (c.total, c, c.path[-1]) for c in shown
-    ]
-    parts += [(rest, None, f"{len(small)} more types")] if rest else []
-    parts += (
-        [(node.own, None, f"{node.path[-1]} itself")] if node.own and node.path else []
-    )
-    parts.sort(key=lambda part: -part[0])
-    for (n, child, label), place in zip(
-        parts, squarify([p[0] for p in parts], box), strict=True
-    ):
-        path = child.path if child else (*node.path, label)
+    header = HEADERS[level] if level < len(HEADERS) else 0.0
+    parts = _parts(node, total)
+    places = squarify([part.mentions for part in parts], box)
+    for part, place in zip(parts, places, strict=True):
+        n, label = part.mentions, part.label
+        path = part.node.path if part.node else (*node.path, label)
         color = colors.get(path[0], "cx")
-        title = f"{' > '.join(path)}: {n:,} ({n / total:.1%})"
-        header = HEADERS[level] if level < len(HEADERS) else 0.0
-        x, y, w, h = _inset(place, GAP / (level + 1))
-        if (
-            child
-            and child.children
-            and level + 1 < depth
-            and h > 2.2 * header
-            and w > 40
-        ):
-            yield (
-                f'<g class="{color}'
-                f' l{level}"><title>{escape(title)}</title>{_rect((x, y, w, h))}'
-            )
-            yield (
-                _text(f"{label} {n:,}", (x, y, w, header), HEADER_FONTS[level], lines=1)
-                + "</g>"
-            )
-            yield from _draw(
-                child,
-                (x + 1, y + header, w - 2, h - header - 1),
-                level + 1,
-                depth,
-                colors,
-                total,
-            )
+        title = escape(f"{' > '.join(path)}: {n:,} ({n / total:.1%})")
+        inner = _inset(place, GAP / (level + 1))
+        x, y, w, h = inner
+        divided = part.node is not None and part.node.children and level + 1 < depth
+        if part.node and divided and h > 2.2 * header and w > 40:
+            bar = (x, y, w, header)
+            heading = _text(f"{label} {n:,}", bar, HEADER_FONTS[level], lines=1)
+            yield f'<g class="{color} l{level}"><title>{title}</title>{_rect(inner)}'
+            yield f"{heading}</g>"
+            below = (x + 1, y + header, w - 2, h - header - 1)
+            yield from _draw(part.node, below, level + 1, depth, colors, total)
         else:
-            yield f'<g class="{color} leaf"><title>{escape(title)}</title>{_rect((x, y, w, h))}'
-            yield (
-                _text(
-                    label,
-                    (x, y, w, h),
-                    LEAF_FONT,
-                    lines=int((h - 3) / (LEAF_FONT * 1.15)),
-                )
-                + "</g>"
-            )
+            lines = int((h - 3) / (LEAF_FONT * 1.15))
+            name = _text(label, inner, LEAF_FONT, lines=lines)
+            yield f'<g class="{color} leaf"><title>{title}</title>{_rect(inner)}'
+            yield f"{name}</g>"
+
+
+class _Part(NamedTuple):
+    """What gets a box. node (Node): The type, None for a part of its parent."""
+
+    mentions: int
+    node: Node | None
+    label: str
+
+
+def _parts(node: Node, total: int) -> list[_Part]:
+    """The children of a node, the largest first."""
+    shown = sorted(node.children.values(), key=lambda c: (-c.total, c.path))
+    small = [child for child in shown if child.total < SMALL * total]
+    rest = 0
+    if len(small) > 1:
+        shown = shown[: len(shown) - len(small)]
+        rest = sum(child.total for child in small)
+    parts = [_Part(child.total, child, child.path[-1]) for child in shown]
+    if rest:
+        parts.append(_Part(rest, None, f"{len(small)} more types"))
+    # mentions of the type itself, where it has subtypes, are a box like these
+    if node.own and node.path:
+        parts.append(_Part(node.own, None, f"{node.path[-1]} itself"))
+    parts.sort(key=lambda part: -part.mentions)
+    return parts
 
 
 def _inset(box: Box, by: float) -> Box:
@@ -185,9 +184,9 @@ def _text(label: str, box: Box, font: float, *, lines: int) -> str:
     found = wrap(label, w - 6, font, lines)
     if not found:
         return ""
+    left, down = f"{x + 3:.1f}", f"{font * 1.15:.1f}"
     spans = "".join(
-        f'<tspan x="{x + 3:.1f}" dy="{font * 1.15:.1f}">{escape(line)}</tspan>'
-        for line in found
+        f'<tspan x="{left}" dy="{down}">{escape(line)}</tspan>' for line in found
     )
     return f'<text y="{y + 1:.1f}" font-size="{font:g}">{spans}</text>'
 
@@ -208,15 +207,18 @@ def wrap(text: str, width: float, font: float, lines: int) -> list[str]:
     if cut and found:
         found[-1] += "…"
     for i, line in enumerate(found):
-        if text_width(line, font) > width:
-            while line and text_width(line + "…", font) > width:
-                line = line.rstrip("…")[:-1]
-            return [*found[:i], line + "…"] if i or len(line) > 3 else []
+        if text_width(line, font) <= width:
+            continue
+        while line and text_width(line + "…", font) > width:
+            line = line.rstrip("…")[:-1]
+        readable = i or len(line) > 3
+        return [*found[:i], line + "…"] if readable else []
     return found
 
 
 def text_width(text: str, font: float) -> float:
     """Estimated, in the units of the font size."""
-    return font * sum(
-        1.0 if unicodedata.east_asian_width(c) in "WF" else 0.6 for c in text
+    widths = (
+        1.0 if unicodedata.east_asian_width(char) in "WF" else 0.6 for char in text
     )
+    return font * sum(widths)
