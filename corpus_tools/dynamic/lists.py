@@ -1,9 +1,8 @@
 """Type lists, one per mention, as matrices over the types of a taxonomy.
 
-What holds for every list (`check`): the answer is in it; it has at least three types,
-    all with different names; of a type
-and its ancestor at most one, unless the ancestor means "other" (what the list does not
-name otherwise).
+What holds for every list (`check`): the answer is in it. It has at least three types,
+all with different names. Of a type and its ancestor it has at most one, unless the
+ancestor means "other" (what the list does not name otherwise).
 """
 
 from __future__ import annotations
@@ -36,13 +35,16 @@ class Types:
     parent's name ("person" beside "politician": other persons), at the top level the
     name "other".
 
-    taxonomy (Taxonomy): The types. synonyms (Mapping): Other names by path.
+    taxonomy (Taxonomy): The types.
+    synonyms (Mapping): Other names by path.
 
-    paths (list[TypePath]): Path by column. names (list[tuple[str, ...]]): Own name,
-        then synonyms, by column.
-    parent (int, (columns,)): -1 at the top. above (bool, (columns, columns)): Row is an
-        ancestor of column.
-    leaf, real, other (bool, (columns,)): Has no children; stands in the taxonomy; means "other".
+    paths (list[TypePath]): Path by column.
+    names (list[tuple[str, ...]]): Own name, then synonyms, by column.
+    parent (int, (columns,)): -1 at the top.
+    above (bool, (columns, columns)): Row is an ancestor of column.
+    leaf (bool, (columns,)): Has no children.
+    real (bool, (columns,)): Stands in the taxonomy.
+    other (bool, (columns,)): Means "other".
     target (int, (columns,)): The type that means "other" among its siblings; -1 for
         those themselves.
     codes (int, (columns, variants)): Number of a name; equal names have equal numbers.
@@ -56,55 +58,70 @@ class Types:
     ):
         self.taxonomy = taxonomy
         real = list(taxonomy)
-        column = {path: i for i, path in enumerate(real)}
-        self.column = column
+        self.column = {path: i for i, path in enumerate(real)}
         self.paths: list[TypePath] = list(real)
-        parents = [column.get(path[:-1], -1) for path in real]
+        parents = [self.column.get(path[:-1], -1) for path in real]
+        # column of the type that means "other" below a parent
         others: dict[TypePath, int] = {}
-        for parent in [(), *(p for p in real if taxonomy.children(p))]:
+        inner = [path for path in real if taxonomy.children(path)]
+        for parent in [(), *inner]:
             own = [p for p in taxonomy.children(parent) if means_other(p[-1])]
-            others[parent] = column[own[0]] if own else len(self.paths)
-            if not own:
+            if own:
+                others[parent] = self.column[own[0]]
+            else:
+                others[parent] = len(self.paths)
                 self.paths.append(parent or (OTHER,))
-                parents.append(column.get(parent, -1))
+                parents.append(self.column.get(parent, -1))
+
         n = len(self.paths)
         self.parent = np.array(parents)
         self.real = np.arange(n) < len(real)
-        self.leaf = np.array(
-            [
-                i >= len(real) or not taxonomy.children(p)
-                for i, p in enumerate(self.paths)
-            ]
-        )
-        self.other = np.array(
-            [i >= len(real) or means_other(p[-1]) for i, p in enumerate(self.paths)]
-        )
-        own_parent = [p[:-1] for p in real]
-        self.target = np.array([others[p] for p in own_parent] + [-1] * (n - len(real)))
+        self.leaf = np.ones(n, dtype=bool)
+        self.other = np.ones(n, dtype=bool)
+        self.target = np.full(n, -1)
+        for i, path in enumerate(real):
+            self.leaf[i] = not taxonomy.children(path)
+            self.other[i] = means_other(path[-1])
+            self.target[i] = others[path[:-1]]
         self.target[self.other] = -1
-        self.above = np.zeros((n, n), dtype=bool)
-        for i, path in enumerate(self.paths):
-            start = len(path) - 1 if i < len(real) else len(path)
-            for k in range(1, start + 1):
-                if path[:k] in column:
-                    self.above[column[path[:k]], i] = True
+        self.above = self._ancestry(len(real))
+
         table = synonyms or {}
-        self.names = [(p[-1], *table.get(p, ())) for p in self.paths]
+        self.names = [(path[-1], *table.get(path, ())) for path in self.paths]
         self.synonyms = np.array([len(names) - 1 for names in self.names])
-        strings: dict[str, int] = {}
-        width = max(len(names) for names in self.names)
-        self.codes = np.full((n, width), -1, dtype=np.int32)
-        for i, names in enumerate(self.names):
-            for k, name in enumerate(names):
-                self.codes[i, k] = strings.setdefault(name, len(strings))
+        self.codes = self._name_codes()
         numbers: dict[TypePath, int] = {}
-        self.path_code = np.array(
-            [numbers.setdefault(path, len(numbers)) for path in self.paths]
-        )
+        for path in self.paths:
+            numbers.setdefault(path, len(numbers))
+        self.path_code = np.array([numbers[path] for path in self.paths])
+
         by_name: dict[str, list[int]] = {}
         for i, path in enumerate(self.paths):
             by_name.setdefault(path[-1], []).append(i)
         self.twins = [np.array(same) for same in by_name.values() if len(same) > 1]
+
+    def _ancestry(self, real: int) -> np.ndarray:
+        """See `above`. real (int): Number of the types that stand in the taxonomy."""
+        n = len(self.paths)
+        above = np.zeros((n, n), dtype=bool)
+        for i, path in enumerate(self.paths):
+            # the others below a parent bear its path
+            longest = len(path) - 1 if i < real else len(path)
+            for length in range(1, longest + 1):
+                ancestor = self.column.get(path[:length])
+                if ancestor is not None:
+                    above[ancestor, i] = True
+        return above
+
+    def _name_codes(self) -> np.ndarray:
+        """See `codes`."""
+        numbers: dict[str, int] = {}
+        width = max(map(len, self.names))
+        codes = np.full((len(self.names), width), -1, dtype=np.int32)
+        for i, names in enumerate(self.names):
+            for k, name in enumerate(names):
+                codes[i, k] = numbers.setdefault(name, len(numbers))
+        return codes
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -122,8 +139,8 @@ class Types:
 class Lists:
     """The type lists of all mentions.
 
-    answer (int, (mentions,)): Column of the right type. member (bool, (mentions,
-        columns)): Which types are in the list.
+    answer (int, (mentions,)): Column of the right type.
+    member (bool, (mentions, columns)): Which types are in the list.
     variant (uint8, (mentions, columns)): Which of its names a type would have in the
         list, 0 its own.
     """
@@ -138,9 +155,8 @@ class Lists:
 
     def codes(self) -> np.ndarray:
         """Number of the answer's name, by mention."""
-        return self.types.codes[
-            self.answer, self.variant[np.arange(len(self)), self.answer]
-        ]
+        variants = self.variant[np.arange(len(self)), self.answer]
+        return self.types.codes[self.answer, variants]
 
     def metrics(self, vectors: Vectors, *, by_name: bool = True) -> Metrics:
         """Of the answers: cohesion by type, the distribution by name, or by type too."""
@@ -157,9 +173,12 @@ class Lists:
 
     def label(self, mention: int) -> str:
         """The answer as the list names it."""
-        return self.types.names[self.answer[mention]][
-            self.variant[mention, self.answer[mention]]
-        ]
+        return self._name(mention, self.answer[mention])
+
+    def _name(self, mention: int, column: int) -> str:
+        """A type as the list of a mention would name it."""
+        variant = self.variant[mention, column]
+        return self.types.names[column][variant]
 
     def path(self, mention: int) -> str:
         """The answer's path in the taxonomy."""
@@ -167,10 +186,8 @@ class Lists:
 
     def names(self, mention: int) -> list[str]:
         """A list, in the taxonomy's order."""
-        return [
-            self.types.names[c][self.variant[mention, c]]
-            for c in np.flatnonzero(self.member[mention])
-        ]
+        columns = np.flatnonzero(self.member[mention]).tolist()
+        return [self._name(mention, column) for column in columns]
 
     def distinct(self) -> int:
         """Number of different lists, whatever their order."""
@@ -219,8 +236,8 @@ def base(gold: np.ndarray, types: Types) -> Lists:
     """The fixed categorization: all finest types of the taxonomy in every list, nothing
     below the answer.
 
-    gold (int, (mentions,)): Columns. RAISES CorpusError: T036 if a list would have less
-        than three types.
+    gold (int, (mentions,)): Columns.
+    RAISES CorpusError: T036 if a list would have less than three types.
     """
     member = np.tile(types.leaf & types.real, (len(gold), 1))
     for rows in blocks(len(gold)):
@@ -280,37 +297,31 @@ def check(lists: Lists, gold: np.ndarray) -> None:
     real_above = types.above & ~types.other[:, None]
     for rows in blocks(len(lists)):
         member, answer = lists.member[rows], lists.answer[rows]
-        codes = np.where(
-            member, types.codes[np.arange(len(types)), lists.variant[rows]], -1
-        )
-        ordered = np.sort(codes, axis=1)
+        each = np.arange(len(answer))
+        names = types.codes[np.arange(len(types)), lists.variant[rows]]
+        ordered = np.sort(np.where(member, names, -1), axis=1)
+        twice = (ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)
         under = (member.astype(np.float32) @ real_above > 0) & member
         origin = gold[rows]
         line = types.ancestors(origin)
-        line[np.arange(len(origin)), origin] = True
+        line[each, origin] = True
         covers = line | _others(line, types)
         rules = (
-            ("lacks its answer", ~member[np.arange(len(answer)), answer]),
+            ("lacks its answer", ~member[each, answer]),
             (f"has less than {LEAST} types", member.sum(axis=1) < LEAST),
-            (
-                "names a type twice",
-                ((ordered[:, 1:] == ordered[:, :-1]) & (ordered[:, 1:] >= 0)).any(
-                    axis=1
-                ),
-            ),
+            ("names a type twice", twice.any(axis=1)),
             ("has a type and its ancestor", under.any(axis=1)),
             (
                 "has an answer that does not cover the mention's type",
-                ~covers[np.arange(len(answer)), answer],
+                ~covers[each, answer],
             ),
         )
         for why, broken in rules:
             if broken.any():
                 i = rows.start + int(np.flatnonzero(broken)[0])
+                found = ", ".join(lists.names(i))
                 raise CorpusError(
-                    Errors.T038.format(
-                        mention=i + 1, why=why, names=", ".join(lists.names(i))
-                    )
+                    Errors.T038.format(mention=i + 1, why=why, names=found)
                 )
 
 

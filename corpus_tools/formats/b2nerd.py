@@ -132,9 +132,10 @@ def _entries(item: Item, text: str, log: FileLog) -> list[Mention | Rejected]:
         seen.add(mention)
         used.add(pos)
     search = Nearest(text, used)
-    for i in sorted(open_places, key=lambda i: -len(entities[i]["name"])):
+    open_places.sort(key=lambda i: -len(entities[i]["name"]))
+    for i in open_places:
         result[i] = _repaired(entities[i], text, search, log, item.index)
-    return [e for e in result if e is not None]
+    return [entry for entry in result if entry is not None]
 
 
 def _repaired(
@@ -144,21 +145,23 @@ def _repaired(
     name, pos = entity["name"], _position(entity)
     why = _position_fault(entity, pos, text)
     counted = _from_utf16(text, pos) if pos else None
+    place: Span | None
     if counted and _holds(text, counted, name) and not search.is_used(counted):
-        place: Span | None = counted
+        place = counted
         search.take(counted)
         why += " (counted in UTF-16 units)"
     else:
-        place = search(name, (counted or pos or (0, 0))[0])
+        start, _ = counted or pos or (0, 0)
+        place = search(name, start)
     if place is None:
-        return _reject(
-            entity, f"{why}, and the name {_unfound(text, name)}", log, index
-        )
+        why += f", and the name {_unfound(text, name)}"
+        return _reject(entity, why, log, index)
     log.add(index, REPAIRED, f"{why}; found at {list(place)}", name)
     return Mention(*place, entity["type"])
 
 
 def _unfound(text: str, name: str) -> str:
+    """Why a name is not found."""
     name = as_in_text(text, name)
     if any(is_word(text, *p) for p in occurrences(text, name)):
         return "has no unused occurrence left"
@@ -168,6 +171,7 @@ def _unfound(text: str, name: str) -> str:
 
 
 def _fault(entity: Any) -> str:
+    """What is wrong with the name or the type of an entity, '' if nothing is."""
     if not isinstance(entity, Mapping):
         return f"an entity must be a JSON object, found {show(entity)}"
     for key in ("name", "type"):
@@ -191,7 +195,8 @@ def _holds(text: str, pos: Span | None, name: str) -> bool:
     """Whether a position is that of the name, composed in whichever way."""
     if pos is None or not 0 <= pos[0] < pos[1] <= len(text):
         return False
-    return text[slice(*pos)] == name or nfc(text[slice(*pos)]) == nfc(name)
+    held = text[slice(*pos)]
+    return held == name or nfc(held) == nfc(name)
 
 
 def _from_utf16(text: str, pos: Span) -> Span | None:
@@ -199,36 +204,38 @@ def _from_utf16(text: str, pos: Span) -> Span | None:
     None if it cuts one."""
     offsets = [0, *itertools.accumulate(1 + (ch > "\uffff") for ch in text)]
     at = {units: i for i, units in enumerate(offsets)}
-    return (at[pos[0]], at[pos[1]]) if pos[0] in at and pos[1] in at else None
+    start, end = at.get(pos[0]), at.get(pos[1])
+    return None if start is None or end is None else (start, end)
 
 
 def _position_fault(entity: Mapping[str, Any], pos: Span | None, text: str) -> str:
-    key = next(
-        (f"'{a}', '{b}'" for a, b in POSITION_KEYS if a in entity and b in entity),
-        "'pos'",
-    )
-    key = key if entity.get("pos") is None else "'pos'"
+    """What is wrong with a position."""
+    key = "'pos'"
+    if entity.get("pos") is None:
+        for start, end in POSITION_KEYS:
+            if start in entity and end in entity:
+                key = f"'{start}', '{end}'"
+                break
     if pos is None:
-        if "pos" in entity and key == "'pos'":
+        if key != "'pos'":
+            return f"{key} must be two whole numbers"
+        if "pos" in entity:
             return f"'pos' must be [start, end], found {show(entity['pos'])}"
-        return (
-            "'pos' is missing" if key == "'pos'" else f"{key} must be two whole numbers"
-        )
+        return "'pos' is missing"
+    given = f"{key} {list(pos)}"
     if not 0 <= pos[0] < pos[1] <= len(text):
-        return (
-            f"{key} {list(pos)} is out of range in a sentence of {len(text)} characters"
-        )
-    return f"{key} {list(pos)} holds {show(text[slice(*pos)])}"
+        return f"{given} is out of range in a sentence of {len(text)} characters"
+    return f"{given} holds {show(text[slice(*pos)])}"
 
 
 def _reject(
     entity: Any, why: str, log: FileLog, index: int, *, kind: str = REJECTED
 ) -> Rejected:
+    """An entity that can't be used, reported."""
     fields = entity if isinstance(entity, Mapping) else {"name": entity}
-    name, label = (
-        v if isinstance(v, str) else show(v)
-        for v in (fields.get("name", ""), fields.get("type", ""))
-    )
+    name, label = fields.get("name", ""), fields.get("type", "")
+    name = name if isinstance(name, str) else show(name)
+    label = label if isinstance(label, str) else show(label)
     log.add(index, kind, why, name)
     return Rejected(name, label, why, _position(fields))
 
