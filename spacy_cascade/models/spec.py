@@ -94,31 +94,30 @@ def hf_spec(
 ) -> HFSpec:
     """A causal LM of Hugging Face transformers, run in this process.
 
-    name (str): Local directory or hub name; what ends with .gguf is read as by `gguf_spec`. May be
-        empty when the weights come from a saved pipeline.
+    name (str): Local directory or hub name. A file that ends with .gguf is read as by
+        `GGUF.v1`. May be empty when the weights come from a saved pipeline.
     revision (Optional[str]): Branch, tag or commit on the hub.
-    dtype (str): auto (as saved; float32 on a CPU without bfloat16), float32, bfloat16, float16.
-    device (str): auto (spaCy's GPU setting, else CUDA if present, else CPU), cpu, cuda, cuda:1 ...
-    attention (str): Attention implementation of transformers: sdpa or eager.
-    quantization (Optional[str]): int8 (a CPU's; faster for wide models, see
-        docs/research/decoding.md), 8bit or 4bit (needs bitsandbytes and CUDA). These change
-        results a little.
-    trust_remote_code (bool): Run the model's own code. Counts only in a process whose environment
-        says SPACY_CASCADE_TRUST_REMOTE_CODE=1, because a config may have come with the model.
-    allow_pickle (bool): Load *.bin weights. Counts only with SPACY_CASCADE_ALLOW_PICKLE=1.
-    max_length (int): Longest sequence in tokens; 0: what the model's config says.
-    batch_tokens (int): Tokens (with padding) per forward pass.
+    dtype (str): "float32", "bfloat16" or "float16". "auto": as saved, but float32 on a
+        CPU without bfloat16.
+    device (str): "cpu", "cuda", "cuda:1" and so on. "auto": spaCy's GPU setting, else
+        CUDA if there is any, else the CPU.
+    attention (str): Attention implementation of transformers: "sdpa" or "eager".
+    quantization (Optional[str]): "int8" for a CPU and wide models. "8bit" or "4bit" for
+        CUDA; they need bitsandbytes. All change results a little.
+    trust_remote_code (bool): Run the model's own code. It counts only if the environment
+        says SPACY_CASCADE_TRUST_REMOTE_CODE=1, because a config may come with the model.
+    allow_pickle (bool): Load *.bin weights. It counts only if the environment says
+        SPACY_CASCADE_ALLOW_PICKLE=1.
+    max_length (int): Longest sequence in tokens. 0: what the model's config says.
+    batch_tokens (int): Tokens of a forward pass, with padding.
     cache_tokens (int): Tokens whose keys and values are kept at a time, so that a text
-        is run once; 0: none are, and every pass runs everything again. Models that
-        can't go on from kept tokens do so, too.
-    merge_adapter (bool): Add the adapter in use to the weights while nothing is
-        trained, which is faster. Made for one adapter for all components of a pipeline:
-        each change of adapters merges anew. The weights without it are kept on the CPU
-        meanwhile.
-    subfolder (str): Folder of the model inside of the directory or hub repository, for
-        those that keep several.
-    device_map (Optional[str]): auto, balanced or sequential: spread the layers over all
-        GPUs (for inference), as accelerate does; `device` is not looked at then.
+        is run once. 0: every pass runs everything again.
+    merge_adapter (bool): Add the adapter to the weights while nothing is trained, which
+        is faster. It is made for one adapter for all components, since each change of
+        adapters merges anew. The weights without it are kept on the CPU.
+    subfolder (str): Folder of the model inside the directory or hub repository.
+    device_map (Optional[str]): Spread the layers over all GPUs, for inference: "auto",
+        "balanced" or "sequential", as accelerate does. `device` is not used then.
     RAISES CascadeError: C020, C021, C120 for a right that the environment does not grant.
     """
     if trust_remote_code:
@@ -160,18 +159,21 @@ def gguf_spec(
     batch_tokens: int = 4096,
     cache_tokens: int = 16384,
 ) -> GGUFSpec:
-    """A causal LM from a GGUF file (extra `gguf`). It is dequantized once, into the user's cache
-    directory ($SPACY_CASCADE_CACHE moves it), and runs as any other model of transformers.
+    """A causal LM from a GGUF file (extra `gguf`).
 
-    name (str): A path, "package:NAME/FILE.gguf" (a file of an installed package, which is not
-        imported), or "owner/repository/FILE.gguf" on the hub. May be empty when the weights come
-        from a saved pipeline.
-    file (str): The file's name, where `name` is a directory, "package:NAME" or "owner/repository".
-    sha256 (str): What the file's SHA-256 has to be; "": anything.
+    It is dequantized once, into the user's cache directory, which $SPACY_CASCADE_CACHE
+    moves. It runs as any other model of transformers.
+
+    name (str): A path. "package:NAME/FILE.gguf": a file of an installed package, which
+        is not imported. "owner/repository/FILE.gguf": a file on the hub. May be empty
+        when the weights come from a saved pipeline.
+    file (str): The file's name, where `name` is a directory, "package:NAME" or
+        "owner/repository".
+    sha256 (str): What the file's SHA-256 has to be. "": anything.
     revision (Optional[str]): Branch, tag or commit on the hub.
-    dtype (str): Of the weights: float32, bfloat16, float16; auto: the narrowest that holds the
-        dequantized numbers exactly, which is float32 for all quantized files.
-    device, attention, quantization, max_length, batch_tokens, cache_tokens: As in `hf_spec`.
+    dtype (str): "float32", "bfloat16" or "float16". "auto": the narrowest that holds the
+        dequantized numbers exactly. That is float32 for all quantized files.
+    device, attention, quantization, max_length, batch_tokens, cache_tokens: As for `HF.v1`.
     RAISES CascadeError: C020, C021.
     """
     if sha256 and not re.fullmatch("[0-9a-fA-F]{64}", sha256):
@@ -227,9 +229,8 @@ def shared_spec(component: str, adapter: bool = False) -> SharedSpec:
     """Use the base model of another component: one base in memory and on disk.
 
     component (str): Name of the other component in the pipeline.
-    adapter (bool): Use its adapter, too: both run the same weights, are trained
-        together, and the second one goes on from what the first one has run. The
-        component's own adapter settings are not looked at then. Without it, each
-        component has an adapter of its own.
+    adapter (bool): Use its adapter, too. Both components run the same weights then and
+        are trained together. The second goes on from what the first has run. Its own
+        adapter settings are not used. Without it, each component has its own adapter.
     """
     return SharedSpec(component, adapter)
