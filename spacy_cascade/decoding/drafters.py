@@ -86,19 +86,29 @@ class TaggerDrafter(CuesDrafter):
         return Guess(unit, known or spans, goes_on)
 
     def learn(self, unit: Unit, spans: Spans) -> None:
-        """Take one step towards what the language model marked."""
+        """Take one step towards what the language model marked.
+
+        unit (Unit): The text.
+        spans (Spans): The mentions that were marked.
+        """
         if self.online:
             self.tagger.learn(unit, spans)
             self._learned = True
 
     def fit(self, gold: Sequence[tuple[Unit, Spans]]) -> None:
-        """Learn from gold, or from a part if there is very much of it."""
+        """Learn from gold, or from a part if there is very much of it.
+
+        gold (Sequence): Texts with their mentions.
+        """
         step = max(1, math.ceil(len(gold) / _MOST_FITTED))
         self.tagger.fit(gold[::step])
         self._learned = self._learned or bool(gold)
 
     def to_disk(self, path: Path) -> None:
-        """Write the tagger's weights in half precision, if it has learned."""
+        """Write the tagger's weights in half precision, if it has learned.
+
+        path (Path): The directory.
+        """
         if not self._learned:
             return
         weights = self.tagger.weights.astype(np.float16)

@@ -26,6 +26,7 @@ class TokenTree:
         self._children: dict[tuple[int, int], int] = {}
 
     def __len__(self) -> int:
+        """The number of nodes."""
         return len(self.ids)
 
     def insert(
