@@ -30,12 +30,12 @@ from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.models.tiny import train_tokenizer
 from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import (
-    cascadener_classify,
-    cascadener_extract,
-    chat_classify,
-    chat_extract,
+    CascadeNERClassify,
+    CascadeNERExtract,
+    ChatClassify,
+    ChatExtract,
 )
-from spacy_cascade.prompts.compact import compact_classify, compact_extract
+from spacy_cascade.prompts.compact import CompactClassify, CompactExtract
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import Query, Unit
 
@@ -54,9 +54,9 @@ SHAPES: dict[str, tuple[Any, ...]] = {
 }
 Shape = Literal["tiny", "qwen2.5-0.5b", "qwen2.5-1.5b"]
 TEMPLATES: dict[str, tuple[Callable[[], Any], ...]] = {
-    "compact": (compact_extract, compact_classify),
-    "chat": (chat_extract, chat_classify),
-    "cascadener": (cascadener_extract, cascadener_classify),
+    "compact": (CompactExtract, CompactClassify),
+    "chat": (ChatExtract, ChatClassify),
+    "cascadener": (CascadeNERExtract, CascadeNERClassify),
 }
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 # <mask>: an end of text that nobody writes, so that all ways write answers of the same length

@@ -15,7 +15,7 @@ from ..decoding.listing import ListJob
 from ..decoding.native import NativeAutomaton
 from ..decoding.symbols import byte_index, byte_labels
 from ..errors import CascadeError, Errors
-from ..prompts.chat import frame, vocabulary
+from ..prompts.chat_format import SYSTEM, frame, turn, vocabulary
 from ..prompts.demonstrations import Demo, marked, read_demos
 from ..prompts.labelset import LabelSet
 from ..registry import prompts
@@ -23,7 +23,6 @@ from ..types import CausalLM, TokenSpan, Unit
 from .reasons import ReasonAutomaton, ReasonJob
 
 OPEN, CLOSE = "@@", "##"
-SYSTEM = "You are a helpful assistant."
 # The type that stands for "no entity" while demonstrations are read.
 _NO_TYPE = "∅"
 
@@ -116,20 +115,25 @@ class GPTNERTemplate:
             ]
         return "\n".join([*out, _verify(text, mention, label)])
 
-    def job(self, lm: Any, unit: Unit, labels: LabelSet, index: int) -> Job:
+    def job(self, lm: CausalLM, unit: Unit, labels: LabelSet, index: int) -> Job:
         end = frame(lm, self.system)[2]
         automaton = NativeAutomaton(
             unit, vocabulary(lm), lm.encode, marker=OPEN, close=CLOSE, end=end
         )
         return Job(
             unit,
-            _turn(lm, self.system, self.text(unit.text, labels, index)),
+            turn(lm, self.system, self.text(unit.text, labels, index)),
             automaton,
             Guess(unit),
         )
 
     def verification(
-        self, lm: Any, unit: Unit, span: tuple[int, int], labels: LabelSet, index: int
+        self,
+        lm: CausalLM,
+        unit: Unit,
+        span: tuple[int, int],
+        labels: LabelSet,
+        index: int,
     ) -> LabelJob:
         """span (tuple): Tokens of the unit.
 
@@ -137,25 +141,18 @@ class GPTNERTemplate:
         """
         mention = unit.text[unit.tokens[span[0]][0] : unit.tokens[span[1] - 1][1]]
         trie = LabelTrie([lm.encode("yes"), lm.encode("no")], frame(lm, self.system)[2])
-        prompt = _turn(
-            lm, self.system, self.question(unit.text, mention, labels, index)
-        )
+        prompt = turn(lm, self.system, self.question(unit.text, mention, labels, index))
         return LabelJob(prompt, trie, text=(unit, index))
 
-    def cost(self, lm: Any, segment: str) -> int:
+    def cost(self, lm: CausalLM, segment: str) -> int:
         """Model tokens of a piece of text."""
         return len(lm.encode(segment))
 
-    def overhead(self, lm: Any, labels: LabelSet) -> int:
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
         """Most model tokens of a prompt without its text."""
         longest = max(range(len(labels.names)), key=lambda i: len(labels.names[i]))
         asks = self.text("", labels, longest), self.question("", "", labels, longest)
-        return max(len(_turn(lm, self.system, ask)) for ask in asks)
-
-
-def _turn(lm: Any, system: str, user: str) -> list[int]:
-    head, tail, _ = frame(lm, system)
-    return [*head, *lm.encode(user), *tail]
+        return max(len(turn(lm, self.system, ask)) for ask in asks)
 
 
 def _verify(text: str, mention: str, label: str) -> str:
@@ -266,7 +263,7 @@ class PromptNERTemplate:
         return "\n".join(lines)
 
     def job(
-        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+        self, lm: CausalLM, unit: Unit, labels: LabelSet, *, nested: bool = False
     ) -> ReasonJob:
         automaton = ReasonAutomaton(
             byte_index(unit),
@@ -277,16 +274,16 @@ class PromptNERTemplate:
             reasons=self.reasons,
         )
         return ReasonJob(
-            unit, _turn(lm, self.system, self.text(unit.text, labels)), automaton
+            unit, turn(lm, self.system, self.text(unit.text, labels)), automaton
         )
 
-    def cost(self, lm: Any, segment: str) -> int:
+    def cost(self, lm: CausalLM, segment: str) -> int:
         """Model tokens of a piece of text."""
         return len(lm.encode(segment))
 
-    def overhead(self, lm: Any, labels: LabelSet) -> int:
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
         """Model tokens of the prompt without its text."""
-        return len(_turn(lm, self.system, self.text("", labels)))
+        return len(turn(lm, self.system, self.text("", labels)))
 
 
 def read_candidates(

@@ -13,10 +13,12 @@ ARROW = "->"
 
 @dataclass(frozen=True)
 class LabelSet:
-    """paths, names, descriptions: parallel.
+    """The labels of an open-type prompt. The three tuples are parallel.
 
-    Names are as users spell them, with single spaces; they differ from each other in
-    more than case.
+    paths (tuple): Paths in the taxonomy.
+    names (tuple): As users spell them, with single spaces. They differ from each other
+        in more than case.
+    descriptions (tuple): "" where the taxonomy has none.
     """
 
     paths: tuple[TypePath, ...]
@@ -34,10 +36,15 @@ class LabelSet:
         full_paths (bool): Write 'location->city', as B2NERD does; else as much of the
             path as tells types apart.
         """
-        paths = tuple(dict.fromkeys(p[:level] if level else p for p in taxonomy.leaves))
+        cut = [path[:level] if level else path for path in taxonomy.leaves]
+        paths = tuple(dict.fromkeys(cut))
         written = [tuple(map(single_spaced, path)) for path in paths]
-        names = tuple(map(ARROW.join, written)) if full_paths else _short_names(written)
-        return cls(paths, names, tuple(taxonomy.description(p) for p in paths))
+        if full_paths:
+            names = tuple(map(ARROW.join, written))
+        else:
+            names = _short_names(written)
+        descriptions = tuple(map(taxonomy.description, paths))
+        return cls(paths, names, descriptions)
 
     def select(self, indices: Sequence[int]) -> LabelSet:
         """A part of the set, in the given order."""
@@ -55,10 +62,10 @@ def _short_names(paths: Sequence[TypePath]) -> tuple[str, ...]:
         for k in range(len(path)):
             ending = normalize_path(path[k:])
             endings[ending] = endings.get(ending, 0) + 1
-    out = []
+
+    names = []
     for path in paths:
-        unique = [
-            path[k:] for k in range(len(path)) if endings[normalize_path(path[k:])] == 1
-        ]
-        out.append(ARROW.join(unique[-1] if unique else path))
-    return tuple(out)
+        ends = [path[k:] for k in range(len(path))]
+        unique = [end for end in ends if endings[normalize_path(end)] == 1]
+        names.append(ARROW.join(unique[-1] if unique else path))
+    return tuple(names)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ..decoding.answers import AnswerAutomaton
 from ..decoding.listing import ListJob
@@ -13,14 +12,13 @@ from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import normalize_name
-from ..types import Unit
-from .chat import end_of_sequence, frame, vocabulary
+from ..types import CausalLM, LabeledSpan, Unit
+from .chat_format import SYSTEM, end_of_sequence, frame, tokenizer_of, turn, vocabulary
+from .compact import encode_segments, joined
 from .demonstrations import Demo, read_demos
 from .labelset import LabelSet
 from .wordings import WORDINGS
 
-# (first token, behind its last token, index of the label)
-Span = tuple[int, int, int]
 EMPTY = " None"
 _GRAMMAR = Grammar(lead=b" ", colon=b": ", separator=b"; ", empty=b"None")
 
@@ -40,11 +38,11 @@ class B2NEROpen:
     descriptions: bool = False
     demos: tuple[Demo, ...] = ()
     chat: bool = False
-    system: str = "You are a helpful assistant."
+    system: str = SYSTEM
     full_paths: bool = True
 
     def job(
-        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+        self, lm: CausalLM, unit: Unit, labels: LabelSet, *, nested: bool = False
     ) -> ListJob:
         table = vocabulary(lm)
         automaton = AnswerAutomaton(
@@ -58,69 +56,79 @@ class B2NEROpen:
         return ListJob(unit, self._prompt(lm, unit.text, labels), automaton)
 
     def answer(
-        self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]
+        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[LabeledSpan]
     ) -> list[int]:
         """Token ids of the right answer, in the model's own tokenization, with the end token."""
-        unit, names = job.unit, labels.names
-        pairs = [
-            (unit.text[unit.tokens[s][0] : unit.tokens[e - 1][1]], names[i])
-            for s, e, i in spans
-        ]
-        return [*vocabulary(lm).spell(_listed(pairs), lm.encode), self._end(lm)]
+        unit = job.unit
+        pairs = []
+        for start, end, label in spans:
+            first, last = unit.tokens[start], unit.tokens[end - 1]
+            pairs.append((unit.text[first[0] : last[1]], labels.names[label]))
+        written = vocabulary(lm).spell(_listed(pairs), lm.encode)
+        return [*written, self._end(lm)]
 
     def text(self, text: str, labels: LabelSet) -> str:
         """The prompt for a text."""
-        w = WORDINGS[_language(text) if self.language == "auto" else self.language]
-        described = [
-            f'{n} {w.means} "{d}"'
-            for n, d in zip(labels.names, labels.descriptions, strict=True)
-            if d
-        ]
-        shown = described if self.descriptions else []
-        out = [w.described if shown else w.task]
+        language = _language(text) if self.language == "auto" else self.language
+        w = WORDINGS[language]
+        described = self._described(labels, w.means)
+        out = [w.described if described else w.task]
         if self.demos:
             out.append(w.examples)
+
         # the Chinese few-shot instruction alone has a space before its line breaks
         line = " \n" if self.demos else w.break_line
         out += [line, w.labels, " ", ", ".join(labels.names)]
-        if shown:
-            out += [line, w.description, " ", "; ".join(shown)]
+        if described:
+            out += [line, w.description, " ", "; ".join(described)]
         out.append(" \n\n" if self.demos else f"{w.set_end}\n\n")
+
         for demo in self.demos:
             pairs = [(name, labels.names[i]) for name, i in demo.known(labels)]
             out += [w.text, " ", demo.text, " \n", w.answer, _listed(pairs), " \n\n"]
         out += [w.text, " ", text, " \n", w.answer]
         return "".join(out)
 
-    def _prompt(self, lm: Any, text: str, labels: LabelSet) -> list[int]:
-        ids = lm.encode(self.text(text, labels))
-        if self.chat:
-            head, tail, _ = frame(lm, self.system)
-            return [*head, *ids, *tail]
-        begin = lm.tokenizer.bos_token_id
-        return ids if begin is None else [begin, *ids]
+    def _described(self, labels: LabelSet, means: str) -> list[str]:
+        """Labels with their descriptions, if they are shown."""
+        out: list[str] = []
+        if not self.descriptions:
+            return out
+        for name, description in zip(labels.names, labels.descriptions, strict=True):
+            if description:
+                out.append(f'{name} {means} "{description}"')
+        return out
 
-    def _end(self, lm: Any) -> int:
+    def _prompt(self, lm: CausalLM, text: str, labels: LabelSet) -> list[int]:
+        asked = self.text(text, labels)
+        if self.chat:
+            return turn(lm, self.system, asked)
+        begin = tokenizer_of(lm).bos_token_id
+        return [*([] if begin is None else [begin]), *lm.encode(asked)]
+
+    def _end(self, lm: CausalLM) -> int:
         return frame(lm, self.system)[2] if self.chat else end_of_sequence(lm)
 
-    def cost(self, lm: Any, segment: str) -> int:
+    def cost(self, lm: CausalLM, segment: str) -> int:
         """Model tokens of a piece of text."""
         return len(lm.encode(segment))
 
-    def overhead(self, lm: Any, labels: LabelSet) -> int:
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
         """Model tokens of the prompt without its text."""
         return len(self._prompt(lm, "", labels))
 
 
 def _listed(pairs: Sequence[tuple[str, str]]) -> str:
-    return (
-        " " + "; ".join(f"{label}: {name}" for name, label in pairs) if pairs else EMPTY
-    )
+    """An answer. pairs (Sequence): (mention, label)."""
+    if not pairs:
+        return EMPTY
+    return " " + "; ".join(f"{label}: {name}" for name, label in pairs)
 
 
 def _language(text: str) -> str:
-    han = any("\u4e00" <= ch <= "\u9fff" for ch in text)
-    return "zh" if han and not any("\u3040" <= ch <= "\u30ff" for ch in text) else "en"
+    has_han = any("\u4e00" <= ch <= "\u9fff" for ch in text)
+    has_kana = any("\u3040" <= ch <= "\u30ff" for ch in text)
+    return "zh" if has_han and not has_kana else "en"
 
 
 @dataclass(frozen=True)
@@ -144,11 +152,11 @@ class CompactOpen:
     full_paths: bool = False
 
     def job(
-        self, lm: Any, unit: Unit, labels: LabelSet, *, nested: bool = False
+        self, lm: CausalLM, unit: Unit, labels: LabelSet, *, nested: bool = False
     ) -> ListJob:
-        segments = [lm.encode(s) for s in unit.segments()]
+        segments = encode_segments(lm, unit)
         sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
-        text = [t for s in segments for t in s]
+        text = joined(segments)
         head = self._head(lm, labels)
         prompt = [*head, lm.token_id(self.begin), *text, sep]
         at = len(head) + 1
@@ -167,68 +175,68 @@ class CompactOpen:
         )
 
     def answer(
-        self, lm: Any, job: ListJob, labels: LabelSet, spans: Sequence[Span]
+        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[LabeledSpan]
     ) -> list[int]:
-        segments = [lm.encode(s) for s in job.unit.segments()]
-        pairs = [
-            ([t for s in segments[a:b] for t in s], labels.names[i])
-            for a, b, i in spans
-        ]
+        segments = encode_segments(lm, job.unit)
+        pairs = []
+        for start, end, label in spans:
+            pairs.append((joined(segments[start:end]), labels.names[label]))
         return self._answer(lm, pairs)
 
-    def _answer(self, lm: Any, pairs: Sequence[tuple[Sequence[int], str]]) -> list[int]:
+    def _answer(
+        self, lm: CausalLM, pairs: Sequence[tuple[Sequence[int], str]]
+    ) -> list[int]:
+        """pairs (Sequence): (tokens of a mention, its label)."""
         sep, ask = lm.token_id(self.sep), lm.token_id(self.ask)
-        listed = [
-            t
-            for tokens, name in pairs
-            for t in (ask, *self._name(lm, name), sep, *tokens)
-        ]
-        return [*(listed or [ask]), lm.token_id(self.end)]
+        out: list[int] = []
+        for tokens, name in pairs:
+            out += [ask, *self._name(lm, name), sep, *tokens]
+        return [*(out or [ask]), lm.token_id(self.end)]
 
-    def _name(self, lm: Any, name: str) -> list[int]:
-        # a name may have a token of its own (see models.tiny), but must not spell one of the others
+    def _name(self, lm: CausalLM, name: str) -> list[int]:
+        # a name may have a token of its own (see models.tiny), but must not spell one
+        # of the others
         written = f" {normalize_name(name)}"
         whole = lm.encode(written, control=True)
         return whole if len(whole) == 1 else lm.encode(written)
 
-    def _head(self, lm: Any, labels: LabelSet) -> list[int]:
-        sep, ask, begin = (lm.token_id(t) for t in (self.sep, self.ask, self.begin))
-        out = []
+    def _head(self, lm: CausalLM, labels: LabelSet) -> list[int]:
+        """What stands before the text."""
+        out: list[int] = []
         if self.list_labels:
             for name, description in zip(
                 labels.names, labels.descriptions, strict=True
             ):
-                out += [ask, *self._name(lm, name)]
+                out += [lm.token_id(self.ask), *self._name(lm, name)]
                 if self.descriptions and description:
-                    out += [
-                        sep,
-                        *(
-                            t
-                            for word in description.split()
-                            for t in lm.encode(f" {word}")
-                        ),
-                    ]
+                    out.append(lm.token_id(self.sep))
+                    for word in description.split():
+                        out += lm.encode(f" {word}")
+
         for demo in self.demos:
-            pairs = [
-                (_words(lm, f" {name}"), labels.names[i])
-                for name, i in demo.known(labels)
-            ]
-            out += [begin, *_words(lm, demo.text), sep, *self._answer(lm, pairs)]
+            pairs = []
+            for name, i in demo.known(labels):
+                pairs.append((_words(lm, f" {name}"), labels.names[i]))
+            out += [lm.token_id(self.begin), *_words(lm, demo.text)]
+            out += [lm.token_id(self.sep), *self._answer(lm, pairs)]
         return out
 
-    def cost(self, lm: Any, segment: str) -> int:
+    def cost(self, lm: CausalLM, segment: str) -> int:
         return len(lm.encode(segment))
 
-    def overhead(self, lm: Any, labels: LabelSet) -> int:
+    def overhead(self, lm: CausalLM, labels: LabelSet) -> int:
         return len(self._head(lm, labels)) + 3
 
 
-def _words(lm: Any, text: str) -> list[int]:
-    """Plain text that no tokenizer of a Doc has cut, word by word with the space before it."""
-    words = text.split(" ")
-    return [
-        t for i, word in enumerate(words) for t in lm.encode(f" {word}" if i else word)
-    ]
+def _words(lm: CausalLM, text: str) -> list[int]:
+    """Tokens of text that no tokenizer of a Doc has cut: word by word, each with the
+    space before it.
+    """
+    first, *others = text.split(" ")
+    ids = list(lm.encode(first))
+    for word in others:
+        ids += lm.encode(f" {word}")
+    return ids
 
 
 def _check_language(language: str) -> str:
@@ -247,9 +255,9 @@ def _check_language(language: str) -> str:
 def b2ner_open(
     language: str = "auto",
     descriptions: bool = False,
-    examples: list[dict[str, Any]] | None = None,
+    examples: list[dict[str, object]] | None = None,
     chat: bool = False,
-    system: str = "You are a helpful assistant.",
+    system: str = SYSTEM,
 ) -> B2NEROpen:
     """As the released B2NER adapters were trained: see `B2NEROpen`.
 
@@ -266,7 +274,7 @@ def b2ner_open(
 def compact_open(
     list_labels: bool = True,
     descriptions: bool = False,
-    examples: list[dict[str, Any]] | None = None,
+    examples: list[dict[str, object]] | None = None,
 ) -> CompactOpen:
     """For the tiny base of `spacy cascade base` and its tokenizer: see `CompactOpen`.
 

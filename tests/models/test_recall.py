@@ -17,7 +17,7 @@ from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.decoding.copy import decode
 from spacy_cascade.decoding.prefix import SHORTEST, Beginning, common
 from spacy_cascade.models.kv import KVPrefixStore
-from spacy_cascade.prompts.chat import chat_extract
+from spacy_cascade.prompts.chat import ChatExtract
 from spacy_cascade.types import CachedPrefix
 from tests import util
 
@@ -130,7 +130,7 @@ def test_there_is_an_end_to_what_is_kept() -> None:
 def test_what_prompts_begin_with_is_run_once(rnd: Any) -> None:
     nlp, template = (
         util.blank(),
-        chat_extract(system="You are very thorough, and you never leave anything out."),
+        ChatExtract(system="You are very thorough, and you never leave anything out."),
     )
     found = util.units(nlp, util.SENTENCES)
     jobs = [template.job(rnd, unit, Guess(unit)) for unit in found]

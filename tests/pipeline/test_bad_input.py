@@ -38,7 +38,7 @@ from spacy_cascade.models.spec import HFSpec, hf_spec
 from spacy_cascade.models.tiny import SPECIAL_TOKENS
 from spacy_cascade.models.trainable import lora_config
 from spacy_cascade.pipeline.typer import Typer
-from spacy_cascade.prompts.chat import chat_classify, chat_extract
+from spacy_cascade.prompts.chat import ChatClassify, ChatExtract
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.taxonomy import Taxonomy, builtin
 from spacy_cascade.training.augment import MentionReplacer
@@ -393,8 +393,8 @@ def test_c015_no_end_of_sequence_token(base: Path) -> None:
     lm = load_model(HFSpec(str(base), device="cpu"), private=True)
     lm.tokenizer.eos_token = None
     unit = Unit("Ann", ((0, 3),), (False,))
-    fails("C015", lambda: chat_extract().job(lm, unit, Guess(unit)), "eos_token")
-    fails("C015", lambda: chat_classify().end_id(lm), "eos_token")
+    fails("C015", lambda: ChatExtract().job(lm, unit, Guess(unit)), "eos_token")
+    fails("C015", lambda: ChatClassify().end_id(lm), "eos_token")
 
 
 def test_c016_adapter_of_another_base(

@@ -18,12 +18,12 @@ from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.pipeline.typer import Typer
 from spacy_cascade.prompts.chat import (
-    cascadener_extract,
-    chat_classify,
-    chat_extract,
-    chat_labeled_extract,
+    CascadeNERExtract,
+    ChatClassify,
+    ChatExtract,
+    ChatLabeledExtract,
 )
-from spacy_cascade.prompts.continued import chat_classify_continued
+from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import MentionQuery
 from tests import util
@@ -56,7 +56,7 @@ def seen(rnd: Any) -> Iterator[list[int]]:
 
 
 def test_types_stand_behind_the_marked_copy(rnd: Any, nlp: Language) -> None:
-    template = chat_classify_continued()
+    template = ChatClassifyContinued()
     asked = _asked(nlp)[1]
     ids, depths = template.prompt(rnd, asked, ("location", "city"), ["capital", "town"])
     behind = ids[len(template.extract.prompt(rnd, asked.unit)) :]
@@ -69,7 +69,7 @@ def test_types_stand_behind_the_marked_copy(rnd: Any, nlp: Language) -> None:
 
 @pytest.mark.parametrize("text", [*util.SENTENCES, *util.ODD])
 def test_any_text_is_copied_exactly(rnd: Any, nlp: Language, text: str) -> None:
-    template = chat_classify_continued()
+    template = ChatClassifyContinued()
     (unit,) = util.units(nlp, [text])
     words = [i for i, space in enumerate(unit.spaces) if not space]
     asked = MentionQuery(unit, words[-1], words[-1] + 1)
@@ -83,16 +83,16 @@ def test_any_text_is_copied_exactly(rnd: Any, nlp: Language, text: str) -> None:
 @pytest.mark.parametrize(
     ("extract", "classify"),
     [
-        (chat_extract(), chat_classify_continued()),
+        (ChatExtract(), ChatClassifyContinued()),
         (
-            chat_extract("Be brief.", "Mark {names}."),
-            chat_classify_continued("Be brief.", "Mark {names}."),
+            ChatExtract("Be brief.", "Mark {names}."),
+            ChatClassifyContinued("Be brief.", "Mark {names}."),
         ),
         (
-            chat_labeled_extract(instruction="Mark {types}."),
-            chat_classify_continued(instruction="Mark {types}."),
+            ChatLabeledExtract(instruction="Mark {types}."),
+            ChatClassifyContinued(instruction="Mark {types}."),
         ),
-        (cascadener_extract(), chat_classify_continued(instruction="")),
+        (CascadeNERExtract(), ChatClassifyContinued(instruction="")),
     ],
 )
 def test_both_stages_begin_alike(
@@ -117,7 +117,7 @@ def test_equals_labels_scored_one_by_one(rnd: Any, nlp: Language) -> None:
     """All mentions of a sentence in one tree, level after level, against a pass over
     the whole sequence per label.
     """
-    template, score = chat_classify_continued(), LabelScorer(rnd)
+    template, score = ChatClassifyContinued(), LabelScorer(rnd)
     answers, end = [template.answer(rnd, n) for n in NAMES], template.end_id(rnd)
     for parent in ((), ("location",), ("location", "geo-political entity")):
         prompts = [template.prompt(rnd, a, parent, NAMES)[0] for a in _asked(nlp)]
@@ -153,7 +153,7 @@ def _path_probability(
 def test_scores_of_paths_are_those_of_the_reference(
     rnd: Any, nlp: Language, strategy: str
 ) -> None:
-    template, asked = chat_classify_continued(), _asked(nlp)
+    template, asked = ChatClassifyContinued(), _asked(nlp)
     results = Typer(template, strategy, 50, 0.0, False, n_best=50)(
         rnd, [(a, TREE) for a in asked]
     )
@@ -171,13 +171,13 @@ def test_a_sentence_is_run_once_for_all_mentions_and_levels(
     rnd: Any, nlp: Language, seen: list[int]
 ) -> None:
     costs = []
-    for template in (chat_classify(), chat_classify_continued()):
+    for template in (ChatClassify(), ChatClassifyContinued()):
         del seen[:]
         Typer(template, "progressive", 1, 0.0, False)(
             rnd, [(a, TREE) for a in _asked(nlp)]
         )
         costs.append(sum(seen))
-    prompt = len(chat_classify_continued().prompt(rnd, _asked(nlp)[-1], (), [])[0])
+    prompt = len(ChatClassifyContinued().prompt(rnd, _asked(nlp)[-1], (), [])[0])
     assert costs[1] < 1.5 * prompt
     assert costs[1] < 0.7 * costs[0]
 
@@ -213,4 +213,4 @@ def test_a_vocabulary_without_line_breaks_is_a_clear_error(base: Path) -> None:
     table = [None if b == b"\n" else b for b in lm.token_bytes()]
     lm.token_bytes = lambda: table
     with pytest.raises(CascadeError, match=r"C015.*line break"):
-        chat_classify_continued().end_id(lm)
+        ChatClassifyContinued().end_id(lm)

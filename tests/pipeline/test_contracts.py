@@ -9,7 +9,7 @@ import pytest
 from spacy_cascade.decoding.drafters import CuesDrafter
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.pipeline.extractor import CascadeExtractor
-from spacy_cascade.prompts.chat import chat_extract
+from spacy_cascade.prompts.chat import ChatExtract
 from spacy_cascade.prompts.compact import CompactClassify, CompactExtract
 from spacy_cascade.registry import missing_members, registry
 from spacy_cascade.types import ClassifyPrompt, Drafter, ExtractPrompt, ListPrompt
@@ -85,10 +85,10 @@ def test_what_a_template_of_ones_own_lacks_is_named() -> None:
 
 def test_a_template_is_checked_when_it_is_replaced() -> None:
     extractor = CascadeExtractor(util.blank(), "mine", "", CompactExtract())
-    extractor.template = chat_extract()
+    extractor.template = ChatExtract()
     with pytest.raises(CascadeError, match="C130"):
         extractor.template = CompactClassify()
-    assert extractor.template == chat_extract()
+    assert extractor.template == ChatExtract()
 
 
 def test_methods_have_to_take_what_they_are_called_with() -> None:

@@ -13,7 +13,7 @@ from spacy_cascade.doc.annotations import labels_of
 from spacy_cascade.doc.gold import known_path
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.losses import merge_items
-from spacy_cascade.prompts.chat import chat_extract, chat_labeled_extract
+from spacy_cascade.prompts.chat import ChatExtract, ChatLabeledExtract
 from spacy_cascade.scoring.scorers import cascade_score
 from spacy_cascade.training.augment import gold_doc
 from spacy_cascade.training.dev_scores import dev_scores
@@ -230,14 +230,14 @@ def test_chat_template_names_the_types(base: Path, nlp: Any) -> None:
     lm = aware(base).get_pipe("cascade_extractor").lm
     unit = replace(util.units(nlp, ["Ann left {Rome}."])[0], labels=("person", "place"))
     text = lm.tokenizer.decode(
-        chat_labeled_extract().job(lm, unit, Guess(unit)).prompt
+        ChatLabeledExtract().job(lm, unit, Guess(unit)).prompt
     ).lower()
     assert "types: person, place" in text
-    assert not chat_extract().labels
+    assert not ChatExtract().labels
     assert (
-        chat_labeled_extract(instruction='Types: {types}. Answer {"like this"}.')
+        ChatLabeledExtract(instruction='Types: {types}. Answer {"like this"}.')
         .job(lm, unit, Guess(unit))
         .prompt
     )
     with pytest.raises(CascadeError, match="C020"):
-        chat_labeled_extract(instruction="Mark everything.")
+        ChatLabeledExtract(instruction="Mark everything.")

@@ -20,7 +20,7 @@ from spacy_cascade.cli.evaluate import evaluate
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.doc.gold import known_path
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.prompts.chat import ChatClassify, chat_labeled_extract
+from spacy_cascade.prompts.chat import ChatClassify, ChatLabeledExtract
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.prompts.demonstrations import read_demos
 from spacy_cascade.prompts.labelset import LabelSet
@@ -221,7 +221,7 @@ def test_chat_prompts_name_types_as_users_do(rnd: Any, nlp: Language) -> None:
     )
     assert rnd.encode("DNA", control=True) == ChatClassify().answer(rnd, "DNA")
     labelled = util.make_unit(nlp.make_doc("Paris"), 0, 1, ("DNA", "cell  Line"))
-    job = chat_labeled_extract().job(rnd, labelled, Guess(labelled))
+    job = ChatLabeledExtract().job(rnd, labelled, Guess(labelled))
     for written in (text, rnd.tokenizer.decode(job.prompt)):
         assert "DNA, cell Line" in written
     labels = LabelSet.build(

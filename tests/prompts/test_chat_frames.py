@@ -13,7 +13,8 @@ from spacy.language import Language
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
-from spacy_cascade.prompts.chat import chat_classify, chat_extract, frame
+from spacy_cascade.prompts.chat import ChatClassify, ChatExtract
+from spacy_cascade.prompts.chat_format import frame
 from tests import util
 
 CHATML = (
@@ -50,7 +51,7 @@ def test_the_text_stands_in_the_models_own_format(
     assert (lm.tokenizer.decode(before), lm.tokenizer.decode(behind)) == (head, tail)
     assert end == lm.tokenizer.eos_token_id
     unit = util.units(nlp, ["Ann left Rome."])[0]
-    prompt = chat_extract(system="Be brief.").job(lm, unit, Guess(unit)).prompt
+    prompt = ChatExtract(system="Be brief.").job(lm, unit, Guess(unit)).prompt
     assert prompt[: len(before)] == before
     assert prompt[-len(behind) :] == behind
 
@@ -60,7 +61,7 @@ def test_the_answer_ends_as_turns_do(base: Path) -> None:
     lm = _load(base, CHATML.replace("[end]", "<sep>"))
     end = frame(lm, "Be brief.")[2]
     assert end == lm.token_id("<sep>") != lm.tokenizer.eos_token_id
-    assert chat_classify().end_id(lm) == end
+    assert ChatClassify().end_id(lm) == end
 
 
 def test_a_model_goes_with_its_pipeline(base: Path) -> None:

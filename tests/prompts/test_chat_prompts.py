@@ -17,14 +17,14 @@ from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
 from spacy_cascade.prompts.chat import (
-    cascadener_classify,
-    cascadener_extract,
-    cascadener_paper,
-    chat_classify,
-    chat_extract,
-    chat_labeled_extract,
+    CascadeNERClassify,
+    CascadeNERExtract,
+    CascadeNERPaper,
+    ChatClassify,
+    ChatExtract,
+    ChatLabeledExtract,
 )
-from spacy_cascade.prompts.continued import chat_classify_continued
+from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.prompts.demonstrations import read_shots
 from spacy_cascade.types import MentionQuery
 from tests import util
@@ -75,11 +75,11 @@ def test_the_papers_question_marks_the_mention_in_the_sentence(
     types = ["person", "location", "unknown"]
     asked = _asked(nlp, "xobe was in NEA", 0, 1)
     assert (
-        _question(cascadener_paper(), lm, asked, types[:2])
+        _question(CascadeNERPaper(), lm, asked, types[:2])
         == '##xobe## in the sentence "##xobe## was in NEA" belong to which entity in the list:'
         " person, location?"
     )
-    assert _question(cascadener_paper(), lm, asked, types).endswith(
+    assert _question(CascadeNERPaper(), lm, asked, types).endswith(
         "location? If none of them applied, return unknown."
     )
 
@@ -87,12 +87,12 @@ def test_the_papers_question_marks_the_mention_in_the_sentence(
 def test_it_tells_two_occurrences_of_a_name_apart(lm: Any, nlp: Language) -> None:
     first, second = (_asked(nlp, "Paris left Paris", i, i + 1) for i in (0, 2))
     types = ["person", "city"]
-    assert _question(cascadener_paper(), lm, first, types) != _question(
-        cascadener_paper(), lm, second, types
+    assert _question(CascadeNERPaper(), lm, first, types) != _question(
+        CascadeNERPaper(), lm, second, types
     )
     # as released checkpoints were trained
-    assert _question(cascadener_classify(), lm, first, types) == _question(
-        cascadener_classify(), lm, second, types
+    assert _question(CascadeNERClassify(), lm, first, types) == _question(
+        CascadeNERClassify(), lm, second, types
     )
 
 
@@ -102,7 +102,7 @@ def test_every_wording_can_be_changed(lm: Any, nlp: Language) -> None:
         "user": "{level}/{types}/{mention}{unknown}",
         "unknown": " or?",
     }
-    for make in (chat_classify, cascadener_classify, cascadener_paper):
+    for make in (ChatClassify, CascadeNERClassify, CascadeNERPaper):
         asked = _asked(nlp, "Ann sang", 0, 1)
         assert _question(make(**own), lm, asked, ["a", "unknown"]) == "first/a/Ann or?"
         assert _written(lm, make(**own).prompt(lm, asked, (), ["a"])[0]).startswith(
@@ -110,14 +110,14 @@ def test_every_wording_can_be_changed(lm: Any, nlp: Language) -> None:
         )
     unit = util.units(nlp, ["Ann sang"])[0]
     for template in (
-        cascadener_extract("NER"),
-        chat_extract("NER", "Mark {it}."),
-        chat_labeled_extract("NER", "Mark {types}."),
+        CascadeNERExtract("NER"),
+        ChatExtract("NER", "Mark {it}."),
+        ChatLabeledExtract("NER", "Mark {types}."),
     ):
         assert _written(lm, template.prompt(lm, unit)).startswith(
             "[system]NER[end][user]"
         )
-    assert chat_classify_continued(lead=" :").lead == " :"
+    assert ChatClassifyContinued(lead=" :").lead == " :"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_every_wording_can_be_changed(lm: Any, nlp: Language) -> None:
 )
 def test_a_question_that_cannot_be_asked_is_refused(user: str, why: str) -> None:
     with pytest.raises(CascadeError, match=f"C108.*{why}"):
-        chat_classify(user=user)
+        ChatClassify(user=user)
 
 
 # -- Demonstrations ------------------------------------------------------------------
@@ -138,7 +138,7 @@ def test_a_question_that_cannot_be_asked_is_refused(user: str, why: str) -> None
 
 def test_stage_one_shows_marked_copies(lm: Any, nlp: Language) -> None:
     unit = util.units(nlp, ["jo left."])[0]
-    template = cascadener_extract(examples=EXAMPLES, n_examples=2)
+    template = CascadeNERExtract(examples=EXAMPLES, n_examples=2)
     assert (
         _written(lm, template.job(lm, unit, Guess(unit)).prompt)
         == "[system]You are a helpful assistant.[end]"
@@ -157,7 +157,7 @@ def test_label_aware_demonstrations_mark_what_is_looked_for(
 ) -> None:
     (doc,) = [nlp.make_doc("Jo left.")]
     unit = util.make_unit(doc, 0, len(doc), ("location",))
-    template = chat_labeled_extract(
+    template = ChatLabeledExtract(
         instruction="Mark {types}.", examples=EXAMPLES, n_examples=1
     )
     assert (
@@ -168,7 +168,7 @@ def test_label_aware_demonstrations_mark_what_is_looked_for(
 
 def test_stage_two_shows_questions_of_the_same_list(lm: Any, nlp: Language) -> None:
     asked = _asked(nlp, "Jo left Bern.", 2, 3)
-    template = cascadener_paper(examples=EXAMPLES)
+    template = CascadeNERPaper(examples=EXAMPLES)
     first = _written(lm, template.prompt(lm, asked, (), ["person", "location"])[0])
     assert '##Ann## in the sentence "##Ann## met Bob in Rome." belong to' in first
     assert first.count("[assistant]") == 3
@@ -181,7 +181,7 @@ def test_stage_two_shows_questions_of_the_same_list(lm: Any, nlp: Language) -> N
 
 
 def test_answers_are_spelled_as_in_the_list() -> None:
-    template = cascadener_paper(examples=EXAMPLES)
+    template = CascadeNERPaper(examples=EXAMPLES)
     question, answer = template._shot(
         template.shots.demos[0], (), ["PERSON", "Location"]
     ) or (
@@ -194,10 +194,10 @@ def test_answers_are_spelled_as_in_the_list() -> None:
 
 def test_stages_that_go_on_show_the_same(lm: Any, nlp: Language) -> None:
     asked = _asked(nlp, "Jo left Bern.", 2, 3)
-    extract = chat_extract(examples=EXAMPLES)
-    continued = chat_classify_continued(examples=EXAMPLES)
+    extract = ChatExtract(examples=EXAMPLES)
+    continued = ChatClassifyContinued(examples=EXAMPLES)
     assert continued.goes_on_from(extract)
-    assert not chat_classify_continued().goes_on_from(extract)
+    assert not ChatClassifyContinued().goes_on_from(extract)
     begin = extract.prompt(lm, asked.unit)
     assert continued.prompt(lm, asked, (), [])[0][: len(begin)] == begin
 
@@ -206,7 +206,7 @@ def test_what_demonstrations_say_is_no_control_token(lm: Any, nlp: Language) -> 
     unit = util.units(nlp, ["Jo left."])[0]
     end = lm.token_id("</s>")
     plain, spelled = (
-        cascadener_extract(examples=[{"text": text}]).prompt(lm, unit)
+        CascadeNERExtract(examples=[{"text": text}]).prompt(lm, unit)
         for text in ("Jo </z>", "Jo </s>")
     )
     assert spelled.count(end) == plain.count(end)
@@ -214,7 +214,7 @@ def test_what_demonstrations_say_is_no_control_token(lm: Any, nlp: Language) -> 
 
 def test_without_demonstrations_nothing_changes(lm: Any, nlp: Language) -> None:
     unit = util.units(nlp, ["Jo left."])[0]
-    assert chat_extract(examples=[]).prompt(lm, unit) == chat_extract().prompt(lm, unit)
+    assert ChatExtract(examples=[]).prompt(lm, unit) == ChatExtract().prompt(lm, unit)
 
 
 @pytest.mark.parametrize("form", ["json", "jsonl", "spacy"])
@@ -246,9 +246,9 @@ def test_the_nearest_examples_are_shown_the_nearest_last() -> None:
 
 def test_bad_examples_are_clear_errors(tmp_path: Path) -> None:
     with pytest.raises(CascadeError, match=r"C021.*n_examples"):
-        chat_extract(examples=EXAMPLES, n_examples=0)
+        ChatExtract(examples=EXAMPLES, n_examples=0)
     with pytest.raises(CascadeError, match=r"C051.*nowhere\.json"):
-        chat_extract(examples=str(tmp_path / "nowhere.json"))
+        ChatExtract(examples=str(tmp_path / "nowhere.json"))
 
 
 @pytest.mark.slow

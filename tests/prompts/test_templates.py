@@ -14,7 +14,7 @@ import srsly
 from spacy.language import Language
 
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.prompts.chat import ChatExtract, chat_labeled_extract
+from spacy_cascade.prompts.chat import ChatExtract, ChatLabeledExtract
 from spacy_cascade.prompts.compact import CompactClassify, CompactExtract
 from spacy_cascade.prompts.continued import ChatClassifyContinued
 from tests import util
@@ -59,8 +59,8 @@ def test_assembled_components_ask_as_they_were_trained(
     extractor, classifier = (
         nlp.get_pipe(n) for n in ("cascade_extractor", "cascade_classifier")
     )
-    assert extractor.template == chat_labeled_extract(**WORDS)  # type: ignore[attr-defined]
-    assert classifier.template == ChatClassifyContinued(chat_labeled_extract(**WORDS))  # type: ignore[attr-defined]
+    assert extractor.template == ChatLabeledExtract(**WORDS)  # type: ignore[attr-defined]
+    assert classifier.template == ChatClassifyContinued(**WORDS)  # type: ignore[attr-defined]
     for text, _ in util.GOLD:
         alone = spacy.load(trained / "extractor")(text)
         assert util.spans(alone) == [
@@ -74,17 +74,15 @@ def test_what_was_taken_over_is_saved_again(trained: Path, tmp_path: Path) -> No
     spacy.load(tmp_path / "first").to_disk(tmp_path / "second")
     for name in ("first", "second"):
         nlp = spacy.load(tmp_path / name)
-        assert nlp.get_pipe("cascade_extractor").template == chat_labeled_extract(
-            **WORDS
-        )  # type: ignore[attr-defined]
+        assert nlp.get_pipe("cascade_extractor").template == ChatLabeledExtract(**WORDS)  # type: ignore[attr-defined]
     data = spacy.load(tmp_path / "second").to_bytes()
     other = spacy.util.load_model_from_config(
         spacy.util.load_config(tmp_path / "second/config.cfg"), auto_fill=True
     )
     other.from_bytes(data)
-    assert other.get_pipe(
-        "cascade_classifier"
-    ).template.extract == chat_labeled_extract(**WORDS)  # type: ignore[attr-defined]
+    assert other.get_pipe("cascade_classifier").template.extract == ChatLabeledExtract(
+        **WORDS
+    )  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("stage", ["extractor", "classifier"])
@@ -217,8 +215,8 @@ def test_frames_that_agree_are_not(base: Path, caplog: Any, prompts: Any) -> Non
         (CompactClassify(labels=True), CompactExtract(), False),
         (CompactClassify(context=False), CompactExtract(), False),
         (CompactClassify(), ChatExtract(), False),
-        (ChatClassifyContinued(ChatExtract()), ChatExtract(), True),
-        (ChatClassifyContinued(ChatExtract()), ChatExtract(system="NER"), False),
+        (ChatClassifyContinued(), ChatExtract(), True),
+        (ChatClassifyContinued(), ChatExtract(system="NER"), False),
     ],
 )
 def test_what_goes_on_from_what(classify: Any, extract: Any, expected: bool) -> None:

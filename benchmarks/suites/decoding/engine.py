@@ -66,13 +66,13 @@ from spacy_cascade.decoding.drafters import CuesDrafter, EntsDrafter, TaggerDraf
 from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.int8 import use_int8
 from spacy_cascade.pipeline.typer import Typer
-from spacy_cascade.prompts.continued import chat_classify_continued
+from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.taxonomy import builtin
 
 # For chat prompts: the same task, asked once per sentence; begins like the extractor's prompt.
 CONTINUED: dict[str, Callable[[], Any]] = {
-    "chat": chat_classify_continued,
-    "cascadener": lambda: chat_classify_continued(instruction=""),
+    "chat": ChatClassifyContinued,
+    "cascadener": lambda: ChatClassifyContinued(instruction=""),
 }
 DRAFTERS = {"cues": CuesDrafter, "tagger": TaggerDrafter, "gold": EntsDrafter}
 

@@ -11,7 +11,7 @@ from spacy.language import Language
 from benchmarks.common import blank
 from benchmarks.random_models import TEMPLATES, GoldLM
 from spacy_cascade.decoding.copy import Job
-from spacy_cascade.prompts.continued import chat_classify_continued
+from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.registry import causal_lms, prompts
 from spacy_cascade.types import Unit
 
@@ -59,7 +59,7 @@ def pipeline(lm: Any, prompt: str) -> Language:
     gold = GoldLM(lm)
     extraction, classification = (make() for make in TEMPLATES[prompt])
     if prompt == "chat":
-        classification = chat_classify_continued()
+        classification = ChatClassifyContinued()
     causal_lms("benchmarks.Gold.v1", func=lambda: Loaded(gold))
     causal_lms("benchmarks.Plain.v1", func=lambda: Loaded(lm))
     prompts("benchmarks.Extract.v1", func=lambda: GoldTemplate(extraction, gold))
