@@ -3,8 +3,7 @@ be scored like the others.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,23 +15,17 @@ from ..decoding.copy import Job, decode
 from ..decoding.labels import LabelJob, score_labels
 from ..doc.annotations import SPANS_KEY, fuse, set_candidates, set_ents
 from ..errors import CascadeError, Errors
-from ..pipeline.component import LM_BLOCKS
-from ..pipeline.extractor import token_spans
+from ..pipeline.copies import token_spans
+from ..pipeline.factories import register
 from ..pipeline.open_ner import SCORE_WEIGHTS, Listed, OpenMention, OpenNER
 from ..pipeline.saved import DEFAULT_TAXONOMY
-from ..pipeline.settings import SHARE, Block, Setting, default_config, flag
+from ..pipeline.settings import SHARE, Setting, flag
 from ..pipeline.template import PromptSetting
 from ..pipeline.windows import CoverageRange, Window
 from ..prompts.labelset import LabelSet
 from ..taxonomy import TypePath
 from ..types import TokenSpan, TrainingItem
 from .prompts import CandidatePrompt, TypePrompt
-
-# No adapter is trained, and there is nothing to save.
-_BLOCKS = {k: v for k, v in LM_BLOCKS.items() if k != "adapter"} | {
-    "taxonomy": DEFAULT_TAXONOMY,
-    "save_weights": "none",
-}
 
 
 class _Untrained(OpenNER):
@@ -47,18 +40,8 @@ class _Untrained(OpenNER):
     def is_trainable(self) -> bool:
         return False
 
-    def initialize(
-        self,
-        get_examples: Callable[[], Iterable[Example]] | None = None,
-        *,
-        nlp: Language | None = None,
-        weights: str | Path | None = None,
-        taxonomy: Block | list[str] | str | None = None,
-    ) -> None:
-        """weights (Optional[str]): Directory of a saved component of this kind.
-        taxonomy: Replaces the configured one.
-        """
-        super().initialize(None, nlp=nlp, weights=weights, taxonomy=taxonomy)
+    def begin_training(self, examples: list[Example]) -> None:
+        """There is nothing to train."""
 
     def training_items(self, examples: Iterable[Example]) -> list[list[TrainingItem]]:
         """RAISES CascadeError: C035, always."""
@@ -75,16 +58,6 @@ class PromptNER(_Untrained):
     kind = "prompt_ner"
     # what is not trained needs no right answers
     template: PromptSetting[CandidatePrompt] = PromptSetting(CandidatePrompt)  # type: ignore[assignment]
-
-
-Language.factory(
-    "prompt_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=default_config(
-        PromptNER, **_BLOCKS, template={"@prompts": "spacy-cascade.PromptNER.v1"}
-    ),
-    default_score_weights=SCORE_WEIGHTS,
-)(PromptNER)
 
 
 class _MarkedWindow(NamedTuple):
@@ -199,14 +172,14 @@ class GPTNER(_Untrained):
             best[found.span] = OpenMention(*found.span, *scores, found.path)
 
 
-Language.factory(
-    "gpt_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=default_config(
-        GPTNER, **_BLOCKS, template={"@prompts": "spacy-cascade.GPTNER.v1"}
-    ),
-    default_score_weights=SCORE_WEIGHTS,
-)(GPTNER)
+for _component, _template in ((PromptNER, "PromptNER.v1"), (GPTNER, "GPTNER.v1")):
+    register(
+        _component,
+        template={"@prompts": f"spacy-cascade.{_template}"},
+        taxonomy=DEFAULT_TAXONOMY,
+        save_weights="none",
+        scores=SCORE_WEIGHTS,
+    )
 
 
 @Language.factory(

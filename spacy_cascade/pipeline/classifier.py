@@ -2,11 +2,8 @@
 taxonomy.
 """
 
-import itertools
 from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
 
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -30,48 +27,30 @@ from ..doc.gold import (
 )
 from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
-from ..scoring.scorers import cascade_score
-from ..taxonomy import Taxonomy, TypePath, format_path, normalize_name
-from ..types import Candidate, ClassifyPrompt, MentionQuery, TrainingItem, TypedMention
-from .component import LM_BLOCKS
+from ..taxonomy import TypePath, format_path
+from ..types import Candidate, ClassifyPrompt, TrainingItem, TypedMention
+from .factories import register
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
     COUNT,
     SHARE,
     WINDOW,
     Block,
-    Scorer,
     Setting,
     TaxonomyLike,
-    default_config,
     flag,
     one_of,
     read_taxonomy,
 )
-from .targets import ListNoise, TypesItem
+from .targets import ListNoise, TypeTrees, own_list
 from .template import PromptSetting
 from .typed import TypedPipe
-from .typer import STRATEGIES, UNKNOWN, Typer, with_context
+from .typer import STRATEGIES, UNKNOWN, Question, Typer, batch_by_text, with_context
 from .windows import Window, cut
 
 SOURCES = ("spans", "ents")
-# Attention within a tree is quadratic: a text with very many mentions is trained on in
-# several trees.
-_TREE_NODES = 768
 # Mentions that are typed at a time: their texts' trees stay in memory from level to level.
 _MENTIONS = 256
-
-
-class _Question(NamedTuple):
-    """What to ask about a candidate.
-
-    doc, candidate (int): Index of the Doc, and of the candidate in it.
-    """
-
-    doc: int
-    candidate: int
-    query: MentionQuery
-    taxonomy: Taxonomy
 
 
 class CascadeClassifier(TypedPipe):
@@ -108,23 +87,10 @@ class CascadeClassifier(TypedPipe):
     max_tokens = Setting(WINDOW, 256)
     overwrite_ents = Setting(flag, False)
 
-    def __init__(
-        self,
-        nlp: Language,
-        name: str,
-        model: object,
-        template: object,
-        *,
-        taxonomy: object = None,
-        scorer: Scorer | None = cascade_score,
-        **settings: object,
-    ):
-        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
-        # Both are set by a training loop: whether to train on mentions' own lists, and
-        # what changes the lists to choose from.
-        self.use_mention_lists = False
-        self.list_noise: ListNoise | None = None
-        self.set_taxonomy(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
+    # Both are set by a training loop: whether to train on mentions' own lists, and what
+    # changes the lists to choose from.
+    use_mention_lists = False
+    list_noise: ListNoise | None = None
 
     # -- Labels
 
@@ -200,7 +166,7 @@ class CascadeClassifier(TypedPipe):
         )
         # in the order of the candidates, since all of them are asked in that order
         typed: list[list[TypedMention]] = [[] for _ in docs]
-        for part in batch_by_text(self._asked(docs, candidates)):
+        for part in batch_by_text(self._asked(docs, candidates), _MENTIONS):
             asked = [(question.query, question.taxonomy) for question in part]
             with self.weights.active():
                 results = typer(lm, asked)
@@ -211,7 +177,7 @@ class CascadeClassifier(TypedPipe):
 
     def _asked(
         self, docs: Sequence[Doc], candidates: Sequence[Sequence[Candidate]]
-    ) -> Iterator[_Question]:
+    ) -> Iterator[Question]:
         """What to ask about all candidates, in order."""
         own = self.taxonomy  # one for all, also if it is set anew meanwhile
         for index, doc in enumerate(docs):
@@ -225,7 +191,7 @@ class CascadeClassifier(TypedPipe):
             flat = [(of_doc[k][0], of_doc[k][1]) for k in fuse(of_doc)]
             for number, (start, end, _) in enumerate(of_doc):
                 query, _ = with_context(doc, windows, start, end, flat, labels)
-                yield _Question(index, number, query, taxonomy)
+                yield Question(index, number, query, taxonomy)
 
     def _windows(self, doc: Doc, labels: tuple[str, ...]) -> list[Window]:
         limit = max(1, min(self.max_tokens, self.lm.max_length // 4))
@@ -344,57 +310,45 @@ class CascadeClassifier(TypedPipe):
         """Trees of the types of each example's gold mentions."""
         out = []
         for example in examples:
-            trees = self._type_trees(example)
-            out.append([tree.item() for tree in trees])
+            out.append(self._type_trees(example).items())
         return out
 
-    def _type_trees(self, example: Example) -> list[TypesItem]:
+    def _type_trees(self, example: Example) -> TypeTrees:
         doc = example.predicted
         taxonomy = labels_of(example.reference) or self.taxonomy
         labels = taxonomy.roots if self.template.labels else ()
         windows = self._windows(doc, labels)
         flat = flat_gold(example)
         own = mention_lists(example) if self.use_mention_lists else {}
-        trees: list[TypesItem] = []
-        last: tuple[int, int] | None = None
+        trees = TypeTrees(self.lm, self.template, self.list_noise)
 
-        for start, end, path in gold_mentions(example):
-            answer, types = own.get((start, end, path), ("", []))
-            choices = _own_list(types, answer) if types else taxonomy
-            known: TypePath | None
-            if types:
-                known = choices.resolve(answer)
-            else:
-                known = known_path(taxonomy, path)
-            if known is None:
-                continue
-
+        for mention in gold_mentions(example):
+            start, end, gold = mention
             query, first = with_context(doc, windows, start, end, flat, labels)
-            here = (first, len(query.unit.tokens))
-            if here != last or len(trees[-1].tree) > _TREE_NODES:
-                trees.append(TypesItem(self.lm, self.template, self.list_noise))
-            last = here if self.template.continues else None
-            trees[-1].add(query, choices, known)
+            path: TypePath | None
+            if mention in own:
+                choices = own_list(own[mention])
+                path = choices.resolve(own[mention].answer)
+            else:
+                choices = taxonomy
+                path = known_path(taxonomy, gold)
+            if path is not None:
+                trees.add(query, first, choices, path)
         return trees
 
 
-Language.factory(
-    "cascade_classifier",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=default_config(
-        CascadeClassifier,
-        **LM_BLOCKS,
-        template={"@prompts": "spacy-cascade.CompactClassify.v1"},
-        taxonomy=DEFAULT_TAXONOMY,
-    ),
-    default_score_weights={
+register(
+    CascadeClassifier,
+    template={"@prompts": "spacy-cascade.CompactClassify.v1"},
+    taxonomy=DEFAULT_TAXONOMY,
+    scores={
         "cascade_fine_f": 0.5,
         "cascade_coarse_f": 0.3,
         "cascade_medium_f": 0.2,
         "cascade_typed_f": 0.0,
         "cascade_accuracy": 0.0,
     },
-)(CascadeClassifier)
+)
 
 
 def _as_span(doc: Doc, mention: TypedMention) -> Span:
@@ -417,28 +371,6 @@ def _relabel(doc: Doc, typed: Sequence[Span]) -> list[Span]:
 def _certain(spans: Iterable[tuple[int, int]]) -> list[Candidate]:
     """Gold mentions as candidates."""
     return [Candidate(start, end, 1.0) for start, end in spans]
-
-
-def _own_list(types: Sequence[str], answer: str) -> Taxonomy:
-    """A mention's own type list.
-
-    Of types that differ in nothing but case or white space one is left, the answer if
-    it is among them.
-    """
-    by_name = {normalize_name(name): name for name in (*types, answer)}
-    return Taxonomy.from_labels(by_name.values())
-
-
-def batch_by_text(questions: Iterable[_Question]) -> Iterator[list[_Question]]:
-    """Parts of `_MENTIONS` questions or a few more: those about one text stay together."""
-    part: list[_Question] = []
-    for _, same in itertools.groupby(questions, lambda item: item.query.unit):
-        part += same
-        if len(part) >= _MENTIONS:
-            yield part
-            part = []
-    if part:
-        yield part
 
 
 # Where the entry points of installs from before lead. To be removed.

@@ -9,13 +9,12 @@ import random
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import srsly
 from spacy.language import Language
 from spacy.tokens import Doc
 from spacy.training import Example, validate_examples
-from thinc.api import Optimizer
 
 from ..doc.gold import label_set
 from ..errors import CascadeError, Errors
@@ -44,23 +43,18 @@ from .settings import (
     block_or_none,
     one_of,
     read_model,
+    read_taxonomy,
 )
 from .template import PromptSetting, TemplateOf
 from .weights import Weights
 
 if TYPE_CHECKING:
     from ..models.hf import HFCausalLM
-    from ..models.trainable import Trainable
+    from ..models.trainable import Optimizer, Trainable
 
 T = TypeVar("T")
 
 SAVE_WEIGHTS = ("full", "adapter", "none")
-# Blocks that the default configs of all factories have in common.
-LM_BLOCKS: Block = {
-    "model": {"@causal_lms": "spacy-cascade.HF.v1", "name": ""},
-    "adapter": {"rank": 16, "alpha": 32, "dropout": 0.0},
-    "scorer": {"@scorers": "spacy-cascade.CascadeScorer.v1"},
-}
 
 
 class LMPipe(ConfiguredPipe):
@@ -74,6 +68,7 @@ class LMPipe(ConfiguredPipe):
     model (HFSpec | SharedSpec | str): The language model, `@causal_lms`. A string is a
         directory or hub name. It is loaded on first use, not here.
     template (object): How to ask it, `@prompts`.
+    taxonomy (object): The label set, `@taxonomies`. See `Taxonomy.read`.
     save_weights (str): What is saved: "full" (base and adapter), "adapter" or "none".
     scorer (Optional[Callable]): What `nlp.evaluate` measures, `@scorers`.
 
@@ -84,6 +79,8 @@ class LMPipe(ConfiguredPipe):
     saved. In `spacy.load(config=...)` others may be given.
     """
 
+    # Name of the label set that is used if none is given.
+    default_taxonomy: str | None = None
     calibration: Calibration | None = None
     template: PromptSetting[object] = PromptSetting(object)
     adapter_settings = Setting(block_or_none, None, option="adapter")
@@ -96,6 +93,7 @@ class LMPipe(ConfiguredPipe):
         model: object,
         template: object,
         *,
+        taxonomy: object = None,
         scorer: Scorer | None = cascade_score,
         **settings: object,
     ):
@@ -107,6 +105,9 @@ class LMPipe(ConfiguredPipe):
         self._template_of = TemplateOf(nlp, name, contract)
         self.template = template
         self._take_settings(settings)
+        given = self.default_taxonomy if taxonomy is None else taxonomy
+        self.take_taxonomy(None if given is None else read_taxonomy(given))
+        self.check_settings()
 
     # -- Settings
 
@@ -132,8 +133,7 @@ class LMPipe(ConfiguredPipe):
 
         RAISES CascadeError: C010 to C019.
         """
-        lm: HFCausalLM = self.weights.lm
-        return lm
+        return self.weights.lm
 
     @property
     def model(self) -> HFSpec | SharedSpec:
@@ -256,15 +256,14 @@ class LMPipe(ConfiguredPipe):
 
         Does nothing when called again.
         """
-        trainable: Trainable = self.weights.trainable(self.adapter_settings)
-        return trainable
+        return self.weights.trainable(self.adapter_settings)
 
     def update(
         self,
         examples: Iterable[Example],
         *,
         drop: float = 0.0,
-        sgd: Optimizer | None = None,
+        sgd: "Optimizer | None" = None,
         losses: dict[str, float] | None = None,
     ) -> dict[str, float]:
         """One step of `spacy train`: gradients are summed until `finish_update`.
@@ -277,7 +276,9 @@ class LMPipe(ConfiguredPipe):
         validate_examples(examples, f"{type(self).__name__}.update")
         trainable = self.start_training()
         items = []
-        with self.lm.subword_noise(random, drop):
+        # the module's own state is what `fix_random_seed` sets
+        rng = cast(random.Random, random)
+        with self.lm.subword_noise(rng, drop):
             for found in self.training_items(examples):
                 items += [item for item in found if item.gold]
         if items:
@@ -286,7 +287,7 @@ class LMPipe(ConfiguredPipe):
             self.finish_update(sgd)
         return losses
 
-    def finish_update(self, sgd: Optimizer) -> None:
+    def finish_update(self, sgd: "Optimizer") -> None:
         """Let a thinc optimizer step over the gradients, as spaCy does for PyTorch models."""
         self.weights.step(sgd)
 

@@ -1,6 +1,5 @@
 """Stage 1: the language model copies the sentence and puts markers around every mention."""
 
-import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -11,7 +10,7 @@ from spacy.tokens import Doc, Span
 from spacy.training import Example
 
 from ..decoding.automaton import Guess
-from ..decoding.copy import Job, Sampling, decode
+from ..decoding.copy import decode
 from ..decoding.drafters import CuesDrafter
 from ..doc.annotations import (
     MENTION,
@@ -25,26 +24,24 @@ from ..doc.annotations import (
 )
 from ..doc.gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from ..doc.missing import is_annotated
-from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy
 from ..types import (
     Candidate,
     Drafter,
     ExtractPrompt,
-    PrefixStore,
     TokenSpan,
     TrainingItem,
     Unit,
 )
 from .classifier import CascadeClassifier
-from .component import LM_BLOCKS, batched
+from .component import batched
+from .copies import WindowJob, hand_on, samplings, token_spans
+from .factories import register
 from .settings import (
     COUNT,
     SHARE,
-    Scorer,
     Setting,
     TaxonomyLike,
-    default_config,
     number,
     read_registered,
     read_taxonomy,
@@ -64,15 +61,6 @@ class Extracted(NamedTuple):
 
     candidates: list[Candidate]
     coverage: list[CoverageRange]
-
-
-class _WindowJob(NamedTuple):
-    """One round of decoding a window. doc (int): Index of its Doc."""
-
-    doc: int
-    window: Window
-    job: Job
-    sampling: Sampling
 
 
 class _GoldUnit(NamedTuple):
@@ -115,18 +103,14 @@ class CascadeExtractor(WindowedPipe):
         model: object,
         template: object,
         *,
-        taxonomy: object = None,
         drafter: object = None,
-        scorer: Scorer | None = cascade_score,
-        **settings: object,
+        **options: object,
     ):
-        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
-        self.set_taxonomy(None if taxonomy is None else read_taxonomy(taxonomy))
+        super().__init__(nlp, name, model, template, **options)  # type: ignore[arg-type]
         self.drafter: Drafter = CuesDrafter()
         if drafter is not None:
             self.drafter = read_registered("drafters", "drafter", name, drafter)
             check_contract(self.drafter, Drafter, "drafter", name)
-        self.check_settings()
         self._frames = Frames()
 
     # -- Labels
@@ -194,14 +178,14 @@ class CascadeExtractor(WindowedPipe):
 
     def _decoded(
         self, docs: Sequence[Doc], windows: Sequence[Sequence[Window]]
-    ) -> Iterator[_WindowJob]:
+    ) -> Iterator[WindowJob]:
         """All rounds of all windows, decoded."""
         lm = self.lm
         if lm.prefixes is not None:
             lm.prefixes.clear()
 
         keep = any(self.feeds_classifier(pipe) for _, pipe in self._nlp.pipeline)
-        samplings = self._samplings()
+        rounds = samplings(self.rounds, self.temperature, self.open_threshold)
         entities = [_given(doc) for doc in docs]
         every = (
             (index, window) for index, of_doc in enumerate(windows) for window in of_doc
@@ -211,10 +195,10 @@ class CascadeExtractor(WindowedPipe):
             items = []
             for index, window in part:
                 known = _known(entities[index], window)
-                for sampling in samplings:
+                for sampling in rounds:
                     guess = self.drafter.guess(window.unit, known)
                     job = self.template.job(lm, window.unit, guess)
-                    items.append(_WindowJob(index, window, job, sampling))
+                    items.append(WindowJob(index, window, job, sampling))
 
             jobs = [item.job for item in items]
             with self.weights.active():
@@ -222,16 +206,8 @@ class CascadeExtractor(WindowedPipe):
                 prefixes = lm.prefixes if keep else None
 
             for item in items:
-                _hand_on(item, prefixes)
+                hand_on(item, prefixes)
             yield from items
-
-    def _samplings(self) -> list[Sampling]:
-        """How each round chooses: the first is greedy."""
-        bias = open_bias(self.open_threshold)
-        greedy = Sampling(bias)
-        return [greedy] + [
-            Sampling(bias, self.temperature, n) for n in range(1, self.rounds)
-        ]
 
     def feeds_classifier(self, pipe: object) -> bool:
         """Whether a component goes on from this one's copies, with the same weights."""
@@ -351,37 +327,22 @@ class CascadeExtractor(WindowedPipe):
         self.drafter.from_disk(path)
 
 
-Language.factory(
-    "cascade_extractor",
-    assigns=["doc.spans", "doc.ents"],
-    default_config=default_config(
-        CascadeExtractor,
-        **LM_BLOCKS,
-        template={"@prompts": "spacy-cascade.CompactExtract.v1"},
-        taxonomy=None,
-        drafter={"@drafters": "spacy-cascade.TaggerDrafter.v1"},
-    ),
-    default_score_weights={
+register(
+    CascadeExtractor,
+    template={"@prompts": "spacy-cascade.CompactExtract.v1"},
+    taxonomy=None,
+    drafter={"@drafters": "spacy-cascade.TaggerDrafter.v1"},
+    scores={
         "cascade_extraction_f": 1.0,
         "cascade_extraction_p": 0.0,
         "cascade_extraction_r": 0.0,
     },
-)(CascadeExtractor)
+)
 
 
 def _types_candidates(pipe: object) -> TypeGuard[CascadeClassifier]:
     """Whether a component names the types of an extractor's candidates."""
     return isinstance(pipe, CascadeClassifier) and pipe.source == "spans"
-
-
-def _hand_on(item: _WindowJob, prefixes: PrefixStore | None) -> None:
-    """Leave what was run of a window to the classifier, if there is something to type."""
-    kept = item.job.kept
-    item.job.kept = None
-    if prefixes is None or kept is None:
-        return
-    if item.job.mentions and not item.sampling.round:
-        prefixes.keep(item.window.unit, kept)
 
 
 def _given(doc: Doc) -> list[Span]:
@@ -399,28 +360,6 @@ def _known(ents: Sequence[Span], window: Window) -> list[TokenSpan]:
     behind = bisect_right(ents, window.end, key=lambda ent: ent.end)
     inside = ents[first:behind]
     return [(ent.start - window.start, ent.end - window.start) for ent in inside]
-
-
-def open_bias(threshold: float) -> float:
-    """What to add to the logit of opening a mention, so that it is chosen at this
-    probability.
-    """
-    if threshold <= 0:
-        return math.inf
-    if threshold >= 1:
-        return -math.inf
-    return math.log((1 - threshold) / threshold)
-
-
-def token_spans(job: Job) -> list[Candidate]:
-    """Mentions as token indices of their unit, with their scores."""
-    tokens = job.unit.tokens
-    starts = {start: i for i, (start, _) in enumerate(tokens)}
-    ends = {end: i + 1 for i, (_, end) in enumerate(tokens)}
-    return [
-        Candidate(starts[mention.start], ends[mention.end], mention.score)
-        for mention in job.mentions
-    ]
 
 
 # Where the entry points of installs from before lead. To be removed.

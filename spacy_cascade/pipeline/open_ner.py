@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -23,18 +22,15 @@ from ..doc.annotations import (
 from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import Warnings
 from ..prompts.labelset import LabelSet
-from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, TypePath, format_path
 from ..types import LabeledSpan, ListPrompt, TokenSpan, TrainingItem
-from .component import LM_BLOCKS
+from .factories import register
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
     NATURAL,
     SHARE,
-    Scorer,
     Setting,
     TaxonomyLike,
-    default_config,
     flag,
     path_or_none,
     read_taxonomy,
@@ -112,22 +108,8 @@ class OpenNER(WindowedPipe, TypedPipe):
     # the prompt, and its mentions with their labels in the answer.
     spread = 3
 
-    def __init__(
-        self,
-        nlp: Language,
-        name: str,
-        model: object,
-        template: object,
-        *,
-        taxonomy: object = None,
-        scorer: Scorer | None = cascade_score,
-        **settings: object,
-    ):
-        super().__init__(nlp, name, model, template, scorer=scorer, **settings)
-        # set by a training loop
-        self.list_noise: LabelNoise | None = None
-        self.set_labels(read_taxonomy("dynamicner" if taxonomy is None else taxonomy))
-        self.check_settings()
+    # set by a training loop
+    list_noise: LabelNoise | None = None
 
     # -- Labels
 
@@ -333,17 +315,12 @@ SCORE_WEIGHTS: dict[str, float | None] = {
     "cascade_extraction_f": 0.0,
     "cascade_accuracy": 0.0,
 }
-Language.factory(
-    "open_ner",
-    assigns=["doc.ents", "doc.spans"],
-    default_config=default_config(
-        OpenNER,
-        **LM_BLOCKS,
-        template={"@prompts": "spacy-cascade.CompactOpen.v1"},
-        taxonomy=DEFAULT_TAXONOMY,
-    ),
-    default_score_weights=SCORE_WEIGHTS,
-)(OpenNER)
+register(
+    OpenNER,
+    template={"@prompts": "spacy-cascade.CompactOpen.v1"},
+    taxonomy=DEFAULT_TAXONOMY,
+    scores=SCORE_WEIGHTS,
+)
 
 
 # Where the entry points of installs from before lead. To be removed.

@@ -172,7 +172,8 @@ def taxonomy_of(block: object) -> Taxonomy | None:
     None if that can't be told: it is null, or a file that is not here.
     """
     try:
-        found = registry.resolve({"taxonomy": block})["taxonomy"]
+        config: Block = {"taxonomy": block}
+        found = registry.resolve(config)["taxonomy"]
         return None if found is None else read_taxonomy(found)
     except (ValueError, OSError):
         return None

@@ -20,10 +20,8 @@ from ..models.spec import HFSpec, SharedSpec, hf_spec
 from ..taxonomy import Taxonomy, builtin
 
 _PREFIX = "spacy-cascade."
+_VARIADIC = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
 _BUILTIN = ("dynamicner", "universal")
-# Options that a config begins and ends with.
-_FIRST = ("model", "template", "taxonomy", "adapter")
-_LAST = ("save_weights", "scorer")
 # A block of a config.
 Block = dict[str, Any]
 Scorer = Callable[..., Any]
@@ -115,30 +113,28 @@ def factory_settings(kind: type) -> dict[str, Setting[object]]:
 def factory_signature(kind: type) -> inspect.Signature:
     """The arguments of a component's class, for spaCy's validation and for `help`.
 
-    Those that its `__init__` names come first, then its settings.
+    Those that its `__init__` and those of its bases name come first, then its settings.
     """
-    init = inspect.signature(kind.__init__, eval_str=True)  # type: ignore[misc]
-    named = [
-        parameter
-        for name, parameter in init.parameters.items()
-        if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
+    named: dict[str, inspect.Parameter] = {}
+    for base in kind.__mro__:
+        if "__init__" not in vars(base):
+            continue
+        init = inspect.signature(base.__init__, eval_str=True)  # type: ignore[misc]
+        for parameter in init.parameters.values():
+            if parameter.kind not in _VARIADIC:
+                named.setdefault(parameter.name, parameter)
+        # what it does not name goes to the next one
+        if not _takes_more(init):
+            break
+
+    del named["self"]
     settings = [setting.parameter() for setting in factory_settings(kind).values()]
-    return inspect.Signature([*named, *settings])
+    return inspect.Signature([*named.values(), *settings])
 
 
-def default_config(kind: type, **blocks: object) -> Block:
-    """The default config of a factory.
-
-    kind (type): The component's class, whose settings have defaults of their own.
-    blocks (object): What else there is, and defaults that a config writes otherwise:
-        registered objects, as blocks.
-    """
-    settings = factory_settings(kind)
-    config = {option: setting.default for option, setting in settings.items()} | blocks
-    middle = [option for option in config if option not in (*_FIRST, *_LAST)]
-    order = [*_FIRST, *middle, *_LAST]
-    return {option: config[option] for option in order if option in config}
+def _takes_more(signature: inspect.Signature) -> bool:
+    kinds = [parameter.kind for parameter in signature.parameters.values()]
+    return inspect.Parameter.VAR_KEYWORD in kinds
 
 
 # -- Checks

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any
 
-from ..decoding.automaton import CopyAutomaton
+from ..decoding.automaton import CopyAutomaton, CopyState
 from ..decoding.copy import Job, copy_depths
 from ..decoding.labels import LabelTrie
 from ..decoding.listing import ListJob
 from ..decoding.tree import TokenTree
-from ..taxonomy import Taxonomy, TypePath
-from ..types import MentionQuery, Query, TrainingItem
+from ..doc.gold import MentionList
+from ..taxonomy import Taxonomy, TypePath, normalize_name
+from ..types import CausalLM, ClassifyPrompt, MentionQuery, Query, TrainingItem
 
+# Attention within a tree is quadratic: a text with very many mentions is trained on in
+# several trees.
+_TREE_NODES = 768
 # (types, gold) -> the list to choose from
 ListNoise = Callable[[list[str], str], list[str]]
 
@@ -54,7 +57,7 @@ def copy_item(
 
 def _opens(
     automaton: CopyAutomaton,
-    state: Any,
+    state: CopyState,
     allowed: Sequence[int],
     tokens: Collection[int],
 ) -> bool:
@@ -96,8 +99,8 @@ class TypesItem:
 
     def __init__(
         self,
-        lm: Any,
-        template: Any,
+        lm: CausalLM,
+        template: ClassifyPrompt,
         list_noise: ListNoise | None = None,
     ):
         self.lm = lm
@@ -139,3 +142,43 @@ class TypesItem:
     def item(self) -> TrainingItem:
         """All that was added."""
         return TrainingItem(self.query, self.gold, answer=self.answer, text=self.text)
+
+
+class TypeTrees:
+    """The types of a text's gold mentions, in as few trees as may be.
+
+    Parameters are those of `TypesItem`.
+    """
+
+    def __init__(self, lm: CausalLM, template: ClassifyPrompt, noise: ListNoise | None):
+        self.lm = lm
+        self.template = template
+        self.noise = noise
+        self._trees: list[TypesItem] = []
+        # first token and length of the unit of the last tree
+        self._unit: tuple[int, int] | None = None
+
+    def add(
+        self, query: MentionQuery, first: int, taxonomy: Taxonomy, path: TypePath
+    ) -> None:
+        """A mention and its path. first (int): First token of its unit in the Doc."""
+        unit = (first, len(query.unit.tokens))
+        if unit != self._unit or len(self._trees[-1].tree) > _TREE_NODES:
+            self._trees.append(TypesItem(self.lm, self.template, self.noise))
+        self._unit = unit if self.template.continues else None
+        self._trees[-1].add(query, taxonomy, path)
+
+    def items(self) -> list[TrainingItem]:
+        """All that was added."""
+        return [tree.item() for tree in self._trees]
+
+
+def own_list(given: MentionList) -> Taxonomy:
+    """A mention's own type list.
+
+    Of types that differ in nothing but case or white space one is left, the answer if
+    it is among them.
+    """
+    names = [*given.names, given.answer]
+    by_name = {normalize_name(name): name for name in names}
+    return Taxonomy.from_labels(by_name.values())

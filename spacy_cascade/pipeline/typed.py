@@ -16,6 +16,7 @@ from .settings import Block
 class TypedPipe(LMPipe):
     """A component with a label set."""
 
+    default_taxonomy = "dynamicner"
     _taxonomy: Taxonomy
 
     @property

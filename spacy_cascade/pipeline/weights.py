@@ -12,15 +12,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import srsly
 from spacy.language import Language
-from spacy.util import load_config
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..models.files import pack_dir, unpack_dir
 from ..models.spec import HFSpec, SharedSpec
+from .settings import Block
+from .sharing import Sharing
+
+if TYPE_CHECKING:
+    from ..models.hf import HFCausalLM
+    from ..models.trainable import Optimizer, Trainable
 
 _counter = itertools.count()
 
@@ -42,9 +46,8 @@ class Weights:
         self._adapter: str | None = None
         # whether weights were loaded that had been trained with the owner's adapter
         self._joined = False
-        self._nlp = nlp
-        self._lm: Any = None
-        self._trainable: Any = None
+        self._lm: HFCausalLM | None = None
+        self._trainable: Trainable | None = None
         # whether the base is this component's alone, so that training may change it
         self._owns_base = False
         # where the base was loaded from, if not by its spec
@@ -52,20 +55,19 @@ class Weights:
         # whether what was loaded had been trained
         self._was_trained = False
         self._loading = threading.RLock()
-        # whose base is shared, and what was said about the base when it was saved
-        self._bound: Any = None
-        self._moved = False
-        self._noted: dict[str, Any] = {}
-        self.owner()
+        self.sharing = Sharing(nlp, spec)
+        self.sharing.owner()
 
     def move(self, nlp: Language) -> None:
         """The component was put into another pipeline; its base stays the one that it was."""
-        self._moved = self.owner() is not None
-        self._nlp = nlp
+        self.sharing.move(nlp)
 
     @property
-    def lm(self) -> Any:
-        """The language model (loaded now if it was not yet). RAISES CascadeError: C010 to C019."""
+    def lm(self) -> HFCausalLM:
+        """The language model, which is loaded now if it was not yet.
+
+        RAISES CascadeError: C010 to C019.
+        """
         if self._lm is None:
             with self._loading:
                 if self._lm is None:
@@ -73,7 +75,7 @@ class Weights:
         return self._lm
 
     @lm.setter
-    def lm(self, lm: Any) -> None:
+    def lm(self, lm: HFCausalLM) -> None:
         self._lm = lm
 
     @property
@@ -82,10 +84,11 @@ class Weights:
 
         RAISES CascadeError: C017.
         """
-        if self._adapter is None and self.joins:
-            alone = self._base_path is not None and self.owner() is None
-            return None if alone else self._owner().weights.adapter
-        return self._adapter
+        if self._adapter is not None or not self.joins:
+            return self._adapter
+        if self._base_path is not None and self.sharing.owner() is None:
+            return None
+        return self.sharing.found_owner().weights.adapter
 
     @property
     def joins(self) -> bool:
@@ -94,91 +97,38 @@ class Weights:
         """
         return isinstance(self.spec, SharedSpec) and (self.spec.adapter or self._joined)
 
-    def _owner(self) -> Any:
-        """The component whose base is shared. RAISES CascadeError: C017."""
-        assert isinstance(self.spec, SharedSpec)
-        owner = self.owner()
-        if owner is None:
-            pipes = ", ".join(name for name, _ in self._nlp.components) or "nothing"
-            raise CascadeError(
-                Errors.C017.format(component=self.spec.component, pipes=pipes)
-            )
-        return owner
-
-    def _load_base(self, path: Path | None = None) -> Any:
+    def _load_base(self, path: Path | None = None) -> HFCausalLM:
         from ..models.loading import load_model
 
         if path is not None:
-            return load_model(self._own_spec(), path=path)
+            return load_model(self.own_spec(), path=path)
         if isinstance(self.spec, SharedSpec):
-            return self._owner().lm
+            return self.sharing.found_owner().lm
         if not self.spec.name:
             raise CascadeError(Errors.C010.format(name=self.name, kind=self.kind))
         if isinstance(self.spec, HFSpec):
             return load_model(self.spec)
         return self.spec.load()
 
-    def owner(self) -> Any:
-        """The component whose base is shared: the one of this name, the one that had it when this
-        was saved, or the one that it was when this was made, whatever became of it (first of all
-        where this was sourced); else any with the very weights. None if there is none."""
-        if not isinstance(self.spec, SharedSpec):
-            return None
-        if self._moved:
-            return self._bound
-        others = {
-            name: pipe
-            for name, pipe in self._others()
-            if pipe.weights.spec is not self.spec
-        }
-        asked = self.spec.component
-        noted = (
-            self._noted.get("component") if self._noted.get("asked") == asked else None
-        )
-        found = others.get(noted or asked) or others.get(asked) or self._bound
-        if found is None and "hash" in self._noted:
-            owners = (
-                p
-                for p in others.values()
-                if not isinstance(p.weights.spec, SharedSpec) and p.weights.has_base()
-            )
-            found = next(
-                (p for p in owners if p.lm.fingerprint() == self._noted["hash"]), None
-            )
-        self._bound = found
-        return found
-
-    def _others(self) -> list[tuple[str, Any]]:
-        """The other components of the pipeline that run a language model."""
-        pipes: list[tuple[str, Any]] = [
-            p for p in self._nlp.components if hasattr(p[1], "weights")
-        ]
-        return [
-            p
-            for p in pipes
-            if isinstance(p[1].weights, Weights) and p[1].weights is not self
-        ]
-
     def has_base(self) -> bool:
         """Whether there is a base, loaded or not."""
         if self._lm is not None or self._base_path is not None:
             return True
         if isinstance(self.spec, SharedSpec):
-            owner = self.owner()
+            owner = self.sharing.owner()
             return owner is not None and owner.weights.has_base()
         return bool(self.spec.name)
 
-    def _own_spec(self) -> HFSpec:
+    def own_spec(self) -> HFSpec:
         """How to load a base of one's own, wherever it stands."""
         if isinstance(self.spec, HFSpec):
             return self.spec
-        noted = self._noted.get("spec")
+        noted = self.sharing.noted.get("spec")
         if noted is not None:
-            names = {f.name for f in fields(HFSpec)}
+            names = {field.name for field in fields(HFSpec)}
             return HFSpec(**{k: v for k, v in noted.items() if k in names})
-        return (
-            self._bound.weights._own_spec() if self._bound is not None else HFSpec("")
-        )
+        bound = self.sharing.bound
+        return HFSpec("") if bound is None else bound.weights.own_spec()
 
     @contextmanager
     def active(self) -> Iterator[None]:
@@ -188,32 +138,31 @@ class Weights:
 
     def same(self, other: Weights) -> bool:
         """Whether both are the same base with the same adapter."""
-        owner = self.owner()
-        shared = not self._owns_base and owner is not None and owner.weights is other
-        return (
-            self._lm is other.lm if self._lm is not None else shared
-        ) and self.adapter == other.adapter
+        if self._lm is not None:
+            same_base = self._lm is other.lm
+        else:
+            owner = None if self._owns_base else self.sharing.owner()
+            same_base = owner is not None and owner.weights is other
+        return same_base and self.adapter == other.adapter
 
     # -- Training
-    # ---------------------------------------------------------------------------------------------
 
     @property
     def in_training(self) -> bool:
         """Whether training has begun, and the weights were not loaded since."""
         return self._trainable is not None
 
-    def trainable(self, adapter: dict[str, Any] | None) -> Any:
+    def trainable(self, adapter: Block | None) -> Trainable:
         """Make weights trainable: a new adapter, or a private copy of the base.
 
         Does nothing when called again.
 
-        adapter (dict | None): LoRA settings (see `training.weights.lora_config`); None: the base.
-        RETURNS (training.weights.Trainable)
+        adapter (dict | None): LoRA settings (see `models.trainable.lora_config`); None: the base.
         """
         with self._loading:
             if self.joins and self._adapter is None:
                 # asked every time: the owner may have loaded another adapter since
-                self._trainable = self._owner().start_training()
+                self._trainable = self.sharing.found_owner().start_training()
             if self._trainable is None:
                 from ..models.trainable import Trainable, lora_config
 
@@ -229,11 +178,10 @@ class Weights:
     @property
     def trained(self) -> bool:
         """Whether base or adapter were trained for this component, in this session or before."""
-        return (
-            self._was_trained or self._trainable is not None or self.adapter is not None
-        )
+        in_use = self._trainable is not None or self.adapter is not None
+        return self._was_trained or in_use
 
-    def step(self, sgd: Any) -> None:
+    def step(self, sgd: Optimizer) -> None:
         """Let a thinc optimizer step over the gradients, if there are any."""
         if self._trainable is not None:
             self._trainable.thinc_step(sgd)
@@ -247,12 +195,11 @@ class Weights:
         name = self.lm.name
         with tempfile.TemporaryDirectory() as tmp:
             self.lm.save(Path(tmp))
-            self._lm = load_model(self._own_spec(), path=Path(tmp), private=True)
+            self._lm = load_model(self.own_spec(), path=Path(tmp), private=True)
         self._lm.name = name
         self._owns_base = True
 
     # -- Adapters
-    # ---------------------------------------------------------------------------------------------
 
     def begin_with(self, path: Path) -> None:
         """Use a trained adapter if there is none yet. RAISES CascadeError: C013, C018."""
@@ -282,13 +229,11 @@ class Weights:
         weakref.finalize(self, self.lm.release, name).atexit = False
 
     # -- Saving
-    # -----------------------------------------------------------------------------------------------
 
     def savable(self, how: str) -> bool:
         """Whether nothing would be lost. how (str): See `save`."""
-        if how != "adapter" or isinstance(
-            self.spec, SharedSpec
-        ):  # `save` writes what nobody else has
+        # of a shared base `save` writes what nobody else has
+        if how != "adapter" or isinstance(self.spec, SharedSpec):
             return True
         return bool(self.adapter) or not self._has_own_base()
 
@@ -296,52 +241,46 @@ class Weights:
         """Whether there is a base that neither the spec nor another component could give back."""
         if self._owns_base or self._base_path is None:
             return self._owns_base
-        owner = self.owner()
+        owner = self.sharing.owner()
         return owner is None or self.lm.fingerprint() != owner.lm.fingerprint()
 
-    def save(self, path: Path, how: str, target: Path | None = None) -> dict[str, Any]:
+    def save(self, path: Path, how: str, target: Path | None = None) -> Block:
         """Write model/ and adapter/, all safetensors. RETURNS (dict): What `load` has to know.
 
         how (str): "full" (base and adapter), "adapter" or "none". What was never loaded is not
             written. A shared base is written by its owner; where the owner is not saved along, it
             is written here, unless nothing is.
         target (Optional[Path]): Where in a pipeline's directory `path` will be; None if it is
-        saved by itself.
+            saved by itself.
         """
-        meta: dict[str, Any] = {"trained": self.trained}
+        meta: Block = {"trained": self.trained}
         joined = None if self._adapter else self.adapter
-        shared = (
-            isinstance(self.spec, SharedSpec)
-            and not self._owns_base
-            and self._base_path is None
-        )
-        alone = (
-            shared
-            and how != "none"
-            and self.has_base()
-            and not self._owner_is_saved(target)
-        )
-        if (
-            self._lm is None
-            and self._base_path is None
-            and joined is None
-            and not alone
-        ):
-            note = {"base": self._note()} if shared else {}
-            return {**meta, "adapter": False, "weights": "none", **note}
+        is_shared = isinstance(self.spec, SharedSpec)
+        shared = is_shared and not self._owns_base and self._base_path is None
+        alone = shared and how != "none" and self.has_base()
+        alone = alone and not self.sharing.owner_is_saved(target)
+
+        loaded = self._lm is not None or self._base_path is not None
+        if not loaded and joined is None and not alone:
+            meta |= {"adapter": False, "weights": "none"}
+            return meta | ({"base": self.sharing.note()} if shared else {})
+
         meta["base"] = {**self._origin(shared), "hash": self.lm.fingerprint()}
         if shared and not alone:
-            meta["base"] |= self._note()
-        elif isinstance(self.spec, SharedSpec):
-            how = (
-                "full" if alone or (how == "adapter" and self._has_own_base()) else how
-            )
-            meta["base"]["spec"] = {**asdict(self._own_spec()), "name": ""}
-        adapter = (self.adapter if alone else self._adapter) if how != "none" else None
+            meta["base"] |= self.sharing.note()
+        elif is_shared:
+            if alone or (how == "adapter" and self._has_own_base()):
+                how = "full"
+            meta["base"]["spec"] = {**asdict(self.own_spec()), "name": ""}
+
+        adapter = None
+        if how != "none":
+            adapter = self.adapter if alone else self._adapter
         meta["adapter"] = adapter is not None
         if how != "none" and joined is not None and not alone:
             meta["joined_adapter"] = self.lm.adapter_hash(joined)
         meta["weights"] = how
+
         if how == "full" and (alone or not shared):
             self.lm.save(path / "model")
         if adapter is not None:
@@ -358,11 +297,28 @@ class Weights:
             return origin_of(self.spec)
         return {"name": getattr(self.spec, "name", "")}
 
-    @staticmethod
-    def _describe(origin: dict[str, str]) -> str:
-        """A recorded base, for messages."""
-        version = origin.get("version")
-        return f"'{origin.get('name')}'" + (f" ({version})" if version else "")
+    def load(self, path: Path, meta: Block) -> None:
+        """Load what `save` wrote; the base is loaded on first use where it was not saved along.
+
+        RAISES CascadeError: C013, C016, C018, C040, C041, C107.
+        """
+        if self._adapter is not None:
+            self.lm.release(self._adapter)
+        self._trainable = None
+        self._adapter = None
+        self._owns_base = False
+        self.sharing.restore(meta.get("base") or {})
+        self._join(path, meta.get("joined_adapter"))
+        self._was_trained = bool(meta.get("trained", meta["adapter"]))
+
+        if (path / "model").is_dir():
+            self._lm = self._load_base(path / "model")
+            self._base_path = path / "model"
+        else:
+            self._forget_base(path, meta)
+        if meta["adapter"]:
+            self._check_base(path, meta["base"])
+            self.load_adapter(path / "adapter")
 
     def _join(self, path: Path, trained: str | None) -> None:
         """Go on with the adapter of the base's owner, if the weights were trained so.
@@ -373,108 +329,54 @@ class Weights:
         self._joined = trained is not None
         if trained is None:
             return
-        if not isinstance(self.spec, SharedSpec):
-            raise CascadeError(
-                Errors.C107.format(
-                    path=path, name=self.name, expected=trained, found="none"
-                )
-            )
-        used = self.adapter
-        found = self._owner().lm.adapter_hash(used) if used is not None else "none"
+        found = "none"
+        if isinstance(self.spec, SharedSpec) and self.adapter is not None:
+            found = self.sharing.found_owner().lm.adapter_hash(self.adapter)
         if found != trained:
-            raise CascadeError(
-                Errors.C107.format(
-                    path=path, name=self.name, expected=trained, found=found
-                )
+            message = Errors.C107.format(
+                path=path, name=self.name, expected=trained, found=found
+            )
+            raise CascadeError(message)
+
+    def _forget_base(self, path: Path, meta: Block) -> None:
+        """The base was not saved along. RAISES CascadeError: C040, C041."""
+        saved = meta["weights"]
+        if saved == "full" and not isinstance(self.spec, SharedSpec):
+            raise CascadeFileNotFoundError(
+                Errors.C040.format(path=path, what="model/", name=self.name)
             )
 
-    def _note(self) -> dict[str, Any]:
-        """Whose base this is."""
-        assert isinstance(self.spec, SharedSpec)
-        owner = self.owner()
-        name = self.spec.component if owner is None else owner.name
-        return {"asked": self.spec.component, "component": name}
+        self._lm = None
+        self._base_path = None
+        base = self.sharing.noted.get("name")
+        nameless = isinstance(self.spec, HFSpec) and not self.spec.name
+        if saved != "full" and nameless and base:
+            message = Errors.C041.format(
+                path=path, saved=saved, name=self.name, base=base
+            )
+            raise CascadeError(message)
 
-    def _owner_is_saved(self, target: Path | None) -> bool:
-        """Whether the component whose base this is stands in the pipeline that is being saved.
-
-        Where that is written to disk, config.cfg and the components before this one are there
-        already; others were left out (`exclude`).
-        """
-        owner = self.owner()
-        if owner is None:
-            return False
-        if target is None or not (target.parent / "config.cfg").is_file():
-            return any(pipe is owner for _, pipe in self._others())
-        pipeline = load_config(target.parent / "config.cfg", interpolate=True)["nlp"][
-            "pipeline"
-        ]
-        before = (
-            pipeline[: pipeline.index(target.name)] if target.name in pipeline else []
-        )
-        if (
-            owner.name not in before
-            or not (target.parent / owner.name / "cascade.json").is_file()
-        ):
-            return False
-        base = srsly.read_json(target.parent / owner.name / "cascade.json").get("base")
-        return base is None or base.get("hash") == owner.lm.fingerprint()
-
-    def load(self, path: Path, meta: dict[str, Any]) -> None:
-        """Load what `save` wrote; the base is loaded on first use where it was not saved along.
-
-        RAISES CascadeError: C013, C016, C018, C040, C041, C107.
-        """
-        if self._adapter is not None:
-            self.lm.release(self._adapter)
-        self._trainable, self._adapter, self._owns_base = None, None, False
-        self._noted, self._moved = meta.get("base") or {}, False
-        self._join(path, meta.get("joined_adapter"))
-        self._was_trained = bool(meta.get("trained", meta["adapter"]))
-        if (path / "model").is_dir():
-            self._lm, self._base_path = self._load_base(path / "model"), path / "model"
-        else:
-            if meta["weights"] == "full" and not isinstance(self.spec, SharedSpec):
-                raise CascadeFileNotFoundError(
-                    Errors.C040.format(path=path, what="model/", name=self.name)
-                )
-            self._lm, self._base_path = None, None
-            if (
-                meta["weights"] != "full"
-                and isinstance(self.spec, HFSpec)
-                and not self.spec.name
-                and self._noted.get("name")
-            ):
-                base = meta["base"]["name"]
-                raise CascadeError(
-                    Errors.C041.format(
-                        path=path, saved=meta["weights"], name=self.name, base=base
-                    )
-                )
-        if meta["adapter"]:
-            if isinstance(self.spec, HFSpec):
-                self.spec = self.spec.as_recorded(meta["base"])
-            found = self.lm.fingerprint()
-            if found != meta["base"]["hash"]:
-                base = self._describe(meta["base"])
-                message = Errors.C016.format(
-                    path=path, expected=meta["base"]["hash"], found=found, base=base
-                )
-                raise CascadeError(message)
-            self.load_adapter(path / "adapter")
+    def _check_base(self, path: Path, base: Block) -> None:
+        """Whether a saved adapter is for this base. RAISES CascadeError: C016."""
+        if isinstance(self.spec, HFSpec):
+            self.spec = self.spec.as_recorded(base)
+        found = self.lm.fingerprint()
+        if found != base["hash"]:
+            version = base.get("version")
+            recorded = f"'{base.get('name')}'" + (f" ({version})" if version else "")
+            message = Errors.C016.format(
+                path=path, expected=base["hash"], found=found, base=recorded
+            )
+            raise CascadeError(message)
 
     # -- Pickling
-    # ---------------------------------------------------------------------------------------------
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """The base as it pickles itself (once, for all that share it), and the files of
         the adapter. Gradients that no optimizer has used yet are left behind.
         """
-        state = {
-            k: v
-            for k, v in self.__dict__.items()
-            if k not in ("_loading", "_trainable")
-        }
+        state = dict(self.__dict__)
+        del state["_loading"], state["_trainable"]
         state["_was_trained"] = self.trained
         if self._adapter is not None:
             with tempfile.TemporaryDirectory() as tmp:
@@ -482,11 +384,10 @@ class Weights:
                 state["_adapter"] = pack_dir(Path(tmp))
         return state
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
+    def __setstate__(self, state: Block) -> None:
         files = state["_adapter"]
-        self.__dict__.update(
-            state, _adapter=None, _trainable=None, _loading=threading.RLock()
-        )
+        fresh = {"_adapter": None, "_trainable": None, "_loading": threading.RLock()}
+        self.__dict__.update(state, **fresh)
         if files is not None:
             with tempfile.TemporaryDirectory() as tmp:
                 unpack_dir(files, Path(tmp))
