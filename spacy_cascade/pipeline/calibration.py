@@ -116,24 +116,35 @@ def _temperature(p: np.ndarray, y: np.ndarray) -> float:
         z = odds / np.exp(t)
         return float(np.logaddexp(0, z).mean() - (y * z).mean())
 
-    low, high, ratio = np.log(0.05), np.log(20.0), (np.sqrt(5) - 1) / 2
+    low = np.log(0.05)
+    high = np.log(20.0)
+    ratio = (np.sqrt(5) - 1) / 2
     for _ in range(60):
-        a, b = high - ratio * (high - low), low + ratio * (high - low)
-        low, high = (low, b) if loss(a) < loss(b) else (a, high)
+        a = high - ratio * (high - low)
+        b = low + ratio * (high - low)
+        if loss(a) < loss(b):
+            high = b
+        else:
+            low = a
     return float(np.exp((low + high) / 2))
 
 
 def _isotonic(p: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Pool adjacent violators. RETURNS: the mean score and the share of right ones of each pool."""
     order = np.argsort(p, kind="stable")
-    pools: list[list[float]] = []  # right, scores, size
+    # right ones, sum of scores, size
+    pools: list[list[float]] = []
     for score, hit in zip(p[order], y[order], strict=True):
         pools.append([hit, score, 1.0])
-        while (
-            len(pools) > 1
-            and pools[-2][0] * pools[-1][2] >= pools[-1][0] * pools[-2][2]
-        ):
+        while len(pools) > 1 and not _rises(pools[-2], pools[-1]):
             last = pools.pop()
             pools[-1] = [a + b for a, b in zip(pools[-1], last, strict=True)]
+
     table = np.array(pools)
-    return table[:, 1] / table[:, 2], table[:, 0] / table[:, 2]
+    right, scores, sizes = table.T
+    return scores / sizes, right / sizes
+
+
+def _rises(before: list[float], after: list[float]) -> bool:
+    """Whether the share of right ones is larger in the later pool."""
+    return before[0] * after[2] < after[0] * before[2]

@@ -30,29 +30,27 @@ def copy_item(
     there is not known, so it is no
         decision to learn from.
     """
-    automaton, state = job.automaton, job.automaton.start()
+    automaton = job.automaton
+    state = automaton.start()
     tokens = automaton.draft(state, job.guess)
-    positions, candidates, gold = [], [], []
+    start = len(job.prompt)
+    query = Query(job.prompt + tokens)
+    gold = []
     states = []
+
     for k, token in enumerate(tokens):
         states.append(state)
         allowed = automaton.allowed(state)
-        if (
-            len(allowed) > 1
-            and token in allowed
-            and not (missing and _opens(automaton, state, allowed, missing))
-        ):
-            positions.append(len(job.prompt) + k - 1)
-            candidates.append(allowed)
+        is_choice = len(allowed) > 1 and token in allowed
+        if is_choice and not (missing and _opens(automaton, state, allowed, missing)):
+            query.positions.append(start + k - 1)
+            query.candidates.append(allowed)
             gold.append(list(allowed).index(token))
         state = automaton.step(state, token)
-    n = len(job.prompt)
-    query = Query(
-        job.prompt + tokens, positions, candidates, depths=copy_depths(job, states)
-    )
-    return TrainingItem(
-        query, gold, answer=list(range(n, n + len(tokens))), text=list(text)
-    )
+
+    query.depths = copy_depths(job, states)
+    answer = list(range(start, start + len(tokens)))
+    return TrainingItem(query, gold, answer=answer, text=list(text))
 
 
 def _opens(
@@ -74,20 +72,22 @@ def list_item(job: ListJob, answer: Iterable[int]) -> TrainingItem:
 
     answer (Iterable[int]): The right tokens, with the end token.
     """
-    query, gold = Query(job.prompt), []
-    n = len(job.prompt)
+    query = Query(job.prompt)
+    gold = []
+    start = len(job.prompt)
     for k, token in enumerate(answer):
         allowed = job.automaton.allowed(job.state)
         # a token that writes what another one writes is no choice
         if len(allowed) > 1 and token in allowed:
-            query.positions.append(n + k - 1)
+            query.positions.append(start + k - 1)
             query.candidates.append(allowed)
             gold.append(allowed.index(token))
         job.write(token)
-    query.ids, query.depths = job.prompt + job.tokens, job.all_depths()
-    return TrainingItem(
-        query, gold, answer=list(range(n, n + len(job.tokens))), text=list(job.text)
-    )
+
+    query.ids = job.prompt + job.tokens
+    query.depths = job.all_depths()
+    nodes = list(range(start, start + len(job.tokens)))
+    return TrainingItem(query, gold, answer=nodes, text=list(job.text))
 
 
 class TypesItem:
