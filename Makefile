@@ -55,6 +55,7 @@ fast: setup
 lint: setup
 	$(BIN)/ruff check .
 	$(BIN)/lint-imports --no-cache
+	$(BIN)/python .ci/measure.py
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 

@@ -31,7 +31,8 @@ _HIGH = re.compile(rb"[\x80-\xff]")
 # Greek, Turkish) have letters of theirs where this one has signs, and a third of their words or
 # more is beyond ASCII.
 _WESTERN = frozenset(
-    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜßàáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ«»‹›‘’‚“”„–—…€£§°·•´¿¡©®™ºª½\xa0\xad"
+    "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÑÒÓÔÕÖØÙÚÛÜß"
+    "àáâãäåæçèéêëìíîïñòóôõöøùúûüÿŒœŸ«»‹›‘’‚“”„–—…€£§°·•´¿¡©®™ºª½\xa0\xad"
 )
 _HIGH_LETTERS = 1 / 3
 # Of Polish, Czech and others in an encoding of theirs, read as this one: a sign or a capital letter

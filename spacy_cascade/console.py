@@ -16,7 +16,8 @@ _STYLE = r"(?:[34]8;5;\d{1,3}|[34]8;2;\d{1,3};\d{1,3};\d{1,3}|[2349]?[0-7])"
 # than tabs and line ends could move the cursor, or change the terminal's title or
 # clipboard.
 _CONTROL = re.compile(
-    rf"(?P<own>\x1b\[(?:{_STYLE}(?:;{_STYLE})*)?m|\x1b\[A)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"
+    rf"(?P<own>\x1b\[(?:{_STYLE}(?:;{_STYLE})*)?m|\x1b\[A)"
+    r"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]|\r(?!\n)"
 )
 
 

@@ -19,11 +19,13 @@ MAX_CHARACTERS = 56
 MAX_LEVELS = 4
 # Short forms that have a vowel and no upper case, so that nothing but a list tells them from words.
 ACRONYMS = re.compile(
-    r"abbr|addr|ai|atc|chem|dept|det|div|dna|doc|edu|ent|eval|evt|fac|gpe|id|info|ip|iupac|loc|lang|meas|med|misc|ml|mny|num|"
-    r"nom|nam|norp|ner|org|orig|pat|per|pers|poi|pos|prod|prop|qty|quant|ref|rel|rna|spec|sw|temp|tim|tv|univ|uri|url|veh|wea"
+    r"abbr|addr|ai|atc|chem|dept|det|div|dna|doc|edu|ent|eval|evt|fac|gpe|id|info|ip|"
+    r"iupac|loc|lang|meas|med|misc|ml|mny|num|nom|nam|norp|ner|org|orig|pat|per|pers|"
+    r"poi|pos|prod|prop|qty|quant|ref|rel|rna|spec|sw|temp|tim|tv|univ|uri|url|veh|wea"
 )
 VAGUE = re.compile(
-    r"abstract|concept|data|element|entity|group|item|label|material|mention|misc|miscellaneous|name|object|other|property|"
+    r"abstract|concept|data|element|entity|group|item|label|material|mention|misc|"
+    r"miscellaneous|name|object|other|property|"
     r"tag|term|thing|type|unit|unknown|value|work"
 )
 _REST = re.compile(r"(other|misc|miscellaneous|unspecified|unknown) (?!name\b)")

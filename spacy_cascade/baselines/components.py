@@ -57,7 +57,9 @@ class PromptNER(_Untrained):
 
     kind = "prompt_ner"
     # what is not trained needs no right answers
-    template: PromptSetting[CandidatePrompt] = PromptSetting(CandidatePrompt)  # type: ignore[assignment]
+    template: PromptSetting[CandidatePrompt] = PromptSetting(  # type: ignore[assignment]
+        CandidatePrompt
+    )
 
 
 class _MarkedWindow(NamedTuple):
