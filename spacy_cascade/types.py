@@ -332,7 +332,7 @@ class ClassifyPrompt(Protocol):
         """Where the text stands in the prompts about a unit; may be empty."""
 
 
-class LabeledSpan(NamedTuple):
+class ListedSpan(NamedTuple):
     """Tokens of a unit that are a mention, and the index of their label."""
 
     start: int
@@ -360,11 +360,11 @@ class ListPrompt(Protocol):
         lm: CausalLM,
         job: ListJob,
         labels: LabelSet,
-        spans: Sequence[LabeledSpan],
+        spans: Sequence[ListedSpan],
     ) -> list[int]:
         """Token ids of the right answer with the end token, for training.
 
-        spans (Sequence[LabeledSpan]): Gold mentions in the order of the text.
+        spans (Sequence[ListedSpan]): Gold mentions in the order of the text.
         """
 
     def cost(self, lm: CausalLM, segment: str) -> int:

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..decoding.automaton import Guess
 from ..decoding.copy import Job
@@ -16,7 +16,7 @@ from ..decoding.native import NativeAutomaton
 from ..decoding.symbols import byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..prompts.chat_format import SYSTEM, frame, turn, vocabulary
-from ..prompts.demonstrations import Demo, marked, read_demos
+from ..prompts.demonstrations import Demo, marked, read_demos, unusable
 from ..prompts.labelset import LabelSet
 from ..registry import prompts
 from ..types import CausalLM, TokenSpan, Unit
@@ -287,59 +287,59 @@ class PromptNERTemplate:
 
 
 def read_candidates(
-    examples: Sequence[Mapping[str, Any]] | None,
+    examples: Sequence[Mapping[str, object]] | None,
 ) -> tuple[tuple[str, tuple[Candidate, ...]], ...]:
-    """Demonstrations as in `read_demos`, whose entities may have a "reason", and no
-    "type" if they are none.
+    """Read demonstrations as `read_demos` does.
+
+    Their entities may have a "reason", and no "type" if they are no entities.
 
     RAISES CascadeError: C051 if one has another form, a mention that is not in its
-        text, or a reason that would break
-    the form of the answer.
+        text, or a reason that would break the form of the answer.
     """
+    records = list(examples or ())
+    demos = read_demos([_typed(record) for record in records])
     out = []
-    for number, (record, demo) in enumerate(
-        zip(
-            examples or (), read_demos([_typed(r) for r in examples or ()]), strict=True
-        )
-    ):
-        reasons = [
-            entity.get("reason") or "" for entity in record.get("entities") or ()
-        ]
-        for reason in reasons:
-            if not isinstance(reason, str) or "(" in reason or "\n" in reason:
-                why = "a reason must be a text without '(' and line breaks"
-                raise CascadeError(
-                    Errors.C051.format(number=number, why=why, found=repr(reason)[:80])
-                )
-        pairs = zip(demo.mentions, reasons, strict=True)
-        out.append(
-            (
-                demo.text,
-                tuple(
-                    Candidate(n, "" if t == _NO_TYPE else t, reason)
-                    for (n, t), reason in pairs
-                ),
-            )
-        )
+    for number, (record, demo) in enumerate(zip(records, demos, strict=True)):
+        reasons = _reasons(number, record)
+        candidates = []
+        for (name, label), reason in zip(demo.mentions, reasons, strict=True):
+            label = "" if label == _NO_TYPE else label
+            candidates.append(Candidate(name, label, reason))
+        out.append((demo.text, tuple(candidates)))
     return tuple(out)
 
 
-def _typed(record: Any) -> Any:
+def _reasons(number: int, record: Mapping[str, object]) -> list[str]:
+    """The reasons of a record's entities; "" where there is none."""
+    entities = record.get("entities")
+    if not isinstance(entities, Sequence):
+        return []
+
+    out = []
+    for entity in entities:
+        reason = entity.get("reason") or ""
+        if not isinstance(reason, str) or "(" in reason or "\n" in reason:
+            why = "a reason must be a text without '(' and line breaks"
+            raise unusable(number, why, reason)
+        out.append(reason)
+    return out
+
+
+def _typed(record: object) -> object:
     """The record with a type for candidates that have none."""
     if not isinstance(record, Mapping) or not isinstance(record.get("entities"), list):
         return record
-    return {
-        **record,
-        "entities": [
-            {"type": _NO_TYPE, **e} if isinstance(e, Mapping) else e
-            for e in record["entities"]
-        ],
-    }
+
+    entities: list[object] = []
+    for entity in record["entities"]:
+        has_fields = isinstance(entity, Mapping)
+        entities.append({"type": _NO_TYPE, **entity} if has_fields else entity)
+    return {**record, "entities": entities}
 
 
 @prompts("spacy-cascade.GPTNER.v1")
 def gptner(
-    examples: list[dict[str, Any]] | None = None, system: str = SYSTEM
+    examples: list[dict[str, object]] | None = None, system: str = SYSTEM
 ) -> GPTNERTemplate:
     """GPT-NER's prompts in the model's chat format: see `GPTNERTemplate`.
 
@@ -354,7 +354,7 @@ def gptner(
 def promptner(
     reasons: int = 32,
     note: str = "Dates, times, adjectives and verbs are not entities.",
-    examples: list[dict[str, Any]] | None = None,
+    examples: list[dict[str, object]] | None = None,
     system: str = SYSTEM,
 ) -> PromptNERTemplate:
     """PromptNER's prompt in the model's chat format: see `PromptNERTemplate`.

@@ -23,7 +23,7 @@ from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import Warnings
 from ..prompts.labelset import LabelSet
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..types import LabeledSpan, ListPrompt, TokenSpan, TrainingItem
+from ..types import ListedSpan, ListPrompt, TokenSpan, TrainingItem
 from .factories import register
 from .saved import DEFAULT_TAXONOMY
 from .settings import (
@@ -264,7 +264,7 @@ class OpenNER(WindowedPipe, TypedPipe):
                 inside = window.start <= start and end <= window.end
                 if inside and path in index:
                     first, behind = start - window.start, end - window.start
-                    spans.append(LabeledSpan(first, behind, index[path]))
+                    spans.append(ListedSpan(first, behind, index[path]))
             job = self.template.job(self.lm, window.unit, labels, nested=self.nested)
             answer = self.template.answer(self.lm, job, labels, spans)
             items.append(list_item(job, answer))

@@ -12,7 +12,7 @@ from ..decoding.symbols import Labels, TextIndex, byte_index, byte_labels
 from ..errors import CascadeError, Errors
 from ..registry import prompts
 from ..taxonomy import normalize_name
-from ..types import CausalLM, LabeledSpan, Unit
+from ..types import CausalLM, ListedSpan, Unit
 from .chat_format import SYSTEM, end_of_sequence, frame, tokenizer_of, turn, vocabulary
 from .compact import encode_segments, joined
 from .demonstrations import Demo, read_demos
@@ -56,7 +56,7 @@ class B2NEROpen:
         return ListJob(unit, self._prompt(lm, unit.text, labels), automaton)
 
     def answer(
-        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[LabeledSpan]
+        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[ListedSpan]
     ) -> list[int]:
         """Token ids of the right answer, in the model's own tokenization, with the end token."""
         unit = job.unit
@@ -175,7 +175,7 @@ class CompactOpen:
         )
 
     def answer(
-        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[LabeledSpan]
+        self, lm: CausalLM, job: ListJob, labels: LabelSet, spans: Sequence[ListedSpan]
     ) -> list[int]:
         segments = encode_segments(lm, job.unit)
         pairs = []
