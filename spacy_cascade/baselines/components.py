@@ -230,9 +230,3 @@ class SpanFuser:
         paths = [span.label_ for span in spans]
         set_candidates(doc, SPANS_KEY, spans, scores=scores, paths=paths)
         return doc
-
-
-# Where the entry points of installs from before lead. To be removed.
-make_gpt_ner = GPTNER
-make_prompt_ner = PromptNER
-make_span_fuser = SpanFuser

@@ -371,7 +371,3 @@ def _relabel(doc: Doc, typed: Sequence[Span]) -> list[Span]:
 def _certain(spans: Iterable[tuple[int, int]]) -> list[Candidate]:
     """Gold mentions as candidates."""
     return [Candidate(start, end, 1.0) for start, end in spans]
-
-
-# Where the entry points of installs from before lead. To be removed.
-make_classifier = CascadeClassifier

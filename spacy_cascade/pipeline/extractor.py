@@ -360,7 +360,3 @@ def _known(ents: Sequence[Span], window: Window) -> list[TokenSpan]:
     behind = bisect_right(ents, window.end, key=lambda ent: ent.end)
     inside = ents[first:behind]
     return [(ent.start - window.start, ent.end - window.start) for ent in inside]
-
-
-# Where the entry points of installs from before lead. To be removed.
-make_extractor = CascadeExtractor

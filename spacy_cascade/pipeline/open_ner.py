@@ -321,7 +321,3 @@ register(
     taxonomy=DEFAULT_TAXONOMY,
     scores=SCORE_WEIGHTS,
 )
-
-
-# Where the entry points of installs from before lead. To be removed.
-make_open_ner = OpenNER

@@ -339,12 +339,3 @@ def check_question(user: str) -> None:
     if why:
         known = ", ".join(_PARTS)
         raise CascadeError(Errors.C108.format(found=user, why=why, known=known))
-
-
-# Where the entry points of installs from before lead. To be removed.
-chat_extract = ChatExtract
-chat_labeled_extract = ChatLabeledExtract
-cascadener_extract = CascadeNERExtract
-chat_classify = ChatClassify
-cascadener_classify = CascadeNERClassify
-cascadener_paper = CascadeNERPaper

@@ -202,8 +202,3 @@ class CompactClassify:
         first = len(_head(lm, unit, self.begin, self.sep, self.labels))
         text = joined(encode_segments(lm, unit))
         return range(first, first + len(text))
-
-
-# Where the entry points of installs from before lead. To be removed.
-compact_extract = CompactExtract
-compact_classify = CompactClassify

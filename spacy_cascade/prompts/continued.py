@@ -126,7 +126,3 @@ class ChatClassifyContinued(ChatTemplate):
     def text_range(self, lm: CausalLM, unit: Unit) -> range:
         """Positions of the user's turn in the prompt."""
         return self.extract.user_turn(lm, unit, self.extract.prompt(lm, unit))
-
-
-# Where the entry points of installs from before lead. To be removed.
-chat_classify_continued = ChatClassifyContinued
