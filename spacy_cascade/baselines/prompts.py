@@ -345,6 +345,7 @@ def gptner(
 
     examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
         "type": ...}]}.
+    system (str): The system prompt.
     RAISES CascadeError: C051 for a wrong demonstration.
     """
     return GPTNERTemplate(read_demos(examples), system)
@@ -359,8 +360,11 @@ def promptner(
 ) -> PromptNERTemplate:
     """PromptNER's prompt in the model's chat format: see `PromptNERTemplate`.
 
+    reasons (int): Most tokens of a reason. 0: none is asked for.
+    note (str): What else the definition of an entity says.
     examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
         "type": ..., "reason": ...}]}; without "type" for a candidate that is no entity.
+    system (str): The system prompt.
     RAISES CascadeError: C021 for a negative number of tokens, C051 for a wrong demonstration.
     """
     if reasons < 0:

@@ -261,8 +261,13 @@ def b2ner_open(
 ) -> B2NEROpen:
     """As the released B2NER adapters were trained: see `B2NEROpen`.
 
+    language (str): Language of the instruction: "en", "zh", "de", "nl", "es", "fr",
+        "ja", "ko" or "ru". "auto": Chinese for Chinese text, else English.
+    descriptions (bool): Add the taxonomy's label descriptions, where it has any.
     examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
         "type": ...}]}.
+    chat (bool): Ask in the model's chat format, as instruct models expect.
+    system (str): The system prompt of the chat format.
     RAISES CascadeError: C020 for an unknown language, C051 for a wrong demonstration.
     """
     return B2NEROpen(
@@ -278,6 +283,11 @@ def compact_open(
 ) -> CompactOpen:
     """For the tiny base of `spacy cascade base` and its tokenizer: see `CompactOpen`.
 
+    list_labels (bool): Begin with the label set. Without it, the constraint alone holds
+        the labels.
+    descriptions (bool): Add the taxonomy's label descriptions to that list.
+    examples (Optional[list]): Demonstrations, {"text": ..., "entities": [{"name": ...,
+        "type": ...}]}.
     RAISES CascadeError: C051.
     """
     return CompactOpen(list_labels, descriptions, read_demos(examples))
