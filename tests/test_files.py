@@ -147,6 +147,7 @@ def _refuses(
     assert _contents(Path()) == before
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("folder")
 @pytest.mark.parametrize("where", ["same", "inside", "link"])
 @pytest.mark.parametrize("command", list(TREES))

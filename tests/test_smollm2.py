@@ -36,6 +36,7 @@ def test_the_example_of_the_card(nlp: Any) -> None:
     ]
 
 
+@pytest.mark.slow
 @NEEDED
 def test_types_are_read_from_the_list(nlp: Any) -> None:
     text = "TNF-alpha regulates p53 in HeLa cells."

@@ -809,6 +809,7 @@ def test_prompted_configs_assemble_and_run(
 # -- Costs ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_costs_are_those_of_right_answers(nlp: Language, base: Path) -> None:
     """Two sentences with a person and a city each: every system writes them, and asks
     as often as it has to.

@@ -261,6 +261,7 @@ def test_assembled_pipeline_has_one_base_and_two_adapters(work: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_assembled_stages_answer_like_the_trained_ones(work: Path) -> None:
     nlp, stage = (
         spacy.load(work / "pipeline"),

@@ -66,6 +66,7 @@ def test_equal_and_similar_texts():
         find_twins(train, test, threshold=0)
 
 
+@pytest.mark.slow
 def test_index_finds_what_brute_force_finds():
     rng = random.Random(0)
     words = [f"w{i}rd" for i in range(12)]

@@ -196,6 +196,7 @@ def test_batch_size_does_not_matter(
     assert outcome(jobs) == outcome(single) == outcome(backwards)[::-1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", MAKERS)
 @pytest.mark.parametrize("seed", range(4))
 def test_drafts_never_change_the_result(

@@ -145,6 +145,7 @@ def _whole(nlp: Language, text: str) -> Doc:
     return Tokenizer.__call__(nlp.tokenizer, text)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "text",
     [

@@ -21,6 +21,7 @@ from tests.util import load_private
 TEXT = st.text(st.characters(blacklist_categories=["Cs"]), max_size=40)
 
 
+@pytest.mark.slow
 @given(TEXT)
 def test_case_split_is_lossless(text: str) -> None:
     assert join_case(*split_case(text)) == text

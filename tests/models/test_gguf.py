@@ -126,6 +126,7 @@ def test_converted_once(
     assert list((tmp_path / "here").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_another_file_at_the_same_path(tmp_path: Path) -> None:
     path = gguf_files.write(tmp_path / "x.gguf")
     first = load_model(gguf_spec(str(path), device="cpu")).fingerprint()

@@ -116,6 +116,7 @@ def test_saving_again_asks_no_hub(package: Path, tmp_path: Path) -> None:
     assert found(spacy.load(tmp_path / "b")) == found(nlp)
 
 
+@pytest.mark.slow
 def test_the_base_is_recorded(package: Path, tmp_path: Path) -> None:
     nlp = pipeline()
     nlp.to_disk(tmp_path / "nlp")
@@ -131,6 +132,7 @@ def test_the_base_is_recorded(package: Path, tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.slow
 def test_the_version_of_the_package_is_recorded(package: Path, tmp_path: Path) -> None:
     info = package.parent / "tiny_base-1.2.dist-info"
     info.mkdir()
@@ -169,6 +171,7 @@ def test_a_base_that_has_changed_under_a_pinned_hash(
     assert err.value.code == "C097"
 
 
+@pytest.mark.slow
 def test_a_base_that_is_not_installed(package: Path, tmp_path: Path) -> None:
     pipeline().to_disk(tmp_path / "nlp")
     package.rename(tmp_path / "gone")

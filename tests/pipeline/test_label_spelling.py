@@ -176,6 +176,7 @@ def nlp_lively(lively: Path) -> Language:
     return util.cascade(lively)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factory", ["open_ner", "gpt_ner", "prompt_ner"])
 def test_single_stage_components(factory: str, base: Path, tmp_path: Path) -> None:
     import torch

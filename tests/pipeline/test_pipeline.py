@@ -79,6 +79,7 @@ print(len(docs), "TOKENIZERS_PARALLELISM" in os.environ)
     assert "forked" not in found.stderr
 
 
+@pytest.mark.slow
 def test_order_of_the_stream_does_not_matter(both: Language) -> None:
     for a, b in zip(both.pipe(ALL), reversed(list(both.pipe(ALL[::-1]))), strict=True):
         same(a, b)

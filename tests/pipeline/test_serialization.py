@@ -111,6 +111,7 @@ def test_a_saved_pipeline_may_move(trained: Language, tmp_path: Path) -> None:
     assert results(spacy.load(tmp_path / "b")) == results(trained)
 
 
+@pytest.mark.slow
 def test_saving_twice_and_loading_twice(trained: Language, tmp_path: Path) -> None:
     trained.to_disk(tmp_path / "a")
     spacy.load(tmp_path / "a").to_disk(tmp_path / "b")
@@ -140,6 +141,7 @@ def test_adapters_go_with_their_pipelines(trained: Language, tmp_path: Path) -> 
     assert results(second) == results(third) == expected
 
 
+@pytest.mark.slow
 def test_saving_over_the_directory_it_was_loaded_from(
     trained: Language, tmp_path: Path
 ) -> None:
@@ -299,6 +301,7 @@ def test_the_base_is_recorded_by_name_and_hash(lively: Path, tmp_path: Path) -> 
     assert meta["base"]["hash"] == nlp.get_pipe("cascade_extractor").lm.fingerprint()  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 def test_a_fully_trained_shared_base_is_saved_with_its_owner(
     lively: Path, tmp_path: Path
 ) -> None:

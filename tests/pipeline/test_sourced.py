@@ -83,6 +83,7 @@ def test_gold_is_scored_in_the_spelling_of_the_pipeline(lively: Path) -> None:
     assert extractor.score([eg]) == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", [through_disk, through_bytes])
 @pytest.mark.parametrize("name", ["cascade_classifier", "typer"])
 def test_a_classifier_alone_takes_its_base_along(

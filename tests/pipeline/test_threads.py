@@ -141,6 +141,7 @@ def test_a_stream_that_threads_hand_on(shipped: Language) -> None:
     assert got == right
 
 
+@pytest.mark.slow
 def test_streams_in_turns_with_other_types(shipped: Language) -> None:
     """One generator advances while another one waits in the middle of a batch, and the
     types change meanwhile.
@@ -305,6 +306,7 @@ def test_whoever_asks_for_transformers_model_waits_until_nobody_runs_the_plain_o
     assert lm.decoder is model.model
 
 
+@pytest.mark.slow
 def test_tables_of_positions_for_short_and_long_texts() -> None:
     """A table that another thread has replaced by a shorter one."""
     extractor: Any = spacy.load(PIPELINE).get_pipe("cascade_extractor")

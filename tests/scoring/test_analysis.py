@@ -351,6 +351,7 @@ def test_texts_are_escaped(nlp: Any) -> None:
     assert '"><b>' not in page
 
 
+@pytest.mark.slow
 def test_the_command(corpus: Path, lively: Path, tmp_path: Path) -> None:
     util.cascade(lively).to_disk(tmp_path / "pipeline")
     html, counts = tmp_path / "new" / "e.html", tmp_path / "new" / "e.json"

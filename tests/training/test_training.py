@@ -582,6 +582,7 @@ def _resume(
     return loop.run(nlp, util.examples(nlp)[:examples], [], run, resume=resume)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("file", ["state.safetensors", "meta.json"])
 @pytest.mark.parametrize("damage", ["cut", "flipped", "gone"])
 def test_c032_damaged_checkpoint(
@@ -677,6 +678,7 @@ def test_no_resume_starts_again(stopped: tuple[Path, Path]) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_a_finished_run_is_not_run_again(stopped: tuple[Path, Path]) -> None:
     path, run = stopped
     _resume(path, run)
@@ -705,6 +707,7 @@ NAMES = {
 }
 
 
+@pytest.mark.slow
 @given(
     seed=st.integers(0, 10**6),
     index=st.integers(0, len(util.GOLD) - 1),

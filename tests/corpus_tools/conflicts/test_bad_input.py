@@ -84,6 +84,7 @@ def test_bad_config(tiny, tmp_path, text, why):
     )
 
 
+@pytest.mark.slow
 def test_config_with_unknown_parts(tiny, tmp_path):
     text = model.DEFAULT_CONFIG.read_text("utf8").replace(
         "spacy.MaxoutWindowEncoder.v2", "nobody.Encoder.v1"

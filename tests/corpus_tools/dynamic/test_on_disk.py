@@ -254,6 +254,7 @@ def test_bad_input(write_json, tmp_path, value, options, code):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.slow
 def test_one_sentence(write_json, tmp_path):
     value = {"s": entry(("Paris", "city"), ("Bolt", "athlete"))}
     result = run(
