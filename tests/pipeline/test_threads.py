@@ -22,6 +22,7 @@ import spacy
 import torch
 from spacy.language import Language
 
+from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.locks import StateLock
 from spacy_cascade.models.plain_decoder import PlainDecoder
 from spacy_cascade.models.spec import HFSpec
@@ -282,7 +283,7 @@ def test_special_tokens_in_texts_and_in_prompts(rnd: Any) -> None:
 
 def test_a_base_is_loaded_once(lively: Path) -> None:
     spec = HFSpec(str(lively), device="cpu", batch_tokens=4095)
-    models = in_threads(*[spec.load] * 4)
+    models = in_threads(*[lambda: load_model(spec)] * 4)
     assert all(lm is models[0] for lm in models)
 
 
