@@ -164,7 +164,7 @@ def test_assembled_stages_share_it_whatever_the_config_says(
     trained: Path, tmp_path: Path
 ) -> None:
     """`configs/pipeline.cfg` is for one adapter and for two."""
-    from tests.cli.test_cli import call, find_config
+    from tests.cli.util import call, find_config
 
     weights = [f"--paths.{n[8:]}={trained / 'model-last' / n}" for n in STAGES]
     call("assemble", find_config("pipeline"), tmp_path / "pipeline", *weights)

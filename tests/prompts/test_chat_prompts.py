@@ -28,7 +28,7 @@ from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.prompts.demonstrations import read_shots
 from spacy_cascade.types import MentionQuery
 from tests import util
-from tests.cli.test_cli import call, find_config
+from tests.cli.util import call, find_config
 from tests.prompts.test_chat_frames import CHATML
 
 EXAMPLES = [

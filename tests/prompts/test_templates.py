@@ -18,7 +18,7 @@ from spacy_cascade.prompts.chat import ChatExtract, ChatLabeledExtract
 from spacy_cascade.prompts.compact import CompactClassify, CompactExtract
 from spacy_cascade.prompts.continued import ChatClassifyContinued
 from tests import util
-from tests.cli.test_cli import call, find_config
+from tests.cli.util import call, find_config
 
 WORDS = {"system": "Be exact.", "instruction": "Mark {types}."}
 CHAT = {"template": {"@prompts": "spacy-cascade.ChatLabeledExtract.v1", **WORDS}}
