@@ -27,7 +27,7 @@ from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.taxonomy import Taxonomy
 from spacy_cascade.types import MentionQuery
 from tests import util
-from tests.decoding.test_labels import NAMES, TREE, brute_force
+from tests.decoding.label_scores import NAMES, TREE, brute_force
 
 SPANS = [(0, 2), (4, 6), (7, 8)]  # John Smith, New York, Paris
 
