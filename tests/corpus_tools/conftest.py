@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from corpus_tools.issues import Report
+from tests.corpus_tools.report import RECORDS
 
 DATA = Path(
     os.environ.get(
@@ -40,3 +41,15 @@ def write_json(tmp_path: Path) -> Any:
         return path
 
     return write
+
+
+@pytest.fixture
+def corpus(write_json: Any, tmp_path: Path) -> Path:
+    """Folder of a corpus in two languages."""
+    write_json(
+        {"P": "person", "L": "location", "C": "location->city"},
+        "corpus/NER_en/toy/labels.json",
+    )
+    write_json(RECORDS, "corpus/NER_en/toy/train.json")
+    write_json(RECORDS[:1], "corpus/NER_zh/other/dev.json")
+    return tmp_path / "corpus"
