@@ -1,4 +1,6 @@
-"""Pipelines on a base from a GGUF file: saved with an adapter or whole, and loaded elsewhere."""
+"""Pipelines on a base from a GGUF file: saved with an adapter or whole, and loaded
+elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -23,11 +25,6 @@ from spacy_cascade.models.gguf.source import sha256_of
 from tests import gguf_files, util
 
 CHAT = {"system": "NER", "instruction": "{types}"}
-
-
-@pytest.fixture(autouse=True)
-def cache(tmp_path: Path, monkeypatch: Any) -> None:
-    monkeypatch.setenv(VARIABLE, str(tmp_path / "cache"))
 
 
 @pytest.fixture
