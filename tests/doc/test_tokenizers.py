@@ -11,6 +11,7 @@ from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
+from corpus_tools.formats.docs import TOKENIZER
 from tests import util
 
 # spaCy's string store is UTF-8: text with lone surrogates can't become a Doc at all
@@ -126,7 +127,7 @@ def test_config_round_trip(nlp: Language) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("lang", ["en", "de", "fr"])
 def test_works_with_the_rules_of_other_languages(lang: str) -> None:
-    nlp = spacy.blank(lang, config=util.TOKENIZER)
+    nlp = spacy.blank(lang, config=TOKENIZER)
     for text in (*util.SENTENCES, *util.ODD):
         assert nlp.make_doc(text).text == text
     assert [t.text for t in nlp.make_doc("東京")] == ["東", "京"]
@@ -170,7 +171,7 @@ def test_long_stretches_are_tokenized_as_in_one_go(nlp: Language, text: str) -> 
 
 
 def test_norms_of_exceptions_stay_in_long_texts() -> None:
-    nlp = spacy.blank("en", config=util.TOKENIZER)
+    nlp = spacy.blank("en", config=TOKENIZER)
     doc = nlp.make_doc("日本" * 300 + " I can't")
     assert [(t.text, t.norm_) for t in doc[-2:]] == [("ca", "can"), ("n't", "not")]
 
@@ -244,7 +245,7 @@ def test_no_url_hides_a_mention_in_a_script_without_spaces(nlp: Language) -> Non
     ],
 )
 def test_a_language_protects_its_words(lang: str, text: str) -> None:
-    assert _texts(spacy.blank(lang, config=util.TOKENIZER), text) == _texts(
+    assert _texts(spacy.blank(lang, config=TOKENIZER), text) == _texts(
         spacy.blank(lang), text
     )
 
@@ -276,7 +277,7 @@ def test_a_saved_pipeline_keeps_its_rules(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("lang", ["xx", "fr"])
 def test_long_stretches_are_not_looked_through_for_urls(lang: str) -> None:
-    nlp = spacy.blank(lang, config=util.TOKENIZER)
+    nlp = spacy.blank(lang, config=TOKENIZER)
     for text in ("https://a.com/" + "b" * 3000 + ":c", "a:" * 3000, "aix-en-" * 600):
         assert nlp.make_doc(text).text == text
         assert nlp.tokenizer.url_match(text) is None

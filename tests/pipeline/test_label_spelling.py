@@ -20,6 +20,7 @@ from spacy_cascade.cli.evaluate import evaluate
 from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.doc.gold import known_path
 from spacy_cascade.errors import CascadeError
+from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import ChatClassify, ChatLabeledExtract
 from spacy_cascade.prompts.compact import CompactClassify
 from spacy_cascade.prompts.demonstrations import read_demos
@@ -221,7 +222,7 @@ def test_chat_prompts_name_types_as_users_do(rnd: Any, nlp: Language) -> None:
         ChatClassify().prompt(rnd, asked, (), ["DNA", "cell  Line"])[0]
     )
     assert rnd.encode("DNA", control=True) == ChatClassify().answer(rnd, "DNA")
-    labelled = util.make_unit(nlp.make_doc("Paris"), 0, 1, ("DNA", "cell  Line"))
+    labelled = make_unit(nlp.make_doc("Paris"), 0, 1, ("DNA", "cell  Line"))
     job = ChatLabeledExtract().job(rnd, labelled, Guess(labelled))
     for written in (text, rnd.tokenizer.decode(job.prompt)):
         assert "DNA, cell Line" in written

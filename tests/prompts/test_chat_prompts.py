@@ -16,6 +16,7 @@ from spacy_cascade.decoding.automaton import Guess
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import HFSpec
+from spacy_cascade.pipeline.windows import make_unit
 from spacy_cascade.prompts.chat import (
     CascadeNERClassify,
     CascadeNERExtract,
@@ -156,7 +157,7 @@ def test_label_aware_demonstrations_mark_what_is_looked_for(
     lm: Any, nlp: Language
 ) -> None:
     (doc,) = [nlp.make_doc("Jo left.")]
-    unit = util.make_unit(doc, 0, len(doc), ("location",))
+    unit = make_unit(doc, 0, len(doc), ("location",))
     template = ChatLabeledExtract(
         instruction="Mark {types}.", examples=EXAMPLES, n_examples=1
     )
@@ -302,6 +303,6 @@ def test_the_released_config_reads_two_models_from_one_directory(
     )
     assert extractor.lm.fingerprint() != classifier.lm.fingerprint()  # type: ignore[attr-defined]
     assert extractor.rounds == 3  # type: ignore[attr-defined]
-    nlp.get_pipe("cascade_classifier").set_taxonomy(["person", "place"])  # type: ignore[attr-defined]
+    nlp.get_pipe("cascade_classifier").set_taxonomy(["person", "place"])
     for doc in nlp.pipe(util.SENTENCES):
         assert {e.label_ for e in doc.ents} <= {"person", "place"}
