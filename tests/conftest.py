@@ -54,12 +54,10 @@ def texts() -> list[str]:
     return [*util.SENTENCES, *util.ODD]
 
 
-@pytest.fixture(scope="session")
-def base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
-    """Directory of a tiny base with random weights: 2 layers, width 32."""
+def build_tiny(path: Path, nlp: Language, texts: list[str], seed: int = 0) -> Path:
+    """A base with random weights: 2 layers, width 32."""
     from spacy_cascade.models.tiny import build_base
 
-    path = tmp_path_factory.mktemp("base") / "tiny"
     words = util.segments(
         nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3
     )
@@ -72,31 +70,20 @@ def base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
         heads=2,
         intermediate_size=64,
         neighbours=False,
+        seed=seed,
     )
     return path
+
+
+@pytest.fixture(scope="session")
+def base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
+    return build_tiny(tmp_path_factory.mktemp("base") / "tiny", nlp, texts)
 
 
 @pytest.fixture(scope="session")
 def other_base(tmp_path_factory: Any, nlp: Language, texts: list[str]) -> Path:
     """The same with other random weights."""
-    from spacy_cascade.models.tiny import build_base
-
-    path = tmp_path_factory.mktemp("base") / "other"
-    words = util.segments(
-        nlp, [*texts, *(t for t, _ in util.GOLD), " ".join(util.LABELS)] * 3
-    )
-    build_base(
-        path,
-        words,
-        vocab_size=700,
-        hidden_size=32,
-        layers=2,
-        heads=2,
-        intermediate_size=64,
-        neighbours=False,
-        seed=1,
-    )
-    return path
+    return build_tiny(tmp_path_factory.mktemp("base") / "other", nlp, texts, seed=1)
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 
 import pytest
@@ -12,10 +11,10 @@ from spacy.language import Language
 
 from spacy_cascade.baselines.reasons import ReasonAutomaton
 from spacy_cascade.decoding.native import Vocabulary
-from spacy_cascade.decoding.readings import State
 from spacy_cascade.decoding.symbols import Labels, byte_index
 from spacy_cascade.types import Unit
 from tests import util
+from tests.decoding.util import wander
 
 JUDGED = Vocabulary(
     [
@@ -82,24 +81,6 @@ def judge(
         nested=nested,
         reasons=reasons,
     )
-
-
-def wander(
-    automaton: ReasonAutomaton, seed: int, *, go_on: bool
-) -> tuple[bytes, State]:
-    """An answer of random tokens. go_on: end only if nothing else is allowed."""
-    rng, state, out = random.Random(seed), automaton.start(), b""
-    while not automaton.done(state):
-        allowed = list(automaton.allowed(state))
-        assert allowed, (
-            "the vocabulary can write everything, so there is always a way on"
-        )
-        if go_on and len(allowed) > 1 and 0 in allowed:
-            allowed.remove(0)
-        token = rng.choice(allowed)
-        state = automaton.step(state, token)
-        out += JUDGED.table[token] or b""
-    return out, state
 
 
 @given(

@@ -15,10 +15,9 @@ from spacy.language import Language
 
 from spacy_cascade.decoding.answers import AnswerAutomaton
 from spacy_cascade.decoding.native import Vocabulary
-from spacy_cascade.decoding.readings import State
 from spacy_cascade.decoding.symbols import Labels, Substrings, byte_index
 from spacy_cascade.types import Unit
-from tests.decoding.util import END, GRAMMAR, unit_of
+from tests.decoding.util import END, GRAMMAR, unit_of, wander
 
 # Every byte, and tokens that reach over the borders of labels, mentions and separators.
 PIECES = (
@@ -79,24 +78,6 @@ def automaton_for(
     return AnswerAutomaton(
         byte_index(unit), labels, GRAMMAR, vocabulary=VOCABULARY, end=END, nested=nested
     )
-
-
-def wander(
-    automaton: AnswerAutomaton, seed: int, *, go_on: bool
-) -> tuple[bytes, State]:
-    """An answer of random tokens. go_on: end only if nothing else is allowed."""
-    rng, state, out = random.Random(seed), automaton.start(), b""
-    while not automaton.done(state):
-        allowed = list(automaton.allowed(state))
-        assert allowed, (
-            "the vocabulary can write everything, so there is always a way on"
-        )
-        if go_on and len(allowed) > 1 and END in allowed:
-            allowed.remove(END)
-        token = rng.choice(allowed)
-        state = automaton.step(state, token)
-        out += VOCABULARY.table[token] or b""
-    return out, state
 
 
 def written(
