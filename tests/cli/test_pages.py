@@ -35,15 +35,16 @@ HOSTILE = (
     "\"' onmouseover=alert(1) style='background:url(//x)' x=\"",
     "&lt;svg/onload=alert(1)&gt; {0} {text} %s",
 )
-# What the pages are made of. None of these loads or runs anything by itself; links go to sections.
+# What the pages are made of. None of these loads or runs anything by itself; links go
+# to sections.
 TAGS = """
     html head meta title style body h1 h2 h3 nav a p section div span mark br small b i table thead
     tbody tr th td ul ol li figure figcaption details summary svg g rect text tspan line polyline
     script
 """
 STYLE = re.compile(
-    r"(?:(?:width|height|top|flex|--p|background|padding|margin|line-height|border-radius|direction|"
-    r"font-size|font-weight|vertical-align|margin-inline-start|white-space)\s*:"
+    r"(?:(?:width|height|top|flex|--p|background|padding|margin|line-height|border-radius|"
+    r"direction|font-size|font-weight|vertical-align|margin-inline-start|white-space)\s*:"
     r"\s*(?:[\w#.%\s-]|var\(--\w+\))+;?\s*)+"
 )
 

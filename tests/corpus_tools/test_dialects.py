@@ -112,7 +112,10 @@ READABLE: dict[str, tuple[bytes, list[tuple[str, str]]]] = {
         MARTA,
     ),
     "io.txt": (
-        "Marta\tperson-artist\nGómez\tperson-artist\nvive\tO\nen\tO\nSevilla\tlocation-city\n".encode(),
+        (
+            "Marta\tperson-artist\nGómez\tperson-artist\n"
+            "vive\tO\nen\tO\nSevilla\tlocation-city\n"
+        ).encode(),
         [("Marta Gómez", "person-artist"), ("Sevilla", "location-city")],
     ),
     "lower_case.conll": (

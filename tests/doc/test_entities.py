@@ -161,7 +161,7 @@ def test_drafts_from_entities_change_nothing_but_the_passes() -> None:
             extractor={"drafter": drafter, "overwrite_ents": True},
         )
         ruler = nlp.add_pipe("entity_ruler", first=True)
-        ruler.add_patterns([{"label": "X", "pattern": n} for n in util.NAMES])  # type: ignore[attr-defined]
+        ruler.add_patterns([{"label": "X", "pattern": n} for n in util.NAMES])
         found.append(
             util.entities(nlp("john met John and Paris Hilton in Paris, France"))
         )

@@ -101,7 +101,7 @@ def test_adapters_are_trained_saved_and_loaded(
         nlp.update(gold, sgd=optimizer)
     nlp.to_disk(tmp_path)
     again = type(nlp).from_config(nlp.config).from_disk(tmp_path)
-    assert again.get_pipe("cascade_extractor").weights.spec.quantization == "int8"  # type: ignore[attr-defined]
+    assert again.get_pipe("cascade_extractor").weights.spec.quantization == "int8"
     for text in util.SENTENCES:
         assert util.spans(again(text)) == util.spans(nlp(text))
 

@@ -180,10 +180,10 @@ def test_the_stages_of_different_runs_do_not_go_together(
     other = joint(chat)
     other.initialize(lambda: util.examples(other))
     with pytest.raises(CascadeError, match=r"C107.*cascade_classifier"):
-        other.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])  # type: ignore[attr-defined]
+        other.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])
     alone = joint(chat, model=util.model_config(chat))
     with pytest.raises(CascadeError, match=r"C107.*finds none"):
-        alone.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])  # type: ignore[attr-defined]
+        alone.get_pipe(STAGES[1]).from_disk(trained / "model-last" / STAGES[1])
 
 
 # -- Merged for inference ------------------------------------------------------------

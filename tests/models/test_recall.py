@@ -47,7 +47,7 @@ def stages(base: Path, request: Any) -> Language:
         extractor={**prompts[0], **more},
         classifier={**prompts[1], "adapter": None},
     )
-    nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)  # type: ignore[attr-defined]
+    nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)
     return nlp
 
 

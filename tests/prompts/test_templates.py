@@ -74,7 +74,7 @@ def test_what_was_taken_over_is_saved_again(trained: Path, tmp_path: Path) -> No
     spacy.load(tmp_path / "first").to_disk(tmp_path / "second")
     for name in ("first", "second"):
         nlp = spacy.load(tmp_path / name)
-        assert nlp.get_pipe("cascade_extractor").template == ChatLabeledExtract(**WORDS)  # type: ignore[attr-defined]
+        assert nlp.get_pipe("cascade_extractor").template == ChatLabeledExtract(**WORDS)
     data = spacy.load(tmp_path / "second").to_bytes()
     other = spacy.util.load_model_from_config(
         spacy.util.load_config(tmp_path / "second/config.cfg"), auto_fill=True
@@ -181,7 +181,7 @@ def _both(
         extractor={**extractor, "adapter": None},
         classifier={**classifier, "adapter": None},
     )
-    nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)  # type: ignore[attr-defined]
+    nlp.get_pipe("cascade_extractor").weights.lm = util.random_lm(base)
     return nlp
 
 
