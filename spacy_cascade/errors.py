@@ -362,3 +362,14 @@ class Warnings:
         "[CW19] [finetune] {option} = {value!r} is no option any more and has no effect: it is"
         " always {used!r} now. Remove it from the config."
     )
+    W020 = (
+        "[CW20] '{name}' is asked for {n} type(s) of {total} that its weights were never trained"
+        " with, and a model of this size can't guess a type from its name: {names}. Use known"
+        " types (`known_labels` of the component, or `python -m spacy cascade labels MODEL`), or"
+        " train with yours. Nothing is replaced."
+    )
+    W021 = (
+        "[CW21] {n} gold mention(s) have types that are not in the taxonomy of the pipeline, so"
+        " their types can't be right: {names}. Give the pipeline the types of the data with"
+        " set_taxonomy, or standardize the labels of the data."
+    )

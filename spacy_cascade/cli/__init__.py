@@ -1,6 +1,16 @@
 """`python -m spacy cascade ...`: found by spaCy through the entry point `spacy_cli`."""
 
-from . import analyze, average, base, deepen, evaluate, export, finetune, visualize
+from . import (
+    analyze,
+    average,
+    base,
+    deepen,
+    evaluate,
+    export,
+    finetune,
+    labels,
+    visualize,
+)
 from ._app import cascade_app
 
 __all__ = [
@@ -12,5 +22,6 @@ __all__ = [
     "evaluate",
     "export",
     "finetune",
+    "labels",
     "visualize",
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 import time
+from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
@@ -16,14 +18,23 @@ from spacy.training import Example
 from wasabi import msg
 
 from ..doc.annotations import labels_of
-from ..doc.gold import gold_chars, known_path, label_set, unannotated
+from ..doc.gold import (
+    gold_chars,
+    known_path,
+    label_set,
+    unannotated,
+    unknown_types,
+)
 from ..doc.missing import is_annotated
-from ..errors import CascadeError, Errors
+from ..errors import CascadeError, Errors, Warnings
 from ..files import JsonObject
 from ..scoring.scorers import cascade_score
 from ..taxonomy import Taxonomy, parse_path
+from ..taxonomy.aliases import with_nearest
 from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
+
+logger = logging.getLogger("spacy_cascade")
 
 # What a file of scores must hold.
 NEEDED = ("corpora", "all", "docs_per_second")
@@ -185,6 +196,7 @@ def evaluate(
         everything += examples
         results[name] = _scores(examples, score, seen)
 
+    _report_unknown(everything, label_set(nlp))
     results["all"] = _scores(everything, score, seen)
     about = {
         "model": str(model),
@@ -199,6 +211,23 @@ def evaluate(
         "docs_per_second": len(everything) / max(seconds, 1e-9),
         "about": about,
     }
+
+
+def _report_unknown(examples: Sequence[Example], taxonomy: Taxonomy | None) -> None:
+    """Warn (CW21) of gold types that are not in the taxonomy: typed scores suffer."""
+    if taxonomy is None:
+        return
+    unknown: Counter[str] = Counter()
+    for example in examples:
+        # a mention without a type has an empty path
+        found = unknown_types(example.reference, taxonomy)
+        unknown.update(filter(None, found))
+    if not unknown:
+        return
+    known = [path[-1] for path in taxonomy]
+    names = [name for name, _ in unknown.most_common()]
+    nearest = with_nearest(names, known)
+    logger.warning(Warnings.W021.format(n=sum(unknown.values()), names=nearest))
 
 
 def _mention_texts(docs: Iterable[Doc]) -> set[str]:

@@ -210,7 +210,7 @@ def report_gold(
         if marks:
             nested += _nested(example)
         if taxonomy is not None:
-            unknown.update(_unknown(example.reference, taxonomy))
+            unknown.update(unknown_types(example.reference, taxonomy))
 
     for names, message in (
         (misaligned, Warnings.W001),
@@ -250,8 +250,13 @@ def _nested(example: Example) -> list[str]:
     return out
 
 
-def _unknown(doc: Doc, taxonomy: Taxonomy) -> list[str]:
-    """Paths of gold mentions that the text's label set lacks, or the taxonomy."""
+def unknown_types(doc: Doc, taxonomy: Taxonomy) -> list[str]:
+    """Paths of gold mentions that the text's label set lacks, or the taxonomy.
+
+    doc (Doc): The reference.
+    taxonomy (Taxonomy): For texts without labels of their own.
+    RETURNS (list[str]): One for each mention.
+    """
     known = labels_of(doc) or taxonomy
     out = []
     for mention in gold_chars(doc):

@@ -176,6 +176,16 @@ class Encoding:
             return None
         return int(cast(int, found))
 
+    @property
+    def type_names(self) -> tuple[str, ...]:
+        """Names of the types that have a token of their own, as `models.tiny` makes them."""
+        added = getattr(self.tokenizer, "added_tokens_decoder", {})
+        names = []
+        for token in added.values():
+            if token.special and token.content.startswith(" "):
+                names.append(token.content[1:])
+        return tuple(names)
+
     def token_bytes(self) -> Sequence[bytes | None]:
         """See `ty.CausalLM.token_bytes`."""
         if self._bytes is None:

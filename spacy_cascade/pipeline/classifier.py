@@ -122,6 +122,7 @@ class CascadeClassifier(TypedPipe):
         if self._trained_alone(docs):
             return []
 
+        self.warn_unknown(labels_of(doc) or self.taxonomy for doc in docs)
         read = [self._as_read(doc) for doc in docs]
         pairs = list(zip(docs, read, strict=True))
         typed = self.classify(read, [self._candidates(*pair) for pair in pairs])
@@ -316,6 +317,7 @@ class CascadeClassifier(TypedPipe):
     def _type_trees(self, example: Example) -> TypeTrees:
         doc = example.predicted
         taxonomy = labels_of(example.reference) or self.taxonomy
+        self.learn_names(name for *_, name in taxonomy)
         labels = taxonomy.roots if self.template.labels else ()
         windows = self._windows(doc, labels)
         flat = flat_gold(example)
@@ -329,6 +331,7 @@ class CascadeClassifier(TypedPipe):
             if mention in own:
                 choices = own_list(own[mention])
                 path = choices.resolve(own[mention].answer)
+                self.learn_names(path)
             else:
                 choices = taxonomy
                 path = known_path(taxonomy, gold)

@@ -23,7 +23,7 @@ from ..models.spec import HFSpec, SharedSpec
 from ..scoring.scorers import cascade_score
 from ..types import TrainingItem
 from .calibration import Calibration, cross_fitted_error, expected_calibration_error
-from .configured import ConfiguredPipe
+from .known import KnowsLabels
 from .place import pipeline_that_names
 from .saved import (
     IN_PIPELINE,
@@ -57,7 +57,7 @@ T = TypeVar("T")
 SAVE_WEIGHTS = ("full", "adapter", "none")
 
 
-class LMPipe(ConfiguredPipe):
+class LMPipe(KnowsLabels):
     """A trainable pipe around a causal LM.
 
     Subclasses give `predict`, `set_annotations` and `training_items`. Their options are
@@ -331,6 +331,7 @@ class LMPipe(ConfiguredPipe):
                 meta["calibration"] = self.calibration.to_dict()
             meta |= self._template_of.save(folder)
             meta |= self.weights.save(folder, how, target)
+            self.save_known(meta)
             if meta["weights"] != "none":
                 self.save_more(folder)
             write_meta(folder, meta)
@@ -363,6 +364,7 @@ class LMPipe(ConfiguredPipe):
         if "weights" not in exclude:
             self.load_more(path)
             self.weights.load(path, meta)
+            self.load_known(meta)
         return self
 
     def to_bytes(self, *, exclude: Sequence[str] = ()) -> bytes:

@@ -148,10 +148,20 @@ class CascadeExtractor(WindowedPipe):
                     break
         return () if taxonomy is None else taxonomy.roots
 
+    def _check_labels(self, docs: Sequence[Doc]) -> None:
+        """Warn of unknown types, unless a `cascade_classifier` does."""
+        if not self.template.labels:
+            return
+        if any(_types_candidates(pipe) for _, pipe in self._nlp.components):
+            return
+        asked = [labels_of(doc) or self._taxonomy for doc in docs]
+        self.warn_unknown(taxonomy for taxonomy in asked if taxonomy is not None)
+
     # -- Running
 
     def predict(self, docs: Sequence[Doc]) -> list[Extracted]:
         """Candidates and coverage of each Doc."""
+        self._check_labels(docs)
         cuts = [self._cut(doc, self._labels(doc)) for doc in docs]
         found: list[dict[TokenSpan, float]] = [{} for _ in docs]
 
@@ -301,6 +311,7 @@ class CascadeExtractor(WindowedPipe):
         mentions = flat_gold(example)
         missing = missing_tokens(example)
         labels = self._labels(example.reference)
+        self.learn_names(labels)
         out = []
         for window in self._cut(example.predicted, labels).windows:
             if window.status not in (PROCESSED, SPLIT):

@@ -147,6 +147,7 @@ class OpenNER(WindowedPipe, TypedPipe):
     def predict(self, docs: Sequence[Doc]) -> list[Listed]:
         """Mentions and coverage of each Doc."""
         self._load_adapter()
+        self.warn_unknown(labels_of(doc) or self.taxonomy for doc in docs)
         lm = self.lm
         results: list[Listed] = []
         items: list[_ListedWindow] = []
@@ -250,6 +251,7 @@ class OpenNER(WindowedPipe, TypedPipe):
         if self.list_noise is not None:
             labels = self._changed(labels, gold.values())
 
+        self.learn_names(path[-1] for path in labels.paths)
         index = {path: i for i, path in enumerate(labels.paths)}
         items = []
         for window in self._cut(example.predicted, labels).windows:

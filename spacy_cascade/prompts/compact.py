@@ -79,6 +79,8 @@ class CompactExtract:
         location<sep>text<sep>`.
     """
 
+    # a small model knows no types but those it was trained with
+    closed_labels: ClassVar[bool] = True
     begin: ClassVar[str] = "<s>"
     sep: ClassVar[str] = "<sep>"
     mark: ClassVar[str] = "<mark>"
@@ -128,6 +130,8 @@ class CompactClassify:
         `<s><mark>mention<mark><type>`: for comparison, and for names that say it all.
     """
 
+    # a small model knows no types but those it was trained with
+    closed_labels: ClassVar[bool] = True
     begin: ClassVar[str] = "<s>"
     sep: ClassVar[str] = "<sep>"
     mark: ClassVar[str] = "<mark>"

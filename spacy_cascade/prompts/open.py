@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from ..decoding.answers import AnswerAutomaton
 from ..decoding.listing import ListJob
@@ -142,6 +143,7 @@ class CompactOpen:
     demos (tuple[Demo, ...]): `<s>text<sep><type> label<sep> mention</s>` before the text.
     """
 
+    closed_labels: ClassVar[bool] = True
     list_labels: bool = True
     descriptions: bool = False
     demos: tuple[Demo, ...] = ()
