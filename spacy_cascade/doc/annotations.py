@@ -30,6 +30,7 @@ __all__ = [
     "LABELS_KEY",
     "MENTION",
     "SPANS_KEY",
+    "at_least",
     "candidates",
     "fuse",
     "get_path",
@@ -77,6 +78,14 @@ def fuse(candidates: Iterable[tuple[int, int, float]]) -> list[int]:
             ends.insert(at, end)
             kept.append(i)
     return sorted(kept, key=lambda i: items[i][0])
+
+
+def at_least(threshold: float, scores: Sequence[float]) -> list[int]:
+    """Indices of the candidates that may enter `doc.ents`.
+
+    threshold (float): Least score. scores (Sequence[float]): As users see them.
+    """
+    return [k for k, score in enumerate(scores) if score >= threshold]
 
 
 def set_candidates(

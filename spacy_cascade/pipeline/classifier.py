@@ -9,6 +9,7 @@ from spacy.training import Example
 
 from ..doc.annotations import (
     SPANS_KEY,
+    at_least,
     candidates,
     fuse,
     labels_of,
@@ -73,6 +74,9 @@ class CascadeClassifier(TypedPipe):
         whose coarse type is below has no type.
     unknown (bool): Offer `unknown` in the first list. A mention that gets it is no entity.
     max_tokens (int): Most model tokens of the context around a mention.
+    score_threshold (float): Mentions with a lower `cascade_score` stay in
+        `doc.spans["cascade"]`, but do not enter `doc.ents`. With source = "ents" they
+        keep the label they came with.
     overwrite_ents (bool): Whether to replace entities of other components.
     """
 
@@ -85,6 +89,7 @@ class CascadeClassifier(TypedPipe):
     min_score = Setting(SHARE, 0.0)
     unknown = Setting(flag, False)
     max_tokens = Setting(WINDOW, 256)
+    score_threshold = Setting(SHARE, 0.0)
     overwrite_ents = Setting(flag, False)
 
     # Both are set by a training loop: whether to train on mentions' own lists, and what
@@ -231,7 +236,11 @@ class CascadeClassifier(TypedPipe):
             return
         for doc, mentions in zip(docs, results, strict=True):
             spans = [_as_span(doc, mention) for mention in mentions]
-            typed = [k for k, mention in enumerate(mentions) if mention.result.path]
+            path_scores = self.calibrated([m.result.score for m in mentions])
+            pairs = zip(mentions, path_scores, strict=True)
+            scores = [mention.score * score for mention, score in pairs]
+            sure = at_least(self.score_threshold, scores)
+            typed = [k for k in sure if mentions[k].result.path]
             if self.source == "ents":
                 untyped = _relabel(doc, [spans[k] for k in typed])
             else:
@@ -239,13 +248,14 @@ class CascadeClassifier(TypedPipe):
                 kept = fuse(mentions[k][:3] for k in typed)
                 flat = [spans[typed[k]] for k in kept]
                 set_ents(doc, flat, overwrite=self.overwrite_ents)
-            self._set_types(doc, spans, mentions, untyped)
+            self._set_types(doc, spans, mentions, path_scores, untyped)
 
     def _set_types(
         self,
         doc: Doc,
         spans: list[Span],
         mentions: list[TypedMention],
+        path_scores: list[float],
         untyped: list[Span],
     ) -> None:
         """Store the candidates with their types.
@@ -256,7 +266,7 @@ class CascadeClassifier(TypedPipe):
         attrs: dict[str, list[object]] = {
             "scores": [mention.score for mention in mentions],
             "paths": [format_path(result.path) for result in types],
-            "path_scores": [*self.calibrated([result.score for result in types])],
+            "path_scores": [*path_scores],
             "step_scores": [list(result.step_scores) for result in types],
         }
         if self.n_best > 1:

@@ -15,6 +15,7 @@ from ..decoding.drafters import CuesDrafter
 from ..doc.annotations import (
     MENTION,
     SPANS_KEY,
+    at_least,
     fuse,
     labels_of,
     placeholders,
@@ -85,7 +86,7 @@ class CascadeExtractor(WindowedPipe):
         sampled.
     temperature (float): Sampling temperature for passes after the first.
     open_threshold (float): A mention is opened at this probability. Less than 0.5 gives
-        more recall, at almost no cost. 0: wherever a mention may be. 1: nowhere.
+        more recall and less precision, in the same time. 0: wherever a mention may be. 1: nowhere.
     drafter (Optional[Drafter]): Where first drafts come from, `@drafters`. It changes
         the number of passes, never the result. None: surface cues.
     """
@@ -244,12 +245,14 @@ class CascadeExtractor(WindowedPipe):
         """Write candidates, entities and coverage."""
         for doc, (candidates, coverage) in zip(docs, results, strict=True):
             spans = [Span(doc, s, e, label=MENTION) for s, e, _ in candidates]
+            scores = self.calibrated([candidate.score for candidate in candidates])
             written: list[Span] = []
             if self.annotate_ents:
-                flat = [spans[i] for i in fuse(candidates)]
+                sure = at_least(self.score_threshold, scores)
+                kept = fuse(candidates[i] for i in sure)
+                flat = [spans[sure[k]] for k in kept]
                 written = set_ents(doc, flat, overwrite=self.overwrite_ents)
 
-            scores = self.calibrated([candidate.score for candidate in candidates])
             set_candidates(doc, SPANS_KEY, spans, untyped=written, scores=scores)
             set_coverage(doc, coverage)
 

@@ -13,6 +13,7 @@ from spacy.training import Example
 from ..decoding.listing import ListJob, list_mentions
 from ..doc.annotations import (
     SPANS_KEY,
+    at_least,
     fuse,
     labels_of,
     set_candidates,
@@ -94,8 +95,8 @@ class OpenNER(WindowedPipe, TypedPipe):
     level (int): The level of the taxonomy that is asked for. 0: the deepest types.
     adapter_path (Optional[str]): Directory of a trained LoRA adapter (peft) to begin with.
     nested (bool): Whether mentions may overlap.
-    min_score (float): Mentions below this probability are dropped. It is that of the text
-        times that of the label.
+    min_score (float): Mentions below this probability are dropped altogether. It is that
+        of the text times that of the label.
     """
 
     kind = "open_ner"
@@ -211,8 +212,10 @@ class OpenNER(WindowedPipe, TypedPipe):
         for doc, (mentions, coverage) in zip(docs, results, strict=True):
             spans = [Span(doc, m.start, m.end, label=m.path[-1]) for m in mentions]
             if self.annotate_ents:
-                kept = fuse((m.start, m.end, m.score * m.label_score) for m in mentions)
-                flat = [spans[k] for k in kept]
+                scores = [m.score * m.label_score for m in mentions]
+                sure = at_least(self.score_threshold, scores)
+                kept = fuse((*mentions[k][:2], scores[k]) for k in sure)
+                flat = [spans[sure[k]] for k in kept]
                 set_ents(doc, flat, overwrite=self.overwrite_ents)
 
             set_candidates(

@@ -8,7 +8,7 @@ from spacy.tokens import Doc
 
 from ..errors import CascadeError, Errors
 from .component import LMPipe
-from .settings import NATURAL, WINDOW, Setting, flag, one_of
+from .settings import NATURAL, SHARE, WINDOW, Setting, flag, one_of
 from .windows import MODES, Cut, check_settings, cut
 
 
@@ -20,6 +20,8 @@ class WindowedPipe(LMPipe):
     max_tokens (int): Most model tokens of a window's text.
     overlap (int): Most model tokens that neighbouring strides share.
     annotate_ents (bool): Whether to write `doc.ents`.
+    score_threshold (float): Mentions with a lower `cascade_score` stay in
+        `doc.spans["cascade"]`, but do not enter `doc.ents`.
     overwrite_ents (bool): Whether to replace entities of other components.
     """
 
@@ -27,6 +29,7 @@ class WindowedPipe(LMPipe):
     max_tokens = Setting(WINDOW, 256)
     overlap = Setting(NATURAL, 64)
     annotate_ents = Setting(flag, True)
+    score_threshold = Setting(SHARE, 0.0)
     overwrite_ents = Setting(flag, False)
 
     def check_settings(self) -> None:

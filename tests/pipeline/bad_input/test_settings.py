@@ -72,6 +72,8 @@ def test_c020_unknown_adapter_setting() -> None:
         ("cascade_classifier", "beam_width", 0),
         ("cascade_classifier", "min_score", 1.5),
         ("cascade_classifier", "min_score", -0.1),
+        ("cascade_classifier", "score_threshold", 1.5),
+        ("cascade_extractor", "score_threshold", -0.1),
         ("cascade_classifier", "max_tokens", 0),
     ],
 )
