@@ -15,6 +15,8 @@ from spacy_cascade.models.loading import load_model
 from spacy_cascade.models.spec import GGUFSpec, gguf_spec, hf_spec
 from tests.models.gguf.util import code
 
+pytest.importorskip("gguf")
+
 
 @pytest.fixture
 def package(file: Path, tmp_path: Path, monkeypatch: Any) -> Path:
