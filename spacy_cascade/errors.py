@@ -239,6 +239,12 @@ class Errors:
         " which {contract} in spacy_cascade.types asks for. {hint}"
     )
 
+    C131 = (
+        "[C131] component_cfg of '{name}' can't give {options}: for one call there is batch_size"
+        " alone. Settings are changed on the component, for all calls: {hint}. Labels of one"
+        " text go into doc._.cascade_labels."
+    )
+
     # Analysis
     C060 = "[C060] '{path}' exists. Give another file, or --overwrite."
     C061 = (
@@ -372,4 +378,8 @@ class Warnings:
         "[CW21] {n} gold mention(s) have types that are not in the taxonomy of the pipeline, so"
         " their types can't be right: {names}. Give the pipeline the types of the data with"
         " set_taxonomy, or standardize the labels of the data."
+    )
+    W022 = (
+        "[CW22] The context of a text has the key '{key}', which means nothing here. Did you mean"
+        " '{right}'?"
     )

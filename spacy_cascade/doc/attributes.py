@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import logging
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -9,8 +11,10 @@ from typing import Any, TypedDict
 
 from spacy.tokens import Doc, Span
 
-from ..errors import CascadeError, Errors
+from ..errors import CascadeError, Errors, Warnings
 from ..taxonomy import Taxonomy
+
+logger = logging.getLogger("spacy_cascade")
 
 SPANS_KEY = "cascade"
 LABELS_KEY = "cascade_labels"
@@ -189,6 +193,8 @@ def labels_of(doc: Doc) -> Taxonomy | None:
     found = doc.user_data.get(LABELS_KEY)
     if found is None and isinstance(doc._context, Mapping):
         found = doc._context.get(LABELS_KEY)
+        if found is None:
+            _check_keys(doc._context)
     if found is None or isinstance(found, Taxonomy):
         return found
 
@@ -204,6 +210,23 @@ def labels_of(doc: Doc) -> Taxonomy | None:
     if not is_list or not all(isinstance(name, str) for name in found):
         raise _unknown_labels(found)
     return _taxonomy_of(tuple(found))
+
+
+def _check_keys(context: Mapping[object, object]) -> None:
+    """Warn of keys that are meant for "cascade_labels"."""
+    for key in context:
+        if isinstance(key, str):
+            _check_key(key)
+
+
+@lru_cache(maxsize=1024)
+def _check_key(key: str) -> None:
+    """Warn (CW22) of a misspelled key. Once for each, since the cache keeps what was seen."""
+    if key == LABELS_KEY:
+        return
+    spelled = key.lower().replace("-", "_").replace(" ", "_")
+    if difflib.get_close_matches(spelled, [LABELS_KEY], cutoff=0.85):
+        logger.warning(Warnings.W022.format(key=key, right=LABELS_KEY))
 
 
 def _unknown_labels(found: object) -> CascadeError:

@@ -153,17 +153,21 @@ class LMPipe(KnowsLabels):
     def set_annotations(self, docs: Sequence[Doc], results: Sequence[Any]) -> None:
         raise NotImplementedError
 
-    def __call__(self, doc: Doc) -> Doc:
+    def __call__(self, doc: Doc, **options: object) -> Doc:
         """Process one Doc in place. Errors go to the pipe's error handler."""
+        self.refuse_options(options)
         for _ in self._process([doc]):
             pass
         return doc
 
-    def pipe(self, stream: Iterable[Doc], *, batch_size: int = 128) -> Iterator[Doc]:
+    def pipe(
+        self, stream: Iterable[Doc], *, batch_size: int = 128, **options: object
+    ) -> Iterator[Doc]:
         """Process a stream; the model runs on whole batches.
 
         The result does not depend on `batch_size`.
         """
+        self.refuse_options(options)
         for docs in batched(stream, batch_size):
             yield from self._process(docs)
 

@@ -11,6 +11,7 @@ from typing import ClassVar
 from spacy.language import Language
 from spacy.pipeline import Pipe
 
+from ..errors import CascadeTypeError, Errors
 from ..taxonomy import Taxonomy
 from .settings import as_block, factory_settings, factory_signature, settings_of
 
@@ -24,6 +25,7 @@ class ConfiguredPipe(Pipe):
     unused_options: tuple[str, ...] = ()
     # What `inspect.signature` gives, which is what spaCy validates configs with.
     __signature__: ClassVar[inspect.Signature]
+    name: str
     _nlp: Language
 
     def __init_subclass__(cls) -> None:
@@ -39,6 +41,23 @@ class ConfiguredPipe(Pipe):
                 raise TypeError(f"{kind}() got an unexpected argument '{option}'")
         for option, setting in settings_of(type(self)).items():
             setattr(self, setting.name, given.get(option, setting.default))
+
+    def refuse_options(self, given: Mapping[str, object]) -> None:
+        """Check what `component_cfg` gives for one call: only `batch_size` is known.
+
+        RAISES CascadeTypeError: C131 for any other option.
+        """
+        if not set(given) - {"batch_size"}:
+            return
+        settings = factory_settings(type(self))
+        is_setting = [option for option in given if option in settings]
+        hints = [f"nlp.get_pipe('{self.name}').{option} = ..." for option in is_setting]
+        message = Errors.C131.format(
+            name=self.name,
+            options=", ".join(given),
+            hint=" and ".join(hints) or "nlp.get_pipe(...)",
+        )
+        raise CascadeTypeError(message)
 
     def on_setting(self, option: str, value: object) -> None:
         """Called after a setting was given or changed: the config shows it."""

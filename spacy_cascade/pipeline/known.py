@@ -24,7 +24,6 @@ _reported: set[frozenset[str]] = set()
 class KnowsLabels(ConfiguredPipe):
     """A component that remembers which types its weights were trained with."""
 
-    name: str
     weights: Weights
     # Names of types, beside those that have a token of their own.
     _learned: frozenset[str] = frozenset()

@@ -62,11 +62,13 @@ def load_checkpoint(
 
     RETURNS (JsonObject): The counters.
     RAISES CascadeError: C032 if the checkpoint is damaged or of another model, C036 if
-        it is of another run.
+        it is of another run. A finished run may get a higher `max_steps`.
     """
     meta, tensors = _read(path)
     saved = meta["settings"]
     differing = [key for key in settings if saved.get(key) != settings[key]]
+    if _goes_further(meta, settings):
+        differing = [key for key in differing if key != "max_steps"]
     if differing:
         keys = ", ".join(sorted(differing))
         raise CascadeError(Errors.C036.format(path=path, keys=keys))
@@ -102,6 +104,14 @@ def _read(path: Path) -> tuple[JsonObject, dict[str, Tensor]]:
         why = "its checksum is wrong, so it was changed or cut off"
         raise CascadeError(Errors.C032.format(path=path, why=why))
     return meta, tensors
+
+
+def _goes_further(meta: JsonObject, settings: JsonObject) -> bool:
+    """Whether a run that was finished is given more steps."""
+    limit: int = meta["settings"].get("max_steps", 0)
+    done: int = meta.get("step", 0)
+    wanted: int = settings.get("max_steps", 0)
+    return 0 < limit <= done and wanted > limit
 
 
 def _optimizer_states(tensors: Mapping[str, Tensor]) -> dict[str, dict[str, Tensor]]:

@@ -626,6 +626,19 @@ def test_c032_checkpoint_of_another_model(
     assert err.value.code == "C032"
 
 
+def test_a_finished_run_goes_on_if_it_gets_more_steps(
+    fresh: Any, tmp_path: Path
+) -> None:
+    path, run = fresh(), tmp_path / "run"
+    assert _resume(path, run, max_steps=2, save_every=1)["steps"] == 2
+    assert _resume(path, run, max_steps=4, save_every=1)["steps"] == 4
+    # neither with fewer steps, nor with another setting beside
+    for changed in ({"max_steps": 3}, {"max_steps": 6, "seed": 1}):
+        with pytest.raises(CascadeError) as err:
+            _resume(path, run, save_every=1, **changed)
+        assert err.value.code == "C036"
+
+
 @pytest.mark.parametrize(
     ("option", "value"),
     [("learn_rate", 0.5), ("seed", 1), ("batch_size", 2), ("objective", "completion")],
