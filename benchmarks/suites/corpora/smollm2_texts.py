@@ -2,13 +2,14 @@
 
     python benchmarks/run.py corpora.smollm2_texts --raw corpus/raw-sets
         --standard corpus/open-sets --geic corpus/geic --b2nerd corpus/b2nerd
-        --output corpus/smollm2
+        --output corpus/smollm2 --everyday corpus/smollm2/everyday.spacy
 
 Writes train.spacy and dev.spacy. A model that is to read a label list has to see lists
 that vary: a text has the types' own names, standardized ones, synonyms or coarse ones,
 in random order, and a part of the texts names types of a far domain, which none of its
 mentions has. Of every data set so many texts are taken as `QUOTAS` says, those first
-whose types few of the chosen texts have.
+whose types few of the chosen texts have. With --everyday, the texts that
+`corpora.everyday_texts` writes make up a share of train.spacy.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from spacy.tokens import Doc, DocBin
 
 from benchmarks import options
 from benchmarks.common import blank
+from benchmarks.everyday_texts.mixing import mixed
 from spacy_cascade.taxonomy import Taxonomy, builtin, parse_path
 from spacy_cascade.training.augment import gold_doc
 
@@ -169,6 +171,8 @@ def run(
     b2nerd: Annotated[Path, "the embedded B2NERD corpora"],
     output: Annotated[Path, "directory"],
     seed: options.Seed = 0,
+    everyday: Annotated[Path | None, "everyday texts to mix in, DocBin"] = None,
+    everyday_share: Annotated[float, "share of train.spacy that they make up"] = 0.25,
 ) -> dict[str, Any]:
     """Write both files.
 
@@ -180,6 +184,10 @@ def run(
     for split in ("train", "dev"):
         folders = Folders(raw, standard, geic, b2nerd)
         docs = split_texts(texts, split, folders)
+        if everyday is not None and split == "train":
+            # With a source of its own: dev.spacy stays as it is without them.
+            rng = random.Random(seed)
+            docs = mixed(docs, texts.read(everyday), everyday_share, rng)
         DocBin(store_user_data=True, docs=docs).to_disk(output / f"{split}.spacy")
         sizes[split] = {"texts": len(docs), "tokens": sum(map(len, docs))}
     return sizes

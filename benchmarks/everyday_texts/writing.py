@@ -1,0 +1,246 @@
+"""Filled templates, as people write: with slips, in lower case, with other quotation marks.
+
+Slots of a template: `{city}` is a mention, `{city-}` one without its article, `{person:a}`
+and `{last:a}` are the same person. `{date}`, `{euro}`, `{id}` and the like are never
+mentions.
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from benchmarks.everyday_texts.data import LABELS
+from benchmarks.everyday_texts.fillers import Names, Person
+from benchmarks.everyday_texts.values import MAKERS, value
+
+Name = TypeVar("Name", str, Person)
+
+SLOT = re.compile(r"\{([a-z]+)(-?)(?::([a-z]))?\}")
+# Words that two names of a text may have in common.
+COMMON = {
+    "the",
+    "The",
+    "and",
+    "University",
+    "Street",
+    "Road",
+    "Ltd",
+    "GmbH",
+    "United",
+}
+# Kinds of texts that are typed in with care, and those that are not.
+CAREFUL = ("table", "code", "invoice", "form")
+HASTY = ("chat", "tweet")
+UNLISTED = ("table", "code", "tweet", "chat")
+BULLETS = ["- ", "• ", "* ", "– "]
+START_OF_SENTENCE = re.compile(r"(?:[.!?] |\n)$")
+# "a uniform", "a European", "a UK citizen"
+CONSONANT = re.compile(r"(?i)u[krs]|uni|eu|one")
+
+
+@dataclass
+class Piece:
+    """A part of a text.
+
+    text (str): What it says.
+    type (str): Type of the mention; empty for what is none.
+    fixed (bool): Gets no slips.
+    """
+
+    text: str
+    type: str = ""
+    fixed: bool = False
+
+
+class Filling:
+    """One filled template. No two of its names have a word in common.
+
+    template (str): Text with slots.
+    names (Names): Fills them.
+    """
+
+    def __init__(self, template: str, names: Names):
+        self.names = names
+        self.rng = names.rng
+        self.pieces: list[Piece] = []
+        self.people: dict[str, Person] = {}
+        self.full: dict[str, str] = {}
+        self.used: set[str] = set()
+        self.american = self.rng.random() < 0.35
+        at = 0
+        for match in SLOT.finditer(template):
+            before = template[at : match.start()]
+            self._add(before, *match.groups())
+            at = match.end()
+        rest = template[at:]
+        self.pieces.append(Piece(rest))
+        self.pieces = [piece for piece in self.pieces if piece.text]
+
+    def _add(
+        self,
+        before: str,
+        slot: str,
+        bare: str,
+        key: str | None,
+    ) -> None:
+        """Add a slot and the text before it."""
+        alike = LABELS["groups"].get(slot, [slot])
+        slot = self.rng.choice(alike)
+        number = value(slot, self.rng)
+        if number is not None:
+            self.pieces += [Piece(before), Piece(number, fixed=True)]
+            return
+
+        text = self._name(slot, key)
+        name = text.removeprefix("the ")
+        if name != text and not bare:
+            opening = not self.pieces and not before
+            opening = opening or bool(START_OF_SENTENCE.search(before))
+            before += "The " if opening else "the "
+        before = with_article(before, name)
+        type_ = LABELS["type_of"].get(slot, slot)
+        self.pieces += [Piece(before), Piece(name, type_)]
+
+    def _name(self, slot: str, key: str | None) -> str:
+        if slot in ("person", "first", "last"):
+            return self._person(slot, key)
+        if slot == "team":
+            return self._fresh(lambda: self.names.team(self.american))
+        return self._fresh(lambda: self.names.name(slot))
+
+    def _person(self, slot: str, key: str | None) -> str:
+        known = self.people.get(key) if key else None
+        person = known or self._fresh(self.names.person)
+        if key:
+            self.people[key] = person
+        if slot == "first":
+            return person.first
+        if slot == "last":
+            return person.last
+        if key is None:
+            return self.names.full(person)
+        if key not in self.full:
+            self.full[key] = self.names.full(person)
+        return self.full[key]
+
+    def _fresh(self, draw: Callable[[], Name]) -> Name:
+        """What `draw` returns, once that has no word in common with the names before."""
+        while True:
+            drawn = draw()
+            text = drawn if isinstance(drawn, str) else " ".join(drawn)
+            words = set(re.findall(r"\w{3,}", text)) - COMMON
+            if not words & self.used:
+                self.used |= words
+                return drawn
+
+
+def has_mention(template: str) -> bool:
+    """Whether one of the slots is a mention."""
+    return any(match[1] not in MAKERS for match in SLOT.finditer(template))
+
+
+def with_article(before: str, word: str) -> str:
+    """`before` with "a" turned into "an" where the next word starts with a vowel."""
+    vowel = word[0] in "AEIOUaeiou" and not CONSONANT.match(word)
+    if vowel and re.search(r"\b[aA] $", before):
+        return f"{before[:-1]}n "
+    return before
+
+
+def typo(text: str, rng: random.Random) -> str:
+    """A text with a slip in one of its longer words: two letters the other way round, one
+    left out, or one twice.
+    """
+    words = list(re.finditer(r"\b[a-z]{5,}\b", text))
+    if not words:
+        return text
+    word = rng.choice(words)
+    last = len(word.group()) - 2
+    at = word.start() + rng.randint(1, last)
+    before, letter, following, after = (
+        text[:at],
+        text[at],
+        text[at + 1],
+        text[at + 2 :],
+    )
+    slips = [
+        before + following + letter + after,
+        before + following + after,
+        before + letter + letter + following + after,
+    ]
+    return rng.choice(slips)
+
+
+def roughened(
+    pieces: list[Piece],
+    kind: str,
+    rng: random.Random,
+) -> list[Piece]:
+    """The pieces with slips, in other cases, and with the small differences of keyboards
+    and habits. The pieces themselves are changed.
+    """
+    outside = [piece for piece in pieces if not piece.type and not piece.fixed]
+    _set_quotes(pieces, rng)
+    if rng.random() < 0.12:
+        for piece in pieces:
+            piece.text = re.sub(r"(?<=\w)'(?=\w)", "’", piece.text)
+    if rng.random() < 0.4:
+        for piece in outside:
+            piece.text = piece.text.replace(" – ", " - ")
+    if kind not in CAREFUL and outside:
+        _slip(outside, kind, rng)
+
+    last = pieces[-1]
+    ends = not last.type and last.text.endswith(".") and len(last.text) > 1
+    if rng.random() < 0.12 and ends:
+        last.text = last.text.removesuffix(".")
+    single = not any("\n" in piece.text for piece in pieces)
+    if single and kind not in UNLISTED and rng.random() < 0.05:
+        bullet = rng.choice(BULLETS)
+        pieces = [Piece(bullet, fixed=True), *pieces]
+    return _recased(pieces, kind, rng)
+
+
+def _set_quotes(pieces: list[Piece], rng: random.Random) -> None:
+    marks = ("“", "”") if rng.random() < 0.5 else ('"', '"')
+    turn = itertools.cycle(marks)
+    for piece in pieces:
+        piece.text = re.sub("[“”]", lambda _: next(turn), piece.text)
+
+
+def _slip(
+    outside: list[Piece],
+    kind: str,
+    rng: random.Random,
+) -> None:
+    chance = 0.25 if kind in HASTY else 0.08
+    if rng.random() < chance:
+        piece = rng.choice(outside)
+        piece.text = typo(piece.text, rng)
+    if rng.random() < 0.05:
+        piece = rng.choice(outside)
+        piece.text = re.sub(r"(?<=\w[.,]) (?=\w)", "  ", piece.text, count=1)
+
+
+def _recased(
+    pieces: list[Piece],
+    kind: str,
+    rng: random.Random,
+) -> list[Piece]:
+    """All in lower case, all in upper case, or as it is."""
+    chance = rng.random()
+    change: Callable[[str], str] = str
+    if chance < (0.85 if kind == "chat" else 0.11):
+        change = str.lower
+    elif chance > 0.95 and kind != "chat":
+        change = str.upper
+    out = []
+    for piece in pieces:
+        text = change(piece.text)
+        out.append(Piece(text, piece.type, piece.fixed))
+    return out
