@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from ..pages import format_share, note, table
 from ..pages.frame import Cell
-from ..scoring.analysis import MISSED, SPURIOUS, Analysis
+from ..scoring.analysis import Analysis
+from ..scoring.judging import MISSED, SPURIOUS
 from ..taxonomy import TypePath, format_path
 
 # Most types of the heat map, and most pairs of the table below it.

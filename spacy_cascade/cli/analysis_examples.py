@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from ..pages import CLASSES, OTHER, note
-from ..scoring.analysis import KINDS, Analysis, Sample
+from ..scoring.analysis import Analysis, Sample
+from ..scoring.judging import KINDS
 from ..scoring.scorers import Item
 from .analysis_confusions import path_name
 from .analysis_kinds import NAMES, mark

@@ -7,7 +7,7 @@ from html import escape
 from typing import NamedTuple
 
 from ..pages import format_share
-from ..scoring.analysis import KINDS, Tally
+from ..scoring.judging import KINDS, Tally
 
 
 class Kind(NamedTuple):

@@ -17,14 +17,14 @@ from ..pages import (
     tiles,
 )
 from ..pages.frame import Cell
-from ..scoring.analysis import (
+from ..scoring.analysis import Analysis
+from ..scoring.judging import (
     BOUNDARY,
     KINDS,
     MISSED,
     RIGHT,
     SPURIOUS,
     TYPE,
-    Analysis,
     Tally,
 )
 from .analysis_confusions import NO_TYPE, ratio, show_confusions

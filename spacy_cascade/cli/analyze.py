@@ -14,7 +14,8 @@ from wasabi import msg
 from ..doc.gold import label_set, unannotated
 from ..errors import CascadeError, Errors
 from ..files import atomic_path
-from ..scoring.analysis import KINDS, Analysis
+from ..scoring.analysis import Analysis
+from ..scoring.judging import KINDS
 from ._app import cascade_app
 from ._util import corpora, read_docs, refuse_overlap, show_errors
 
@@ -98,12 +99,12 @@ def analyse(
     data: Path,
     *,
     split: str = "test",
+    spans_key: str = "",
     limit: int = 0,
     examples: int = 8,
     seed: int = 0,
     batch_size: int = 64,
     quiet: bool = True,
-    spans_key: str = "",
 ) -> Analysis:
     """Run a pipeline on gold Docs and judge what it finds.
 

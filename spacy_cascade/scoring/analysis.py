@@ -16,32 +16,8 @@ from spacy.tokens import Doc
 
 from ..doc.missing import is_annotated
 from ..taxonomy import Taxonomy
-from .judging import (
-    BOUNDARY,
-    KINDS,
-    MISSED,
-    RIGHT,
-    SPURIOUS,
-    TYPE,
-    Judged,
-    Tally,
-    judge,
-)
+from .judging import RIGHT, Judged, Tally, judge
 from .scorers import Item, scored_items
-
-__all__ = [
-    "BOUNDARY",
-    "KINDS",
-    "MISSED",
-    "RIGHT",
-    "SPURIOUS",
-    "TYPE",
-    "Analysis",
-    "Judged",
-    "Sample",
-    "Tally",
-    "judge",
-]
 
 # A sentence of a sample is not shown if it is longer than this many characters.
 MAX_SAMPLE = 400

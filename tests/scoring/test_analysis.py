@@ -18,7 +18,8 @@ from spacy_cascade.cli import cascade_app
 from spacy_cascade.cli.analysis_page import render_page
 from spacy_cascade.cli.analyze import analyse
 from spacy_cascade.errors import CascadeError
-from spacy_cascade.scoring.analysis import KINDS, Analysis, Judged, Tally, judge
+from spacy_cascade.scoring.analysis import Analysis
+from spacy_cascade.scoring.judging import KINDS, Judged, Tally, judge
 from spacy_cascade.scoring.scorers import Item, cascade_score
 from spacy_cascade.training.augment import gold_doc
 from tests import util
