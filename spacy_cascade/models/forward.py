@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, ClassVar, Protocol, cast
 
 import numpy as np
 import torch
@@ -94,17 +94,8 @@ def transformers_cache() -> type[PassCache]:
     from transformers.cache_utils import Cache
 
     class TransformersCache(PassCache, Cache):
-        def __init__(
-            self,
-            pool: KVPool,
-            new: np.ndarray,
-            where: np.ndarray,
-            index: np.ndarray | None,
-            device: torch.device,
-        ):
-            PassCache.__init__(self, pool, new, where, index, device)
-            # what transformers 5 calls the parts of a cache
-            self.layers: list[object] = []
+        # what transformers 5 calls the parts of a cache: this one has none
+        layers: ClassVar[Sequence[object]] = ()
 
         def update(
             self,
