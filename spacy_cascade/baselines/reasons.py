@@ -152,11 +152,7 @@ class ReasonAutomaton(AnswerAutomaton):
         found = self._finish(reading, written) if reading.node.length else None
         if found is not None:
             yield _BAR[0], Reading(BAR, 1, found)
-
-        for symbol, node in self.text.substrings.steps(reading.node):
-            longer = reading._replace(node=node)
-            if self._alive(longer):
-                yield symbol, longer
+        yield from self._longer(reading)
 
     def _moves_in_bar(self, reading: Reading, written: int) -> Iterator[Move]:
         """In ` | ` before a verdict."""

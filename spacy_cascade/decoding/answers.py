@@ -96,18 +96,8 @@ class AnswerAutomaton:
         out = {self.end} if self._ends(state) else set()
         if self.vocabulary is None:
             out.update(self._next(state))
-            return tuple(sorted(out))
-
-        ids, prefixes = self.vocabulary.ids, self.vocabulary.prefixes
-        stack = [(state, b"")]
-        while stack:
-            here, data = stack.pop()
-            for symbol, readings in self._next(here).items():
-                spelled = data + bytes((symbol,))
-                if spelled in ids:
-                    out.add(ids[spelled])
-                if spelled in prefixes:
-                    stack.append((State(here.written + 1, readings), spelled))
+        else:
+            out |= self.vocabulary.following(state, self._steps)
         return tuple(sorted(out))
 
     def step(self, state: State, token: int) -> State:
@@ -198,6 +188,11 @@ class AnswerAutomaton:
             out[symbol] = tuple(readings)
         return out
 
+    def _steps(self, state: State) -> Iterator[tuple[int, State]]:
+        """The symbols that may follow, each with the state behind it."""
+        for symbol, readings in self._next(state).items():
+            yield symbol, State(state.written + 1, readings)
+
     def _ends(self, state: State) -> list[Reading]:
         """Readings that are complete answers, finished.
 
@@ -251,6 +246,10 @@ class AnswerAutomaton:
             for behind in self._fixed(SEPARATOR, 1, separator, before):
                 yield separator[0], behind
 
+        yield from self._longer(reading)
+
+    def _longer(self, reading: Reading) -> Iterator[Move]:
+        """The longer mentions that have a free occurrence, each by one symbol."""
         for symbol, node in self.text.substrings.steps(reading.node):
             longer = reading._replace(node=node)
             if self._alive(longer):

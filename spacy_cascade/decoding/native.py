@@ -4,8 +4,9 @@ were trained to.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import accumulate
+from typing import TypeVar
 
 from ..types import Unit
 from .automaton import Choice, Guess
@@ -14,6 +15,8 @@ from .automaton import Choice, Guess
 # noise is keyed by what they print.
 _State = tuple[int, bool, int, bool]
 _END: _State = (-1, False, 0, False)
+
+StateT = TypeVar("StateT")
 
 
 class Vocabulary:
@@ -89,6 +92,31 @@ class Vocabulary:
                     tokens.append(token)
             found = self._free[stops] = tuple(sorted(tokens))
         return found
+
+    def following(
+        self,
+        state: StateT,
+        moves: Callable[[StateT], Iterable[tuple[int, StateT]]],
+    ) -> set[int]:
+        """Tokens whose bytes may follow.
+
+        state (object): Where something written byte by byte stands.
+        moves (Callable): The bytes that may follow a state, each with the state behind it.
+        RETURNS (set[int]): Token ids.
+        """
+        out: set[int] = set()
+        ids = self.ids
+        prefixes = self.prefixes
+        stack = [(state, b"")]
+        while stack:
+            here, data = stack.pop()
+            for byte, behind in moves(here):
+                spelled = data + bytes((byte,))
+                if spelled in ids:
+                    out.add(ids[spelled])
+                if spelled in prefixes:
+                    stack.append((behind, spelled))
+        return out
 
     def spell(self, text: str, tokenize: Callable[[str], list[int]]) -> list[int]:
         """Tokens of a text in the model's own way, or else the longest matches.
@@ -220,20 +248,7 @@ class NativeAutomaton:
         offset, inside, begun, _ = state
         if offset == len(self.text) and not inside and not begun:
             return (self.end,)
-
-        out: set[int] = set()
-        ids = self.vocabulary.ids
-        prefixes = self.vocabulary.prefixes
-        stack = [(state, b"")]
-        while stack:
-            here, data = stack.pop()
-            for byte, behind in self._bytes(here):
-                spelled = data + bytes((byte,))
-                if spelled in ids:
-                    out.add(ids[spelled])
-                if spelled in prefixes:
-                    stack.append((behind, spelled))
-        return tuple(sorted(out))
+        return tuple(sorted(self.vocabulary.following(state, self._bytes)))
 
     def step(self, state: _State, token: int) -> _State:
         """The state behind a token.
