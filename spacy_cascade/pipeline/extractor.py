@@ -5,7 +5,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
-from spacy.language import Language
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
@@ -97,21 +96,12 @@ class CascadeExtractor(WindowedPipe):
     temperature = Setting(number("above 0", lambda t: t > 0), 1.0)
     open_threshold = Setting(SHARE, 0.5)
 
-    def __init__(
-        self,
-        nlp: Language,
-        name: str,
-        model: object,
-        template: object,
-        *,
-        drafter: object = None,
-        **options: object,
-    ):
-        super().__init__(nlp, name, model, template, **options)  # type: ignore[arg-type]
+    def __init__(self, *asked: object, drafter: object = None, **options: object):
+        super().__init__(*asked, **options)  # type: ignore[arg-type]
         self.drafter: Drafter = CuesDrafter()
         if drafter is not None:
-            self.drafter = read_registered("drafters", "drafter", name, drafter)
-            check_contract(self.drafter, Drafter, "drafter", name)
+            self.drafter = read_registered("drafters", "drafter", self.name, drafter)
+            check_contract(self.drafter, Drafter, "drafter", self.name)
         self._frames = Frames()
 
     # -- Labels

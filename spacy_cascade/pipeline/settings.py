@@ -128,8 +128,10 @@ def factory_signature(kind: type) -> inspect.Signature:
             break
 
     del named["self"]
+    # those that may be given by their place first
+    ordered = sorted(named.values(), key=lambda parameter: parameter.kind)
     settings = [setting.parameter() for setting in factory_settings(kind).values()]
-    return inspect.Signature([*named.values(), *settings])
+    return inspect.Signature([*ordered, *settings])
 
 
 def _takes_more(signature: inspect.Signature) -> bool:
