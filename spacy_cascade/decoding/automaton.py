@@ -178,10 +178,10 @@ class SegmentAutomaton:
         end: int,
     ):
         self.segments = segments
+        self.n = len(segments)
         self.spaces = spaces
         self.marker = marker
         self.end = end
-        self.n = len(segments)
 
         self._offsets = [0]
         for segment in segments:

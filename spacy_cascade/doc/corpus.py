@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
 
 from spacy.language import Language
@@ -121,22 +122,15 @@ def create_corpus(
     return GoldCorpus(path, limit, augmenter, paths, spans_key)
 
 
+@dataclass(frozen=True)
 class GoldCorpus:
     """Reads the Examples of gold DocBins. See `create_corpus`."""
 
-    def __init__(
-        self,
-        path: Path,
-        limit: int,
-        augmenter: Augmenter | None,
-        paths: bool,
-        spans_key: str,
-    ):
-        self.path = path
-        self.limit = limit
-        self.augmenter = augmenter
-        self.paths = paths
-        self.spans_key = spans_key
+    path: Path
+    limit: int
+    augmenter: Augmenter | None
+    paths: bool
+    spans_key: str
 
     def __call__(self, nlp: Language) -> Iterator[Example]:
         known = _known.get()
