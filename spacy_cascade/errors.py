@@ -252,6 +252,21 @@ class Errors:
         " evaluate --output` wrote."
     )
 
+    # Thresholds
+    C140 = (
+        "[C140] There is no score_threshold to tune: no component of the pipeline ({pipes})"
+        " filters doc.ents by score. Add a cascade_classifier, an open_ner or a"
+        " cascade_extractor with annotate_ents = true."
+    )
+    C141 = (
+        "[C141] The development data has no gold mentions, so no threshold is better than"
+        " another. Give a DocBin with doc.ents or doc.spans."
+    )
+    C142 = (
+        "[C142] No threshold reaches a precision of {target}: the highest is {found}, with a"
+        " threshold of {threshold}. Ask for less, or train or calibrate the pipeline first."
+    )
+
     # GGUF files
     C092 = (
         "[C092] The base '{name}' is a file of the package '{package}', which is not installed."

@@ -9,6 +9,7 @@ from . import (
     export,
     finetune,
     labels,
+    tune,
     visualize,
 )
 from ._app import cascade_app
@@ -23,5 +24,6 @@ __all__ = [
     "export",
     "finetune",
     "labels",
+    "tune",
     "visualize",
 ]

@@ -101,10 +101,10 @@ def cascade_score(
         pairs.append(scored_items(reference, predicted, nested, taxonomy))
 
     out: Scores = {}
-    _put(out, "extraction", _strict(pairs, lambda item: (item.start, item.end)))
+    _put(out, "extraction", span_prf(pairs))
     for level, name in enumerate(_level_names(pairs), 1):
         _put(out, name, _strict(pairs, partial(_down_to, level)))
-    _put(out, "typed", _strict(pairs, lambda item: item))
+    _put(out, "typed", typed_prf(pairs))
     _put(out, "hierarchical", _hierarchical(pairs))
     out["cascade_accuracy"] = _accuracy(pairs)
     out["cascade_string_set_f"] = _string_set_f(examples, pairs)
@@ -269,14 +269,21 @@ class _Counts:
         return prf(self.tp, self.n_pred, self.n_gold)
 
 
+def span_prf(pairs: Sequence[Scored]) -> PRF:
+    """Scores of boundaries alone."""
+    return _strict(pairs, lambda item: (item.start, item.end))
+
+
+def typed_prf(pairs: Sequence[Scored]) -> PRF:
+    """Scores of boundaries and whole paths."""
+    return _strict(pairs, lambda item: item)
+
+
 def _strict(
     pairs: Sequence[Scored],
     key: Callable[[Item], Hashable | None],
 ) -> PRF:
-    """Scores of mentions by a key. key (Callable): None: the mention does not count.
-
-    pairs (Sequence[Scored]): The mentions of all texts.
-    """
+    """Scores of mentions by a key. key (Callable): None: the mention does not count."""
     tp = n_pred = n_gold = 0
     for gold, found in pairs:
         gold_keys = Counter(map(key, gold))
@@ -290,10 +297,7 @@ def _strict(
 
 
 def _hierarchical(pairs: Sequence[Scored]) -> PRF:
-    """Scores of all nodes of all paths.
-
-    pairs (Sequence[Scored]): The mentions of all texts.
-    """
+    """Scores of all nodes of all paths."""
     counts = _Counts()
     for gold, found in pairs:
         counts.add(_nodes(gold), _nodes(found))
