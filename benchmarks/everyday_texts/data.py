@@ -10,7 +10,8 @@ FOLDER = Path(__file__).parent
 
 
 def _load(name: str) -> dict[str, Any]:
-    content = FOLDER.joinpath(f"{name}.json").read_text("utf8")
+    path = FOLDER / f"{name}.json"
+    content = path.read_text("utf8")
     data: dict[str, Any] = json.loads(content)
     return data
 

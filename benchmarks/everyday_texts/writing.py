@@ -34,10 +34,25 @@ COMMON = {
     "United",
 }
 # Kinds of texts that are typed in with care, and those that are not.
-CAREFUL = ("table", "code", "invoice", "form")
+CAREFUL = (
+    "table",
+    "code",
+    "invoice",
+    "form",
+)
 HASTY = ("chat", "tweet")
-UNLISTED = ("table", "code", "tweet", "chat")
-BULLETS = ["- ", "• ", "* ", "– "]
+UNLISTED = (
+    "table",
+    "code",
+    "tweet",
+    "chat",
+)
+BULLETS = [
+    "- ",
+    "• ",
+    "* ",
+    "– ",
+]
 START_OF_SENTENCE = re.compile(r"(?:[.!?] |\n)$")
 # "a uniform", "a European", "a UK citizen"
 CONSONANT = re.compile(r"(?i)u[krs]|uni|eu|one")
@@ -93,18 +108,23 @@ class Filling:
         slot = self.rng.choice(alike)
         number = value(slot, self.rng)
         if number is not None:
-            self.pieces += [Piece(before), Piece(number, fixed=True)]
+            self.pieces.append(Piece(before))
+            self.pieces.append(Piece(number, fixed=True))
             return
 
         text = self._name(slot, key)
         name = text.removeprefix("the ")
         if name != text and not bare:
-            opening = not self.pieces and not before
-            opening = opening or bool(START_OF_SENTENCE.search(before))
-            before += "The " if opening else "the "
+            article = "the "
+            if START_OF_SENTENCE.search(before):
+                article = "The "
+            if not self.pieces and not before:
+                article = "The "
+            before += article
         before = with_article(before, name)
         type_ = LABELS["type_of"].get(slot, slot)
-        self.pieces += [Piece(before), Piece(name, type_)]
+        self.pieces.append(Piece(before))
+        self.pieces.append(Piece(name, type_))
 
     def _name(self, slot: str, key: str | None) -> str:
         if slot in ("person", "first", "last"):
@@ -114,10 +134,13 @@ class Filling:
         return self._fresh(lambda: self.names.name(slot))
 
     def _person(self, slot: str, key: str | None) -> str:
-        known = self.people.get(key) if key else None
-        person = known or self._fresh(self.names.person)
-        if key:
+        if key in self.people:
+            person = self.people[key]
+        else:
+            person = self._fresh(self.names.person)
+        if key is not None:
             self.people[key] = person
+
         if slot == "first":
             return person.first
         if slot == "last":
@@ -132,9 +155,13 @@ class Filling:
         """What `draw` returns, once that has no word in common with the names before."""
         while True:
             drawn = draw()
-            text = drawn if isinstance(drawn, str) else " ".join(drawn)
-            words = set(re.findall(r"\w{3,}", text)) - COMMON
-            if not words & self.used:
+            if isinstance(drawn, str):
+                text = drawn
+            else:
+                text = " ".join(drawn)
+            found = re.findall(r"\w{3,}", text)
+            words = set(found) - COMMON
+            if words.isdisjoint(self.used):
                 self.used |= words
                 return drawn
 
@@ -146,10 +173,11 @@ def has_mention(template: str) -> bool:
 
 def with_article(before: str, word: str) -> str:
     """`before` with "a" turned into "an" where the next word starts with a vowel."""
-    vowel = word[0] in "AEIOUaeiou" and not CONSONANT.match(word)
-    if vowel and re.search(r"\b[aA] $", before):
-        return f"{before[:-1]}n "
-    return before
+    if word[0] not in "AEIOUaeiou":
+        return before
+    if CONSONANT.match(word):
+        return before
+    return re.sub(r"(?<=\b[aA]) $", "n ", before)
 
 
 def typo(text: str, rng: random.Random) -> str:
@@ -161,17 +189,16 @@ def typo(text: str, rng: random.Random) -> str:
         return text
     word = rng.choice(words)
     last = len(word.group()) - 2
-    at = word.start() + rng.randint(1, last)
-    before, letter, following, after = (
-        text[:at],
-        text[at],
-        text[at + 1],
-        text[at + 2 :],
-    )
+    inside = rng.randint(1, last)
+    at = word.start() + inside
+    before = text[:at]
+    letter = text[at]
+    following = text[at + 1]
+    after = text[at + 2 :]
     slips = [
-        before + following + letter + after,
-        before + following + after,
-        before + letter + letter + following + after,
+        f"{before}{following}{letter}{after}",
+        f"{before}{following}{after}",
+        f"{before}{letter}{letter}{following}{after}",
     ]
     return rng.choice(slips)
 
@@ -184,7 +211,11 @@ def roughened(
     """The pieces with slips, in other cases, and with the small differences of keyboards
     and habits. The pieces themselves are changed.
     """
-    outside = [piece for piece in pieces if not piece.type and not piece.fixed]
+    outside = []
+    for piece in pieces:
+        if not piece.type and not piece.fixed:
+            outside.append(piece)
+
     _set_quotes(pieces, rng)
     if rng.random() < 0.12:
         for piece in pieces:
@@ -196,8 +227,8 @@ def roughened(
         _slip(outside, kind, rng)
 
     last = pieces[-1]
-    ends = not last.type and last.text.endswith(".") and len(last.text) > 1
-    if rng.random() < 0.12 and ends:
+    open_end = rng.random() < 0.12
+    if open_end and not last.type and len(last.text) > 1:
         last.text = last.text.removesuffix(".")
     single = not any("\n" in piece.text for piece in pieces)
     if single and kind not in UNLISTED and rng.random() < 0.05:
@@ -207,7 +238,9 @@ def roughened(
 
 
 def _set_quotes(pieces: list[Piece], rng: random.Random) -> None:
-    marks = ("“", "”") if rng.random() < 0.5 else ('"', '"')
+    marks = '""'
+    if rng.random() < 0.5:
+        marks = "“”"
     turn = itertools.cycle(marks)
     for piece in pieces:
         piece.text = re.sub("[“”]", lambda _: next(turn), piece.text)
@@ -233,11 +266,17 @@ def _recased(
     rng: random.Random,
 ) -> list[Piece]:
     """All in lower case, all in upper case, or as it is."""
+    lower = 0.11
+    upper = 0.05
+    if kind == "chat":
+        lower = 0.85
+        upper = 0.0
+
     chance = rng.random()
     change: Callable[[str], str] = str
-    if chance < (0.85 if kind == "chat" else 0.11):
+    if chance < lower:
         change = str.lower
-    elif chance > 0.95 and kind != "chat":
+    elif chance > 1 - upper:
         change = str.upper
     out = []
     for piece in pieces:
