@@ -113,6 +113,8 @@ def set_candidates(
             longer has.
         placeholders: Which spans are untyped.
         tokens: A checksum of the tokens they were found in.
+        A fourth, others, is there if entities of other components stand in the place of
+            typed candidates: their characters and labels. They have no path.
     """
     offsets = [(span.start_char, span.end_char) for span in spans]
     waiting = {(span.start, span.end) for span in untyped}
@@ -122,16 +124,38 @@ def set_candidates(
         "tokens": boundaries(doc),
         **attrs,
     }
+    others = _others(doc, spans) if "paths" in attrs else []
+    if others:
+        all_attrs["others"] = others
     doc.spans[key] = SpanGroup(doc, name=key, attrs=all_attrs, spans=list(spans))
 
     if key == SPANS_KEY:
         paths = []
         scores = []
+        kept = {(start, end) for start, end, _ in others}
         for (start, end), span in zip(offsets, spans, strict=True):
+            if (start, end) in kept:
+                continue
             paths.append((start, end, candidate_path(span)))
             scores.append((start, end, candidate_score(span)))
         store(doc, PATH, paths)
         store(doc, SCORE, scores)
+
+
+def _others(doc: Doc, spans: Sequence[Span]) -> list[tuple[int, int, str]]:
+    """Entities of other components that stand where candidates of another type do.
+
+    doc (Doc): The text.
+    spans (Sequence[Span]): The candidates, typed.
+    RETURNS (list): (start_char, end_char, label).
+    """
+    ents = {(ent.start, ent.end): ent for ent in doc.ents}
+    out = []
+    for span in spans:
+        ent = ents.get((span.start, span.end))
+        if ent is not None and ent.label != span.label:
+            out.append((ent.start_char, ent.end_char, ent.label_))
+    return out
 
 
 def set_ents(doc: Doc, spans: Sequence[Span], *, overwrite: bool) -> list[Span]:

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from spacy.tokens import Doc, Span
 
 from ..errors import CascadeError, Errors, Warnings
-from ..taxonomy import Taxonomy
+from ..taxonomy import SEP, Taxonomy
 
 logger = logging.getLogger("spacy_cascade")
 
@@ -21,6 +21,7 @@ LABELS_KEY = "cascade_labels"
 # Docs that earlier versions saved have the ranges there.
 COVERAGE_KEY = "cascade_coverage"
 PATH = "cascade_path"
+COARSE = "cascade_coarse"
 SCORE = "cascade_score"
 STATUS = "cascade_status"
 
@@ -147,11 +148,30 @@ def candidate_score(span: Span) -> float | None:
 
 def get_path(span: Span) -> str:
     """'location > geo-political entity > city', or '' if the cascade gave this span no type."""
+    if is_other(span):
+        return ""
     path = candidate_path(span)
     if path is not None:
         return path
     stored: str = span.doc.user_data.get(_key(PATH, span.start_char, span.end_char), "")
     return stored
+
+
+def get_coarse(span: Span) -> str:
+    """The first level of `cascade_path`: 'location', or ''."""
+    return get_path(span).split(SEP)[0]
+
+
+def is_other(span: Span) -> bool:
+    """Whether a span is the entity of another component, which kept its label although
+    the cascade gives these characters another type.
+    """
+    group = span.doc.spans.get(SPANS_KEY)
+    others = group.attrs.get("others") if group is not None else None
+    if not others:
+        return False
+    wanted = [span.start_char, span.end_char, span.label_]
+    return any(list(other) == wanted for other in others)
 
 
 def get_score(span: Span) -> float | None:
@@ -162,6 +182,8 @@ def get_score(span: Span) -> float | None:
     span (Span): A span of the Doc, not of its group.
     RETURNS (float | None): In [0, 1].
     """
+    if is_other(span):
+        return None
     score = candidate_score(span)
     if score is not None:
         return score
@@ -335,12 +357,13 @@ def set_coverage(doc: Doc, ranges: Iterable[Coverage]) -> None:
 def register_extensions() -> None:
     """Register the attributes of Docs and spans.
 
-    They are `span._.cascade_path`, `span._.cascade_score`, `doc._.cascade_entities`,
-    `doc._.cascade_coverage` and `doc._.cascade_labels`. Their functions can be
-    imported: spaCy pickles them for its worker processes, also for those of pipelines
-    without a component of ours.
+    They are `span._.cascade_path`, `span._.cascade_coarse`, `span._.cascade_score`,
+    `doc._.cascade_entities`, `doc._.cascade_coverage` and `doc._.cascade_labels`. Their
+    functions can be imported: spaCy pickles them for its worker processes, also for
+    those of pipelines without a component of ours.
     """
     Span.set_extension(PATH, getter=get_path, force=True)
+    Span.set_extension(COARSE, getter=get_coarse, force=True)
     Span.set_extension(SCORE, getter=get_score, force=True)
     for name, getter, setter in (
         ("cascade_entities", get_entities, set_entities),
