@@ -7,7 +7,6 @@ all that it is asked, and has its decisions replaced by the gold ones.
 from __future__ import annotations
 
 import json
-import resource
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -24,6 +23,7 @@ from transformers import (
 )
 
 from benchmarks.common import clock
+from benchmarks.device import wait
 from spacy_cascade.decoding.copy import Job
 from spacy_cascade.models.hf import HFCausalLM
 from spacy_cascade.models.spec import HFSpec
@@ -293,33 +293,3 @@ def generate(
         )
     wait(lm)
     return clock() - start
-
-
-# -- The device
-
-
-def wait(lm: HFCausalLM) -> None:
-    """Until the device has done all that it was given."""
-    if lm.device.type == "cuda":
-        torch.cuda.synchronize()
-
-
-def peak_mib(lm: HFCausalLM) -> float:
-    """Most memory since the last `reset_peak`: of tensors on a GPU, of the process on a CPU."""
-    if lm.device.type == "cuda":
-        return torch.cuda.max_memory_allocated() / 2**20
-    status = Path("/proc/self/status")
-    if not status.exists():
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    lines = status.read_text().splitlines()
-    peak = next(line for line in lines if line.startswith("VmHWM"))
-    return int(peak.split()[1]) / 1024
-
-
-def reset_peak(lm: HFCausalLM) -> float:
-    """Forget what making random weights took (on Linux). RETURNS: what is held now, in MiB."""
-    if lm.device.type == "cuda":
-        torch.cuda.reset_peak_memory_stats()
-    elif Path("/proc/self/clear_refs").exists():
-        Path("/proc/self/clear_refs").write_text("5")
-    return peak_mib(lm)

@@ -66,13 +66,14 @@ def run(
                     row["runs"].append(scores)
             for method in METHODS:
                 print(name, method, results[name][method], flush=True)
+    minutes = (time.process_time() - start) / 60
     return {
         "sets": sets,
         "k": k,
         "steps": steps,
         "batch": batch,
         "seeds": seeds,
-        "cpu_minutes": round((time.process_time() - start) / 60, 1),
+        "cpu_minutes": round(minutes, 1),
         "results": results,
     }
 

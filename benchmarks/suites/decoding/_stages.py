@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.common import clock
-from benchmarks.random_models import Gold, GoldLM, generate, wait
+from benchmarks.device import wait
+from benchmarks.random_models import Gold, GoldLM, generate
 from spacy_cascade.decoding.copy import Job, decode
 from spacy_cascade.decoding.drafters import EntsDrafter
 from spacy_cascade.models.hf import HFCausalLM

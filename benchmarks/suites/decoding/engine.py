@@ -32,6 +32,7 @@ import torch
 
 from benchmarks import options
 from benchmarks.common import blank, clock, evenly, report, rounded, set_clock
+from benchmarks.device import peak_mib, reset_peak, wait
 from benchmarks.random_models import (
     DEVICE,
     MINI_TEST,
@@ -42,13 +43,10 @@ from benchmarks.random_models import (
     Shape,
     build,
     generate,
-    peak_mib,
     read_gold,
-    reset_peak,
     segments_of,
     usual_dtype,
     usual_prompt,
-    wait,
     words_of,
 )
 from benchmarks.suites.decoding._stages import (

@@ -9,7 +9,7 @@ from typing import Any
 from spacy.language import Language
 
 from benchmarks.common import blank
-from benchmarks.random_models import TEMPLATES, GoldLM
+from benchmarks.random_models import TEMPLATES, GoldLM, usual_prompt
 from spacy_cascade.decoding.copy import Job
 from spacy_cascade.prompts.continued import ChatClassifyContinued
 from spacy_cascade.registry import causal_lms, prompts
@@ -54,8 +54,9 @@ class Loaded:
         return self.lm
 
 
-def pipeline(lm: Any, prompt: str) -> Language:
-    """Sentences, mentions, types."""
+def pipeline(lm: Any, prompt: str | None = None) -> Language:
+    """Sentences, mentions, types. prompt (str | None): None: the usual one of the shape."""
+    prompt = prompt or usual_prompt(lm.name)
     gold = GoldLM(lm)
     extraction, classification = (make() for make in TEMPLATES[prompt])
     if prompt == "chat":

@@ -40,18 +40,16 @@ from benchmarks.common import (
     save_figure,
     set_clock,
 )
+from benchmarks.device import peak_mib, reset_peak
 from benchmarks.random_models import (
     DEVICE,
     MINI_ALL,
     Gold,
     Shape,
     build,
-    peak_mib,
     read_gold,
-    reset_peak,
     segments_of,
     usual_dtype,
-    usual_prompt,
 )
 from benchmarks.suites.scaling._pipeline import pipeline
 from spacy_cascade.errors import CascadeError
@@ -100,7 +98,7 @@ def run(
     segments = segments_of(gold) + [f" {word}" for word in words]
     lm = build(shape, segments, device, usual_dtype(device))
     texts = [unit.text for unit, _ in gold]
-    nlp = pipeline(lm, prompt or usual_prompt(shape))
+    nlp = pipeline(lm, prompt)
     growth = Growth(nlp, texts, words, repeat)
 
     warm = [nlp.make_doc(text) for text in texts[:16]]

@@ -34,7 +34,6 @@ from benchmarks.random_models import (
     read_gold,
     segments_of,
     usual_dtype,
-    usual_prompt,
     words_of,
 )
 from benchmarks.suites.scaling._pipeline import pipeline
@@ -80,7 +79,7 @@ def run(
     names = words_of(builtin("dynamicner"))
     dtype = usual_dtype(device)
     lm = build(shape, segments_of(gold) + names, device, dtype)
-    ours = pipeline(lm, usual_prompt(shape))
+    ours = pipeline(lm)
     parameters = {"ours": sum(p.numel() for p in lm.model.parameters())}
     found: dict[str, Any] = {
         "ours": {},
