@@ -44,7 +44,7 @@ OF_STAGE = {
 def test_templates_follow_the_contract_of_their_stage_alone(contract: type) -> None:
     for other, names in OF_STAGE.items():
         for name in names:
-            template = registry.prompts.get(f"spacy-cascade.{name}.v1")()  # type: ignore[attr-defined]
+            template = registry.prompts.get(f"spacy-cascade.{name}.v1")()
             missing = missing_members(template, contract)
             assert bool(missing) == (other is not contract), (name, missing)
 

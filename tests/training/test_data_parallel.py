@@ -170,7 +170,7 @@ def test_recomputed_activations_give_the_same_gradients_from_less_memory(
     nlp = util.cascade(base, extractor={"adapter": adapter})
     pipe = nlp.get_pipe("cascade_extractor")
     trainable = pipe.start_training()  # type: ignore[attr-defined]
-    items = [i for found in pipe.training_items(util.examples(nlp)) for i in found]  # type: ignore[attr-defined]
+    items = [i for found in pipe.training_items(util.examples(nlp)) for i in found]
     grads, kept = [], []
     for again in (False, True):
         trainable.recompute(again)
@@ -185,7 +185,7 @@ def test_recomputed_activations_give_the_same_gradients_from_less_memory(
             trainable.active(),
             torch.autograd.graph.saved_tensors_hooks(store, lambda tensor: tensor),
         ):
-            item_loss(pipe.lm, items, group_sizes(items, "decisions"))[0].backward()  # type: ignore[attr-defined]
+            item_loss(pipe.lm, items, group_sizes(items, "decisions"))[0].backward()
         kept.append(stored)
         grads.append(
             {
@@ -205,7 +205,7 @@ def test_recomputed_activations_give_the_same_gradients_from_less_memory(
 def test_a_model_that_cannot_do_that_says_so(
     base: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    trainable = util.cascade(base).get_pipe("cascade_extractor").start_training()  # type: ignore[attr-defined]
+    trainable = util.cascade(base).get_pipe("cascade_extractor").start_training()
     monkeypatch.setattr(
         trainable.lm.model, "supports_gradient_checkpointing", False, raising=False
     )
