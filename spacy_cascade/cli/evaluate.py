@@ -38,7 +38,19 @@ logger = logging.getLogger("spacy_cascade")
 
 # What a file of scores must hold.
 NEEDED = ("corpora", "all", "docs_per_second")
-COLUMNS = ("extraction_f", "coarse_f", "medium_f", "fine_f", "typed_f", "accuracy")
+# Scores by the heads of their columns.
+COLUMNS = {
+    "extraction P": "extraction_p",
+    "extraction R": "extraction_r",
+    "extraction F1": "extraction_f",
+    "coarse F1": "coarse_f",
+    "medium F1": "medium_f",
+    "fine F1": "fine_f",
+    "typed P": "typed_p",
+    "typed R": "typed_r",
+    "typed F1": "typed_f",
+    "accuracy": "accuracy",
+}
 
 
 @cascade_app.command("evaluate")
@@ -117,11 +129,10 @@ def read_scores(path: Path) -> JsonObject:
 
 def print_scores(scores: JsonObject) -> None:
     """A table with a row per corpus."""
-    columns = [column.replace("_f", " F1") for column in COLUMNS]
-    header = ["", "docs", "mentions", *columns]
+    header = ["", "docs", "mentions", *COLUMNS]
     rows = []
     for name, found in scores["corpora"].items():
-        cells = [_cell(found.get(f"cascade_{column}")) for column in COLUMNS]
+        cells = [_cell(found.get(f"cascade_{column}")) for column in COLUMNS.values()]
         rows.append([name, found["docs"], found["mentions"], *cells])
     right = ["r"] * (len(header) - 1)
     msg.table(rows, header=header, divider=True, aligns=("l", *right))

@@ -338,8 +338,9 @@ register(
     drafter={"@drafters": "spacy-cascade.TaggerDrafter.v1"},
     scores={
         "cascade_extraction_f": 1.0,
-        "cascade_extraction_p": 0.0,
-        "cascade_extraction_r": 0.0,
+        # `spacy train` clips the heads of its columns, so all three would look the same
+        "cascade_extraction_p": None,
+        "cascade_extraction_r": None,
     },
 )
 
