@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from .cli.evaluate import evaluate
     from .cli.finetune import finetune
+    from .contracts import ClassifyPrompt, Drafter, ExtractPrompt, ListPrompt
     from .errors import CascadeError
     from .pipeline.classifier import CascadeClassifier
     from .pipeline.extractor import CascadeExtractor
     from .pipeline.open_ner import OpenNER
     from .scoring.scorers import cascade_score
     from .taxonomy import Taxonomy
-    from .types import CausalLM, ClassifyPrompt, Drafter, ExtractPrompt, ListPrompt
+    from .types import CausalLM
 
 __version__ = "0.1.0"
 
@@ -41,10 +42,10 @@ _PLACES = {
     "CascadeError": "errors",
     "CascadeExtractor": "pipeline.extractor",
     "CausalLM": "types",
-    "ClassifyPrompt": "types",
-    "Drafter": "types",
-    "ExtractPrompt": "types",
-    "ListPrompt": "types",
+    "ClassifyPrompt": "contracts",
+    "Drafter": "contracts",
+    "ExtractPrompt": "contracts",
+    "ListPrompt": "contracts",
     "OpenNER": "pipeline.open_ner",
     "Taxonomy": "taxonomy",
     "cascade_score": "scoring.scorers",

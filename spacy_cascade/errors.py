@@ -236,7 +236,7 @@ class Errors:
 
     C130 = (
         "[C130] The {option} of the component '{name}' can't be a {found}: it lacks {missing},"
-        " which {contract} in spacy_cascade.types asks for. {hint}"
+        " which {contract} in spacy_cascade.contracts asks for. {hint}"
     )
 
     C131 = (

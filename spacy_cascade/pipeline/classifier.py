@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..contracts import ClassifyPrompt
 from ..doc.annotations import (
     SPANS_KEY,
     at_least,
@@ -29,7 +30,7 @@ from ..doc.gold import (
 from ..doc.retokenized import as_tokenized, moved, token_spans
 from ..errors import CascadeError, Errors
 from ..taxonomy import TypePath, format_path
-from ..types import Candidate, ClassifyPrompt, TrainingItem, TypedMention
+from ..types import Candidate, TrainingItem, TypedMention
 from .factories import register
 from .saved import DEFAULT_TAXONOMY
 from .settings import (

@@ -8,6 +8,7 @@ from typing import NamedTuple, TypeGuard
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..contracts import Drafter, ExtractPrompt
 from ..decoding.automaton import Guess
 from ..decoding.copy import decode
 from ..decoding.drafters import CuesDrafter
@@ -25,14 +26,7 @@ from ..doc.annotations import (
 from ..doc.gold import flat_gold, gold_mentions, missing_tokens, report_gold
 from ..doc.missing import is_annotated
 from ..taxonomy import Taxonomy
-from ..types import (
-    Candidate,
-    Drafter,
-    ExtractPrompt,
-    TokenSpan,
-    TrainingItem,
-    Unit,
-)
+from ..types import Candidate, TokenSpan, TrainingItem, Unit
 from .classifier import CascadeClassifier
 from .component import batched
 from .copies import WindowJob, hand_on, samplings, token_spans

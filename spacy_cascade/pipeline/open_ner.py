@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from spacy.tokens import Doc, Span
 from spacy.training import Example
 
+from ..contracts import ListPrompt
 from ..decoding.listing import ListJob, list_mentions
 from ..doc.annotations import (
     SPANS_KEY,
@@ -24,7 +25,7 @@ from ..doc.gold import known_mentions, missing_tokens, report_gold
 from ..errors import Warnings
 from ..prompts.labelset import LabelSet
 from ..taxonomy import Taxonomy, TypePath, format_path
-from ..types import ListedSpan, ListPrompt, TokenSpan, TrainingItem
+from ..types import ListedSpan, TokenSpan, TrainingItem
 from .factories import register
 from .saved import DEFAULT_TAXONOMY
 from .settings import (

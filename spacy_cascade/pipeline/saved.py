@@ -9,22 +9,33 @@ import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from spacy.util import load_config, registry
 
 from ..errors import CascadeError, CascadeFileNotFoundError, Errors
 from ..taxonomy import Taxonomy
-from .settings import Block, read_taxonomy, settings_of
-
-if TYPE_CHECKING:
-    from .component import LMPipe
+from .settings import Block, TaxonomyLike, read_taxonomy, settings_of
 
 DEFAULT_TAXONOMY = {"@taxonomies": "spacy-cascade.DynamicNER.v1"}
 # What a pipeline tells its components to leave out when it is saved or loaded; by themselves they
 # are not told.
 IN_PIPELINE = "vocab"
 _FILE = "cascade.json"
+
+
+class SavedPipe(Protocol):
+    """What is asked of a component to save its settings; its options are asked by name."""
+
+    name: str
+    save_weights: str
+
+    @property
+    def kind(self) -> str:
+        """The name of its factory."""
+
+    def take_taxonomy(self, saved: TaxonomyLike | None) -> None:
+        """Use another taxonomy."""
 
 
 def write_meta(path: Path, meta: Block) -> None:
@@ -68,7 +79,7 @@ def damaged(path: Path, why: object) -> CascadeError:
     return CascadeError(Errors.C018.format(path=path / _FILE, why=why))
 
 
-def save_settings(pipe: LMPipe, config: Block) -> Block:
+def save_settings(pipe: SavedPipe, config: Block) -> Block:
     """What a component is, and its settings and taxonomy.
 
     What the config of the pipeline says of them is saved, too. If it says otherwise
@@ -93,7 +104,7 @@ def save_settings(pipe: LMPipe, config: Block) -> Block:
     return meta
 
 
-def load_settings(pipe: LMPipe, meta: Block, config: Block | None = None) -> None:
+def load_settings(pipe: SavedPipe, meta: Block, config: Block | None = None) -> None:
     """Take over what `save_settings` gave.
 
     config (Optional[dict]): Where a pipeline is loaded, the component's block in the config that
@@ -119,7 +130,7 @@ def load_settings(pipe: LMPipe, meta: Block, config: Block | None = None) -> Non
         load_taxonomy(pipe, meta)
 
 
-def load_taxonomy(pipe: LMPipe, meta: Block, *, unless_given: bool = False) -> None:
+def load_taxonomy(pipe: SavedPipe, meta: Block, *, unless_given: bool = False) -> None:
     """Take over the taxonomy alone. unless_given (bool): Only in place of the default one."""
     known = "settings" in meta or meta.get("taxonomy")
     if "_given_taxonomy" not in pipe.__dict__ or not known:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+from ..contracts import ClassifyPrompt
 from ..decoding.automaton import CopyAutomaton, CopyState
 from ..decoding.copy import Job, copy_depths
 from ..decoding.labels import LabelTrie
@@ -11,7 +12,7 @@ from ..decoding.listing import ListJob
 from ..decoding.tree import TokenTree
 from ..doc.gold import MentionList
 from ..taxonomy import Taxonomy, TypePath, normalize_name
-from ..types import CausalLM, ClassifyPrompt, MentionQuery, Query, TrainingItem
+from ..types import CausalLM, MentionQuery, Query, TrainingItem
 
 # Attention within a tree is quadratic: a text with very many mentions is trained on in
 # several trees.

@@ -8,9 +8,9 @@ from typing import Any, Generic, Protocol, TypeVar, overload
 
 from spacy.language import Language
 
+from ..contracts import ClassifyPrompt, ExtractPrompt, ListPrompt
 from ..errors import CascadeError, Errors, Warnings
 from ..registry import missing_members, registry
-from ..types import ClassifyPrompt, ExtractPrompt, ListPrompt
 from .settings import read_registered
 
 logger = logging.getLogger("spacy_cascade")

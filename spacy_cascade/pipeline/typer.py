@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 from spacy.tokens import Doc
 
+from ..contracts import ClassifyPrompt
 from ..decoding.labels import LabelJob, LabelScorer, LabelTrie, score_labels
 from ..errors import CascadeError, Errors
 from ..taxonomy import Taxonomy, TypePath, format_path, normalize_name
-from ..types import CausalLM, ClassifyPrompt, MentionQuery, TypeResult, Unit
+from ..types import CausalLM, MentionQuery, TypeResult, Unit
 from .windows import Window, make_unit
 
 STRATEGIES = ("progressive", "beam", "path")

@@ -1,4 +1,4 @@
-"""What a component is given has to follow the Protocols of `spacy_cascade.types`."""
+"""What a component is given has to follow the Protocols of `spacy_cascade.contracts`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from spacy_cascade.contracts import ClassifyPrompt, Drafter, ExtractPrompt, ListPrompt
 from spacy_cascade.decoding.drafters import CuesDrafter
 from spacy_cascade.errors import CascadeError
 from spacy_cascade.pipeline.extractor import CascadeExtractor
 from spacy_cascade.prompts.chat import ChatExtract
 from spacy_cascade.prompts.compact import CompactClassify, CompactExtract
 from spacy_cascade.registry import missing_members, registry
-from spacy_cascade.types import ClassifyPrompt, Drafter, ExtractPrompt, ListPrompt
 from tests import util
 
 # Each component with a template of another one.
@@ -63,7 +63,7 @@ def test_a_template_of_another_stage_is_refused(
         assert str(err.value) == (
             "[C130] The template of the component 'cascade_extractor' can't be a"
             " CompactClassify: it lacks job, cost, overhead, which"
-            " ExtractPrompt in spacy_cascade.types asks for. It is a template for"
+            " ExtractPrompt in spacy_cascade.contracts asks for. It is a template for"
             " 'cascade_classifier'. Here fits @prompts ="
             ' "spacy-cascade.CompactExtract.v1" or "spacy-cascade.ChatExtract.v1".'
         )

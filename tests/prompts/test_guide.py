@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
-import sys
 from pathlib import Path
 
 import pytest
 from spacy.language import Language
 
+from spacy_cascade import contracts
+from spacy_cascade.contracts import ClassifyPrompt, ExtractPrompt
 from spacy_cascade.registry import missing_members, registry
-from spacy_cascade.types import ClassifyPrompt, ExtractPrompt
 from tests import util
 
 ROOT = Path(__file__).parents[2]
@@ -72,6 +72,6 @@ def check_members() -> None:
     table = re.findall(r"\| `\w+` \| `(\w+)` \| (.*) \|", PAGE.read_text("utf8"))
     assert len(table) == 3
     for contract_name, listed in table:
-        contract = getattr(sys.modules["spacy_cascade.types"], contract_name)
+        contract = getattr(contracts, contract_name)
         members = missing_members(object(), contract)
         assert re.findall(r"`(\w+)`", listed) == members
