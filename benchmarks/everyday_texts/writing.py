@@ -47,12 +47,7 @@ UNLISTED = (
     "tweet",
     "chat",
 )
-BULLETS = [
-    "- ",
-    "• ",
-    "* ",
-    "– ",
-]
+BULLETS = ["- ", "• ", "* ", "– "]
 START_OF_SENTENCE = re.compile(r"(?:[.!?] |\n)$")
 # "a uniform", "a European", "a UK citizen"
 CONSONANT = re.compile(r"(?i)u[krs]|uni|eu|one")

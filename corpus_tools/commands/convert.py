@@ -82,9 +82,7 @@ def convert_cli(
     to_format: ToFormat = "docbin",
     lang: Annotated[
         str,
-        typer.Option(
-            help="Language of the records and of the pipeline that tokenizes; xx: any"
-        ),
+        typer.Option(help="Language of records and tokenizer; xx: any"),
     ] = "xx",
     taxonomy: PathTaxonomy = "",
     alignment: Annotated[

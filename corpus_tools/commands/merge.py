@@ -18,10 +18,7 @@ from .options import DryRun, Json
 def merge_cli(
     paths: Annotated[
         list[Path],
-        typer.Argument(
-            metavar="IN... OUT.spacy",
-            help="DocBins or directories; the last is written",
-        ),
+        typer.Argument(metavar="IN... OUT.spacy", help="DocBins or directories"),
     ],
     split: Annotated[
         str,
